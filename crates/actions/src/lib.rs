@@ -1,0 +1,1 @@
+//! What an action is, the capabilities it may use, and the catalogue.

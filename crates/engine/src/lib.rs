@@ -1,0 +1,1 @@
+//! Intake, runner, retry policy, timers, background tasks.

@@ -1,0 +1,14 @@
+//! Time as an input: production code asks a clock, tests hold one that they move by hand.
+
+use std::{fmt::Debug, future::Future, pin::Pin};
+
+use crate::Timestamp;
+
+/// What tells the time and waits for it.
+pub trait Clock: Send + Sync + Debug + 'static {
+    /// The present instant.
+    fn now(&self) -> Timestamp;
+
+    /// Completes when the clock has reached `instant`; at once when it already has.
+    fn sleep_until(&self, instant: Timestamp) -> Pin<Box<dyn Future<Output = ()> + Send + 'static>>;
+}

@@ -1,0 +1,141 @@
+//! What internal actions change: values, applied by the store in the transaction that writes the step's log row.
+//!
+//! An action says *what* shall change; the store, which sees the rows under its lock, says what came of it.
+//! So a ticket exists exactly when its log row does.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{
+    ContactId, SubmissionId, UserId,
+    entity::EntityRef,
+    notification::NotificationType,
+    ticket::{TicketPriority, TicketStatus},
+};
+
+/// A change to the tenant's records.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// A new ticket; output `{"ticketId", "ticket"}`.
+    TicketCreate(NewTicket),
+    /// One field of one record; output `{"entity","entityId","field","value","changed"}`.
+    FieldUpdate {
+        /// The record.
+        entity: EntityRef,
+        /// One of its fields, else a name in its `attributes`.
+        field: String,
+        /// The new value.
+        value: Value,
+    },
+    /// A message to a user; output `{"notificationId"}`.
+    NotificationCreate(NewNotification),
+    /// Several fields of a contact; output `{"contactId","created","changed"}`.
+    ContactUpdate {
+        /// Which contact.
+        contact: ContactKey,
+        /// Fields by name; unknown ones go to `attributes`.
+        updates: Map<String, Value>,
+        /// Make the contact when there is none (only by email).
+        upsert: bool,
+    },
+    /// A tag on a record; output `{"entity","entityId","tag","added"}`.
+    TagAdd {
+        /// The record.
+        entity: EntityRef,
+        /// The tag's name; made when it is new.
+        tag: String,
+    },
+    /// A mail kept because no SMTP server is set; output `{"sent":false,"outboxId"}`.
+    MailKeep(Mail),
+}
+
+/// How a contact is named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ContactKey {
+    /// By id.
+    Id(ContactId),
+    /// By email address, compared without case.
+    Email(String),
+}
+
+impl std::fmt::Display for ContactKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Id(id) => write!(f, "contact {id}"),
+            Self::Email(email) => write!(f, "contact with email {email}"),
+        }
+    }
+}
+
+/// A ticket to be made. Contact and submission default to those of the event.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewTicket {
+    /// One line.
+    pub title: String,
+    /// The whole story.
+    pub description: Option<String>,
+    /// Where it stands at first.
+    pub status: TicketStatus,
+    /// How soon.
+    pub priority: TicketPriority,
+    /// Whose it is.
+    pub assignee_id: Option<UserId>,
+    /// Whom it is about.
+    pub contact_id: Option<ContactId>,
+    /// The answer that caused it.
+    pub submission_id: Option<SubmissionId>,
+    /// Tag names.
+    pub tags: Vec<String>,
+    /// Everything else.
+    pub attributes: Map<String, Value>,
+}
+
+/// A notification to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewNotification {
+    /// To whom.
+    pub user_id: UserId,
+    /// One line.
+    pub title: String,
+    /// The whole message.
+    pub message: Option<String>,
+    /// The tone.
+    pub kind: NotificationType,
+}
+
+/// A mail, ready to be sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mail {
+    /// The sender's address, with or without a name.
+    pub from: String,
+    /// The receivers.
+    pub to: Vec<String>,
+    /// Receivers of a copy.
+    pub cc: Vec<String>,
+    /// Receivers whom the others do not see.
+    pub bcc: Vec<String>,
+    /// Where answers go.
+    pub reply_to: Option<String>,
+    /// One line.
+    pub subject: String,
+    /// The message as text.
+    pub text: Option<String>,
+    /// The message as HTML.
+    pub html: Option<String>,
+    /// The same on every attempt, so that a receiver can tell a repeat.
+    pub message_id: String,
+}
+
+/// Why an effect was not applied. Nothing of it was.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EffectError {
+    /// A record that the step names does not exist in this tenant.
+    #[error("{0} does not exist")]
+    Missing(String),
+    /// The record refuses the value.
+    #[error("{0}")]
+    Refused(String),
+    /// The event that the change emits would start too many executions.
+    #[error("the change would start {0} executions; one event starts at most 1,000")]
+    TooManyExecutions(usize),
+}

@@ -1,0 +1,67 @@
+//! One run of one version of a workflow.
+
+use serde_json::Value;
+
+use crate::{
+    Actor, ContactId, EventId, ExecutionId, ExecutionStatus, Outcome, SubmissionId, TenantId, Timestamp,
+    WorkflowId,
+};
+
+/// An execution as stored (seed, `workflow_executions`).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Execution {
+    /// Grows with time; unique over all tenants.
+    pub id: ExecutionId,
+    /// The owner of the record.
+    pub tenant_id: TenantId,
+    /// What is run.
+    pub workflow_id: WorkflowId,
+    /// Which version of it, to the end.
+    pub workflow_version: i64,
+    /// The event that started it.
+    pub trigger_event: String,
+    /// The event's data.
+    pub trigger_data: Value,
+    /// Where it stands.
+    pub status: ExecutionStatus,
+    /// What its conditions said; none before they were evaluated.
+    pub outcome: Option<Outcome>,
+    /// When work began.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub completed_at: Option<Timestamp>,
+    /// Working time, without waits.
+    pub duration_ms: Option<i64>,
+    /// What came of it (contract section 8, rule 7).
+    pub result: Option<Value>,
+    /// Why it failed, in one sentence.
+    pub error: Option<String>,
+    /// The chain of causes with the step, the attempt and what was being done.
+    pub error_stack: Option<String>,
+    /// How many times it was retried by schedule.
+    pub retry_count: i64,
+    /// When it will be retried.
+    pub next_retry_at: Option<Timestamp>,
+    /// How many steps failed without ending the run.
+    pub actions_failed: i64,
+    /// The accepted event.
+    pub event_id: Option<EventId>,
+    /// The person that the event is about.
+    pub contact_id: Option<ContactId>,
+    /// The answer that the event is about.
+    pub submission_id: Option<SubmissionId>,
+    /// The execution that this one retries.
+    pub retry_of: Option<ExecutionId>,
+    /// The execution whose id is in the idempotency keys: the first of a chain of retries from the failed step.
+    pub key_execution_id: ExecutionId,
+    /// How many workflow-made events led here.
+    pub depth: u32,
+    /// How many times it was found unfinished after a crash without having got any further since.
+    pub recoveries: i64,
+    /// Who started it, when a person or a key did.
+    pub created_by: Option<Actor>,
+    /// When the event was accepted.
+    pub created_at: Timestamp,
+    /// When the row last changed.
+    pub updated_at: Timestamp,
+}

@@ -1,0 +1,170 @@
+//! A tenant's settings.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    Timestamp,
+    field::{Refused, optional_text},
+};
+
+/// What a tenant can choose. Secrets are not here: the SMTP password is kept encrypted beside it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// The zone of dates in templates and of working hours; an IANA name.
+    pub time_zone: String,
+    /// Who mails come from.
+    pub sender: Sender,
+    /// The SMTP server of this tenant; none: the installation's, else the outbox.
+    pub smtp: Option<Smtp>,
+    /// Working hours by weekday and days off.
+    pub calendar: Calendar,
+    /// When people are left alone.
+    pub quiet_hours: Option<QuietHours>,
+    /// Days that ended executions are kept.
+    pub retention_days: u32,
+    /// Hosts that a webhook may reach when its host is not literal in the definition.
+    pub webhook_hosts: Vec<String>,
+    /// When to warn (the seed's recommended alerts).
+    pub alerts: Alerts,
+}
+
+/// Who mails come from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sender {
+    /// An address such as `care@example.com`.
+    pub email: Option<String>,
+    /// The name shown beside it.
+    pub name: Option<String>,
+}
+
+/// How a tenant's mails are sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Smtp {
+    /// The server's name.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// How the connection is protected.
+    #[serde(default)]
+    pub security: SmtpSecurity,
+    /// Who signs in.
+    #[serde(default)]
+    pub username: Option<String>,
+    /// Write-only: taken in, kept encrypted, never given out.
+    #[serde(default, skip_serializing)]
+    pub password: Option<String>,
+}
+
+/// How an SMTP connection is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SmtpSecurity {
+    /// Plain at first, then TLS; refused when the server cannot.
+    #[default]
+    Starttls,
+    /// TLS from the first byte.
+    Tls,
+    /// Not at all: only for a server on the same machine.
+    None,
+}
+
+/// Working hours by weekday, Monday first; an empty list is a day off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Calendar {
+    /// Seven lists of `["09:00","17:00"]` pairs.
+    pub week: [Vec<(String, String)>; 7],
+    /// Days off, as `2026-12-25`.
+    pub holidays: Vec<String>,
+}
+
+/// A daily span, such as 22:00 to 08:00.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QuietHours {
+    /// `HH:MM`.
+    pub from: String,
+    /// `HH:MM`, on the next day when earlier than `from`.
+    pub to: String,
+}
+
+/// The thresholds of the seed's recommended alerts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Alerts {
+    /// Warn at all.
+    pub enabled: bool,
+    /// Failed executions of the last hour, in percent.
+    pub failure_rate_percent: f64,
+    /// Mean working time, in seconds.
+    pub average_duration_seconds: f64,
+    /// Minutes that an execution may be running.
+    pub running_minutes: u32,
+    /// Warn when an execution has used all its retries.
+    pub retries_exhausted: bool,
+    /// Where warnings go besides the administrators' notifications.
+    pub email: Option<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            time_zone: "UTC".to_owned(),
+            sender: Sender::default(),
+            smtp: None,
+            calendar: Calendar::default(),
+            quiet_hours: None,
+            retention_days: 90,
+            webhook_hosts: Vec::new(),
+            alerts: Alerts::default(),
+        }
+    }
+}
+
+impl Default for Calendar {
+    fn default() -> Self {
+        let workday = || vec![("09:00".to_owned(), "17:00".to_owned())];
+        Self {
+            week: [workday(), workday(), workday(), workday(), workday(), Vec::new(), Vec::new()],
+            holidays: Vec::new(),
+        }
+    }
+}
+
+impl Default for Alerts {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            failure_rate_percent: 10.0,
+            average_duration_seconds: 10.0,
+            running_minutes: 5,
+            retries_exhausted: true,
+            email: None,
+        }
+    }
+}
+
+/// Reads a value as the name of a time zone or nothing.
+pub fn optional_time_zone(value: &Value) -> Result<Option<String>, Refused> {
+    match optional_text(value, 64)? {
+        Some(name) if jiff::tz::TimeZone::get(&name).is_err() => Err(Refused::Invalid(format!(
+            "{name:?} is not a time zone: an IANA name such as Europe/Paris is needed"
+        ))),
+        name => Ok(name),
+    }
+}
+
+/// A tenant of the installation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tenant {
+    /// Unique over the installation.
+    pub id: crate::TenantId,
+    /// The company's name.
+    pub name: String,
+    /// When the record was made.
+    pub created_at: Timestamp,
+}

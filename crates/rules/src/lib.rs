@@ -1,0 +1,1 @@
+//! Pure functions: paths, operators, conditions, templates, definitions.

@@ -1,0 +1,2 @@
+//! The `vtrustx` binary.
+fn main() {}

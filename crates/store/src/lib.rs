@@ -1,0 +1,1 @@
+//! The only SQL: the facade over the databases, migrations, the writer, one file per aggregate.
