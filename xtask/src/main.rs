@@ -1,2 +1,53 @@
-//! The project commands.
-fn main() {}
+//! The project's own commands: `cargo xtask run | test | generate`.
+//!
+//! Standard library only, so that the first `cargo xtask` on a fresh machine compiles in seconds.
+
+mod generate;
+mod process;
+mod run;
+mod setup;
+mod test;
+mod web;
+
+use std::{env, process::ExitCode};
+
+const HELP: &str = "\
+The project's own commands.
+
+  cargo xtask run [-- OPTIONS]       build everything (web app included) and serve it with demo data;
+                                     OPTIONS go to `vtrustx serve`, for instance -- --listen 127.0.0.1:9000
+  cargo xtask test [--skip-lint] [FILTER]
+                                     install what the tests need, then format check, clippy, all tests;
+                                     FILTER runs only the tests whose name contains it
+  cargo xtask generate               rewrite the files that tests compare with: openapi.json and the snapshots
+  cargo xtask help                   this text
+
+A missing system package is named with the line that installs it; root on Debian gets it installed.";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> =
+        env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect();
+    match dispatch(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("xtask: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(arguments: &[String]) -> process::Done {
+    let Some((command, rest)) = arguments.split_first() else {
+        return Err(format!("which command?\n\n{HELP}"));
+    };
+    match command.as_str() {
+        "run" => run::run(rest),
+        "test" => test::test(rest),
+        "generate" => generate::generate(rest),
+        "help" | "--help" | "-h" => {
+            println!("{HELP}");
+            Ok(())
+        }
+        unknown => Err(format!("there is no command `{unknown}`\n\n{HELP}")),
+    }
+}
