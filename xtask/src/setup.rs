@@ -7,7 +7,7 @@
 //! cannot build this program at all. That is why `.ci/run` looks for `cc` before it calls cargo.
 
 use std::{
-    fs,
+    env, fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -134,7 +134,8 @@ pub fn tools(purpose: Purpose, root: &Path) -> Done {
 
 /// `target/test-tools`: a Python environment of this checkout with what the tests start.
 pub fn test_tools(root: &Path) -> Done {
-    let environment = root.join("target/test-tools");
+    let target = env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+    let environment = root.join(target).join("test-tools");
     // Written last, so that an interrupted installation is done again.
     let installed = environment.join("installed.txt");
     if fs::read_to_string(&installed).is_ok_and(|text| text == TEST_TOOLS) {
@@ -225,7 +226,7 @@ mod tests {
 
     #[test]
     fn a_tree_asks_only_for_what_it_uses() {
-        let root = std::env::temp_dir().join(format!("xtask-setup-{}", std::process::id()));
+        let root = env::temp_dir().join(format!("xtask-setup-{}", std::process::id()));
         fs::create_dir_all(root.join("web")).unwrap();
         assert_eq!(names(Purpose::Run, &root), ["cc"]);
         assert_eq!(names(Purpose::Test, &root), ["cc", "python3 with venv"]);

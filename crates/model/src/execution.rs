@@ -22,28 +22,8 @@ pub struct Execution {
     pub trigger_event: String,
     /// The event's data.
     pub trigger_data: Value,
-    /// Where it stands.
-    pub status: ExecutionStatus,
-    /// What its conditions said; none before they were evaluated.
-    pub outcome: Option<Outcome>,
-    /// When work began.
-    pub started_at: Option<Timestamp>,
-    /// When it ended.
-    pub completed_at: Option<Timestamp>,
-    /// Working time, without waits.
-    pub duration_ms: Option<i64>,
-    /// What came of it (contract section 8, rule 7).
-    pub result: Option<Value>,
-    /// Why it failed, in one sentence.
-    pub error: Option<String>,
-    /// The chain of causes with the step, the attempt and what was being done.
-    pub error_stack: Option<String>,
-    /// How many times it was retried by schedule.
-    pub retry_count: i64,
-    /// When it will be retried.
-    pub next_retry_at: Option<Timestamp>,
-    /// How many steps failed without ending the run.
-    pub actions_failed: i64,
+    /// Everything that changes while it runs.
+    pub progress: Progress,
     /// The accepted event.
     pub event_id: Option<EventId>,
     /// The person that the event is about.
@@ -56,12 +36,63 @@ pub struct Execution {
     pub key_execution_id: ExecutionId,
     /// How many workflow-made events led here.
     pub depth: u32,
-    /// How many times it was found unfinished after a crash without having got any further since.
-    pub recoveries: i64,
     /// Who started it, when a person or a key did.
     pub created_by: Option<Actor>,
     /// When the event was accepted.
     pub created_at: Timestamp,
     /// When the row last changed.
     pub updated_at: Timestamp,
+}
+
+/// What of an execution changes while it runs; written as a whole.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Progress {
+    /// Where it stands.
+    pub status: ExecutionStatus,
+    /// What its conditions said; none when they could not be evaluated.
+    pub outcome: Option<Outcome>,
+    /// When work began.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub completed_at: Option<Timestamp>,
+    /// Working time so far, without waits.
+    pub duration_ms: Option<i64>,
+    /// What came of it (contract section 8, rule 7).
+    pub result: Option<Value>,
+    /// Why it failed, in one sentence.
+    pub error: Option<String>,
+    /// The chain of causes with the step, the attempt and what was being done.
+    pub error_stack: Option<String>,
+    /// How many times it was retried by schedule.
+    pub retry_count: i64,
+    /// When it will be retried.
+    pub next_retry_at: Option<Timestamp>,
+    /// When a waiting execution goes on; equal to `next_retry_at` while it is retrying.
+    pub wake_at: Option<Timestamp>,
+    /// How many steps failed without ending the run.
+    pub actions_failed: i64,
+    /// How many times it was found unfinished after a crash without having got any further since.
+    pub recoveries: i64,
+}
+
+impl Progress {
+    /// An execution that was just accepted.
+    #[must_use]
+    pub const fn accepted(status: ExecutionStatus, outcome: Option<Outcome>) -> Self {
+        Self {
+            status,
+            outcome,
+            started_at: None,
+            completed_at: None,
+            duration_ms: None,
+            result: None,
+            error: None,
+            error_stack: None,
+            retry_count: 0,
+            next_retry_at: None,
+            wake_at: None,
+            actions_failed: 0,
+            recoveries: 0,
+        }
+    }
 }

@@ -1,0 +1,153 @@
+//! What an action may use: narrow traits, implemented by the real adapters here and by the engine.
+
+use std::{fmt, time::Duration};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use model::{IntegrationId, effect::Mail};
+use serde_json::{Map, Value};
+
+use crate::action::ActionError;
+
+/// Sends HTTP requests for one step.
+pub trait Http: Send + Sync {
+    /// Sends one request and reads the answer, whatever its status.
+    ///
+    /// # Errors
+    /// When there is no answer: the target is refused, not reached, too slow, or speaks no HTTP.
+    fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, ActionError>>;
+}
+
+/// A request to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpRequest {
+    /// `POST` and the like, in upper case.
+    pub method: String,
+    /// An absolute http or https address.
+    pub url: String,
+    /// Names and values; control characters in values are taken out.
+    pub headers: Vec<(String, String)>,
+    /// The body, already encoded.
+    pub body: Bytes,
+    /// For the whole exchange, the answer's body included.
+    pub timeout: Duration,
+    /// Who chose the host.
+    pub target: Target,
+}
+
+/// Who chose the host of a request: the reason to trust it or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// The definition, perhaps with data in it: the host must be one that the step may reach.
+    Definition,
+    /// An administrator, in a stored connection: data cannot have changed it.
+    Connection,
+}
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpResponse {
+    /// The status code.
+    pub status: u16,
+    /// Names in lower case, and values; those that are no text are made text.
+    pub headers: Vec<(String, String)>,
+    /// The first [`LONGEST_BODY`] bytes.
+    pub body: Bytes,
+    /// There was more.
+    pub truncated: bool,
+    /// Why a redirect was not followed, when the answer is one.
+    pub not_followed: Option<&'static str>,
+}
+
+/// How much of an answer's body is read (contract section 9).
+pub const LONGEST_BODY: usize = 64 * 1024;
+
+impl HttpResponse {
+    /// The first header of that name.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Sends mails for one tenant.
+pub trait Mailer: Send + Sync {
+    /// The `from` of a step that names none, such as `Care <care@example.com>`.
+    fn default_sender(&self) -> String;
+
+    /// Sends a mail by the tenant's server, else by the installation's.
+    ///
+    /// # Errors
+    /// When the server refuses the mail, for now or for good, or is not reached.
+    fn send<'a>(&'a self, mail: &'a Mail) -> BoxFuture<'a, Result<MailOutcome, ActionError>>;
+}
+
+/// What became of a mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MailOutcome {
+    /// A server took it, and said this.
+    Sent {
+        /// The server's last reply.
+        response: String,
+    },
+    /// There is no server: the mail shall be kept.
+    NoServer,
+}
+
+/// Finds the stored connections of one tenant.
+pub trait Connections: Send + Sync {
+    /// The connection of that name, else the only one of the provider of that name.
+    ///
+    /// # Errors
+    /// See [`NoConnection`].
+    fn find<'a>(&'a self, name_or_provider: &'a str) -> BoxFuture<'a, Result<Connection, NoConnection>>;
+}
+
+/// A stored connection, its secrets decrypted.
+#[derive(Clone, PartialEq)]
+pub struct Connection {
+    /// Unique over all tenants.
+    pub id: IntegrationId,
+    /// The name that the tenant gave it.
+    pub name: String,
+    /// Which provider it is of.
+    pub provider: String,
+    /// The settings that may be seen.
+    pub config: Value,
+    /// The settings that may not.
+    pub secrets: Map<String, Value>,
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("id", &self.id)
+            .field("name", &self.name)
+            .field("provider", &self.provider)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why there is no connection.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoConnection {
+    /// Nothing of that name.
+    #[error("there is no such connection; {}", known(.known))]
+    Missing {
+        /// The names that there are.
+        known: Vec<String>,
+    },
+    /// More than one of the provider.
+    #[error("there are several connections of this provider, so one must be named: {}", .names.join(", "))]
+    Ambiguous {
+        /// Their names.
+        names: Vec<String>,
+    },
+    /// It cannot be looked up now.
+    #[error("connections cannot be read now: {0}")]
+    Unavailable(String),
+}
+
+fn known(names: &[String]) -> String {
+    if names.is_empty() { "none is set up yet".to_owned() } else { format!("known are {}", names.join(", ")) }
+}

@@ -1,0 +1,286 @@
+//! Contacts: written by the API and by workflows through the same functions, so that both emit the same events.
+
+use model::{
+    Actor, ContactId, TenantId,
+    contact::Contact,
+    effect::ContactKey,
+    field::{self, Changes},
+};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    Connection, Page, Paged, StoreError, StoreResult, Tx,
+    change::{Author, system_event},
+    database::{Row, page::list},
+    event::event_emit,
+    params,
+    tag::tags_note,
+    tx::IdKind,
+};
+
+const COLUMNS: &str = "id, tenant_id, email, name, phone, external_id, company, segment, time_zone, language, owner_id, tags, consents, attributes,
+     created_at, updated_at, created_by, updated_by, version, archived_at";
+
+/// Makes a contact from fields by name and emits `contact_created`.
+///
+/// # Errors
+/// [`StoreError::Refused`] for values that do not fit; [`StoreError::Conflict`] when the email or the external id is taken.
+pub async fn contact_create(
+    tx: &mut Tx,
+    tenant: TenantId,
+    author: Author,
+    fields: &Map<String, Value>,
+) -> StoreResult<Contact> {
+    let id = ContactId::new(tx.id(IdKind::Contact).await?);
+    let mut contact = Contact::new(id, tenant, tx.now(), author.actor);
+    field::update(&mut contact, fields).map_err(StoreError::Refused)?;
+    contact_check(tx, &contact).await?;
+    emit(tx, &contact, "contact_created", None, author).await?;
+    tx.execute(
+        "INSERT INTO contacts (id, tenant_id, email, name, phone, external_id, company, segment, time_zone, language, owner_id, tags, consents,
+            attributes, created_at, updated_at, created_by, updated_by, version)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?15, ?16, ?16, 1)",
+        params![
+            contact.id,
+            contact.tenant_id,
+            &contact.email,
+            &contact.name,
+            &contact.phone,
+            &contact.external_id,
+            &contact.company,
+            &contact.segment,
+            &contact.time_zone,
+            &contact.language,
+            contact.owner_id,
+            &contact.tags,
+            &contact.consents,
+            &contact.attributes,
+            contact.created_at,
+            contact.created_by
+        ],
+    )
+    .await?;
+    tags_note(tx, tenant, author.actor, &contact.tags).await?;
+    Ok(contact)
+}
+
+/// Changes fields of a contact by name and emits `contact_updated` when something is different. With `version`, only when the
+/// record is at that version.
+///
+/// # Errors
+/// [`StoreError::Missing`], [`StoreError::Stale`], [`StoreError::Refused`], [`StoreError::Conflict`].
+pub async fn contact_update(
+    tx: &mut Tx,
+    tenant: TenantId,
+    author: Author,
+    id: ContactId,
+    fields: &Map<String, Value>,
+    version: Option<i64>,
+) -> StoreResult<(Contact, Changes)> {
+    let before = contact_get(tx, tenant, id).await?;
+    if let Some(sent) = version.filter(|sent| *sent != before.version) {
+        return Err(StoreError::Stale { current: before.version, sent });
+    }
+    let mut contact = before.clone();
+    let changes = field::update(&mut contact, fields).map_err(StoreError::Refused)?;
+    if changes.is_empty() {
+        return Ok((contact, changes));
+    }
+    contact.updated_at = tx.now();
+    contact.updated_by = Some(author.actor);
+    contact.version += 1;
+    contact_check(tx, &contact).await?;
+    emit(tx, &contact, "contact_updated", Some(&changes), author).await?;
+    contact_write(tx, &contact).await?;
+    tags_note(tx, tenant, author.actor, &contact.tags).await?;
+    Ok((contact, changes))
+}
+
+/// Puts a contact away: it is in no list any more, and history still names it.
+///
+/// # Errors
+/// [`StoreError::Missing`].
+pub async fn contact_archive(tx: &mut Tx, tenant: TenantId, actor: Actor, id: ContactId) -> StoreResult<()> {
+    contact_get(tx, tenant, id).await?;
+    tx.execute(
+        "UPDATE contacts SET archived_at = ?1, updated_at = ?1, updated_by = ?2, version = version + 1 WHERE id = ?3 AND tenant_id = ?4",
+        params![tx.now(), actor, id, tenant],
+    )
+    .await
+    .map(drop)
+}
+
+/// One contact that is not put away.
+///
+/// # Errors
+/// [`StoreError::Missing`].
+pub async fn contact_get(connection: &mut Connection, tenant: TenantId, id: ContactId) -> StoreResult<Contact> {
+    contact_find(connection, tenant, &ContactKey::Id(id))
+        .await?
+        .ok_or_else(|| StoreError::missing(format!("contact {id}")))
+}
+
+/// The contact that a key names, if there is one.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn contact_find(
+    connection: &mut Connection,
+    tenant: TenantId,
+    key: &ContactKey,
+) -> StoreResult<Option<Contact>> {
+    let row = match key {
+        ContactKey::Id(id) => {
+            let sql = format!("SELECT {COLUMNS} FROM contacts WHERE id = ?1 AND tenant_id = ?2 AND archived_at IS NULL");
+            connection.query_optional(sql, params![*id, tenant]).await?
+        }
+        ContactKey::Email(email) => {
+            let sql = format!(
+                "SELECT {COLUMNS} FROM contacts WHERE tenant_id = ?1 AND lower(email) = lower(?2) AND email IS NOT NULL AND archived_at IS NULL"
+            );
+            connection.query_optional(sql, params![tenant, email]).await?
+        }
+    };
+    row.map(contact_of).transpose()
+}
+
+/// Which contacts a list shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Name, email, company or external id contains this, without regard to case.
+    pub text: Option<String>,
+    /// Of this segment.
+    pub segment: Option<String>,
+    /// With this tag.
+    pub tag: Option<String>,
+    /// With exactly this email address, without regard to case.
+    pub email: Option<String>,
+}
+
+/// A page of contacts, newest first.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn contact_list(
+    connection: &mut Connection,
+    tenant: TenantId,
+    filter: &Filter,
+    page: Page,
+) -> StoreResult<Paged<Contact>> {
+    let mut query = list("contacts", COLUMNS, tenant).and("archived_at IS NULL");
+    if let Some(text) = &filter.text {
+        query = query.containing(&["name", "email", "company", "external_id"], text);
+    }
+    if let Some(segment) = &filter.segment {
+        query = query.equal("segment", segment);
+    }
+    if let Some(email) = &filter.email {
+        query = query.equal("lower(email)", email.to_lowercase());
+    }
+    if let Some(tag) = &filter.tag {
+        query = query.tagged(tag);
+    }
+    query.run(connection, page, |contact: &Contact| contact.id.get(), contact_of).await
+}
+
+async fn contact_write(tx: &mut Tx, contact: &Contact) -> StoreResult<()> {
+    tx.execute(
+        "UPDATE contacts SET email = ?1, name = ?2, phone = ?3, external_id = ?4, company = ?5, segment = ?6, time_zone = ?7, language = ?8,
+            owner_id = ?9, tags = ?10, consents = ?11, attributes = ?12, updated_at = ?13, updated_by = ?14, version = ?15
+          WHERE id = ?16 AND tenant_id = ?17",
+        params![
+            &contact.email,
+            &contact.name,
+            &contact.phone,
+            &contact.external_id,
+            &contact.company,
+            &contact.segment,
+            &contact.time_zone,
+            &contact.language,
+            contact.owner_id,
+            &contact.tags,
+            &contact.consents,
+            &contact.attributes,
+            contact.updated_at,
+            contact.updated_by,
+            contact.version,
+            contact.id,
+            contact.tenant_id
+        ],
+    )
+    .await
+    .map(drop)
+}
+
+/// What must be unique is, and what is named exists.
+async fn contact_check(tx: &mut Tx, contact: &Contact) -> StoreResult<()> {
+    if let Some(email) = &contact.email
+        && let Some(other) = contact_find(tx, contact.tenant_id, &ContactKey::Email(email.clone())).await?
+        && other.id != contact.id
+    {
+        return Err(StoreError::conflict(
+            "email_taken",
+            format!("contact {} has this email address already: change that one instead", other.id),
+        ));
+    }
+    if let Some(external_id) = &contact.external_id {
+        let row = tx
+            .query_optional(
+                "SELECT id FROM contacts WHERE tenant_id = ?1 AND external_id = ?2 AND archived_at IS NULL AND id <> ?3",
+                params![contact.tenant_id, external_id, contact.id],
+            )
+            .await?;
+        if let Some(row) = row {
+            let other: ContactId = row.first()?;
+            return Err(StoreError::conflict(
+                "external_id_taken",
+                format!("contact {other} has this external_id already: change that one instead"),
+            ));
+        }
+    }
+    if let Some(owner) = contact.owner_id {
+        crate::user::member_check(tx, contact.tenant_id, owner, "owner_id").await?;
+    }
+    Ok(())
+}
+
+async fn emit(
+    tx: &mut Tx,
+    contact: &Contact,
+    name: &'static str,
+    changes: Option<&Changes>,
+    author: Author,
+) -> StoreResult<()> {
+    let mut data = json!({"contact": contact});
+    if let Some(changes) = changes {
+        data["previous"] = Value::Object(changes.previous.clone());
+        data["changed"] = json!(changes.changed());
+    }
+    event_emit(tx, system_event(contact.tenant_id, name, data, author)).await.map(drop)
+}
+
+fn contact_of(row: Row) -> StoreResult<Contact> {
+    let mut row = row.cells();
+    Ok(Contact {
+        id: row.take()?,
+        tenant_id: row.take()?,
+        email: row.take()?,
+        name: row.take()?,
+        phone: row.take()?,
+        external_id: row.take()?,
+        company: row.take()?,
+        segment: row.take()?,
+        time_zone: row.take()?,
+        language: row.take()?,
+        owner_id: row.take()?,
+        tags: row.take()?,
+        consents: row.take()?,
+        attributes: row.take()?,
+        created_at: row.take()?,
+        updated_at: row.take()?,
+        created_by: row.take()?,
+        updated_by: row.take()?,
+        version: row.take()?,
+        archived_at: row.take()?,
+    })
+}

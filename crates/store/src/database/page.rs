@@ -1,0 +1,127 @@
+//! Pages of a list: by offset for people, by cursor for programs that read everything.
+
+use model::TenantId;
+
+use super::{Connection, Row, Value};
+use crate::{StoreResult, params};
+
+/// Which part of a list is wanted. Lists run from the newest id to the oldest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Page {
+    /// How many rows at most.
+    pub limit: i64,
+    /// How many rows to pass over first.
+    pub offset: i64,
+    /// Only rows with a smaller id: the cursor of the page before.
+    pub before: Option<i64>,
+}
+
+impl Page {
+    /// The first rows.
+    #[must_use]
+    pub const fn first(limit: i64) -> Self {
+        Self { limit, offset: 0, before: None }
+    }
+}
+
+/// A page of a list with what is needed to show where it lies.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Paged<T> {
+    /// The rows.
+    pub rows: Vec<T>,
+    /// How many there are in all, up to where counting stopped.
+    pub total: i64,
+    /// Counting stopped at `total`.
+    pub total_is_capped: bool,
+    /// There are more rows after these.
+    pub has_more: bool,
+    /// The cursor of the next page.
+    pub next: Option<i64>,
+}
+
+/// Where counting stops when no rollup knows the answer (contract section 3).
+pub const COUNT_CAP: i64 = 10_000;
+
+/// A list of one table's rows for a tenant, newest first.
+pub(crate) fn list(table: &'static str, columns: &'static str, tenant: TenantId) -> List {
+    List { table, columns, predicate: "tenant_id = ?1".to_owned(), parameters: params![tenant] }
+}
+
+/// A list being put together from conditions.
+#[derive(Debug)]
+pub(crate) struct List {
+    table: &'static str,
+    columns: &'static str,
+    predicate: String,
+    parameters: Vec<Value>,
+}
+
+impl List {
+    /// Only rows for which `condition`, which has no parameters, holds.
+    pub(crate) fn and(mut self, condition: &str) -> Self {
+        self.predicate.push_str(" AND ");
+        self.predicate.push_str(condition);
+        self
+    }
+
+    /// Only rows whose `expression` is `value`.
+    pub(crate) fn equal(mut self, expression: &str, value: impl Into<Value>) -> Self {
+        self.parameters.push(value.into());
+        let number = self.parameters.len();
+        self.and(&format!("{expression} = ?{number}"))
+    }
+
+    /// Only rows one of whose columns contains `text`, without regard to case.
+    pub(crate) fn containing(mut self, columns: &[&str], text: &str) -> Self {
+        self.parameters.push(text.to_lowercase().into());
+        let number = self.parameters.len();
+        let any: Vec<String> =
+            columns.iter().map(|column| format!("instr(lower(coalesce({column}, '')), ?{number}) > 0")).collect();
+        self.and(&format!("({})", any.join(" OR ")))
+    }
+
+    /// Only rows whose list of tags has this one.
+    pub(crate) fn tagged(mut self, tag: &str) -> Self {
+        // The list is JSON text: a tag in it stands in quotes, escaped as JSON escapes it.
+        self.parameters.push(Value::Text(serde_json::Value::from(tag).to_string()));
+        let number = self.parameters.len();
+        self.and(&format!("instr(tags, ?{number}) > 0"))
+    }
+
+    /// Reads the page.
+    pub(crate) async fn run<T>(
+        self,
+        connection: &mut Connection,
+        page: Page,
+        id: impl Fn(&T) -> i64,
+        read: impl Fn(Row) -> StoreResult<T>,
+    ) -> StoreResult<Paged<T>> {
+        let Self { table, columns, predicate, parameters } = self;
+        let mut counting = parameters.clone();
+        counting.push((COUNT_CAP + 1).into());
+        let sql = format!(
+            "SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {predicate} LIMIT ?{}) AS counted",
+            counting.len()
+        );
+        let count: i64 = connection.query_one(sql, counting).await?.first()?;
+
+        let mut parameters = parameters;
+        let mut predicate = predicate;
+        if let Some(before) = page.before {
+            parameters.push(before.into());
+            predicate.push_str(&format!(" AND id < ?{}", parameters.len()));
+        }
+        parameters.push((page.limit + 1).into());
+        parameters.push(page.offset.into());
+        let (limit, offset) = (parameters.len() - 1, parameters.len());
+        let sql = format!(
+            "SELECT {columns} FROM {table} WHERE {predicate} ORDER BY id DESC LIMIT ?{limit} OFFSET ?{offset}"
+        );
+        let rows = connection.query(sql, parameters).await?;
+        let has_more = rows.len() as i64 > page.limit;
+        let rows: Vec<T> =
+            rows.into_iter().take(page.limit.unsigned_abs() as usize).map(read).collect::<StoreResult<_>>()?;
+        let next = rows.last().filter(|_| has_more).map(id);
+        Ok(Paged { rows, total: count.min(COUNT_CAP), total_is_capped: count > COUNT_CAP, has_more, next })
+    }
+}

@@ -1,0 +1,131 @@
+//! SQLite in this process: opening the file, and running statements on a thread that may block.
+
+use std::{
+    fs::{File, TryLockError},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rusqlite::{OpenFlags, types::ValueRef};
+
+use super::{
+    Connection, Inner, Opened, migrations,
+    readers::Readers,
+    row::{Cell, Row},
+    value::Value,
+};
+use crate::{StoreError, StoreResult};
+
+/// The oldest version without the WAL-reset corruption bug.
+const OLDEST_VERSION: i32 = 3_051_003;
+
+/// One connection.
+#[derive(Debug)]
+pub(crate) struct Database {
+    connection: rusqlite::Connection,
+    /// Held as long as the writer lives: one process at a time.
+    _lock: Option<File>,
+}
+
+pub(crate) fn open(path: &Path) -> StoreResult<Opened> {
+    if rusqlite::version_number() < OLDEST_VERSION {
+        return Err(StoreError::Unavailable(format!("SQLite {} can corrupt its file", rusqlite::version())));
+    }
+    let unavailable = |what: &str, error: std::io::Error| {
+        StoreError::Unavailable(format!("{what} {}: {error}", path.display()))
+    };
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(|error| unavailable("cannot make the folder of", error))?;
+    }
+    let lock = lock(path)?;
+    let mut connection = rusqlite::Connection::open(path)?;
+    // Before the first table is made: pages of deleted history can then be given back to the disk.
+    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    connection.pragma_update(None, "cache_size", -8_192)?;
+    connection.set_prepared_statement_cache_capacity(256);
+    connection.busy_timeout(Duration::from_secs(5))?;
+    migrations::apply(&mut connection)?;
+    Ok(Opened {
+        writer: Connection { inner: Inner::SqliteHere(Database { connection, _lock: Some(lock) }) },
+        readers: Readers::new(path.to_owned()),
+    })
+}
+
+/// SQLite would let a second process in; two engines would then run every execution twice.
+fn lock(path: &Path) -> StoreResult<File> {
+    let mut lock_path = path.as_os_str().to_owned();
+    lock_path.push(".lock");
+    let lock_path = PathBuf::from(lock_path);
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&lock_path)
+        .map_err(|error| StoreError::Unavailable(format!("cannot open {}: {error}", lock_path.display())))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse(format!(
+            "{} is in use by another vtrustx process; an SQLite store admits one. Stop the other process, or talk to it with --url and --api-key",
+            path.display()
+        ))),
+        Err(TryLockError::Error(error)) => {
+            Err(StoreError::Unavailable(format!("cannot lock {}: {error}", lock_path.display())))
+        }
+    }
+}
+
+pub(crate) fn open_reader(path: &Path) -> StoreResult<Database> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = rusqlite::Connection::open_with_flags(path, flags)?;
+    connection.pragma_update(None, "cache_size", -4_096)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(Database { connection, _lock: None })
+}
+
+impl Database {
+    pub(crate) fn query(&mut self, sql: &str, parameters: &Vec<Value>) -> StoreResult<Vec<Row>> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let columns = statement.column_count();
+        let mut rows = statement.query(rusqlite::params_from_iter(parameters))?;
+        let mut out = Vec::new();
+        while let Some(row) = rows.next()? {
+            let mut cells = Vec::with_capacity(columns);
+            for column in 0..columns {
+                cells.push(match row.get_ref(column)? {
+                    ValueRef::Null => Cell::Null,
+                    ValueRef::Integer(value) => Cell::Integer(value),
+                    ValueRef::Real(value) => Cell::Real(value),
+                    ValueRef::Text(text) => Cell::Text(String::from_utf8_lossy(text).into_owned()),
+                    ValueRef::Blob(bytes) => Cell::Bytes(bytes.to_vec()),
+                });
+            }
+            out.push(Row(cells));
+        }
+        Ok(out)
+    }
+
+    pub(crate) fn execute(&mut self, sql: &str, parameters: &Vec<Value>) -> StoreResult<u64> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        Ok(statement.execute(rusqlite::params_from_iter(parameters))? as u64)
+    }
+}
+
+impl rusqlite::ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<rusqlite::types::ToSqlOutput<'_>> {
+        use rusqlite::types::ToSqlOutput::Borrowed;
+        Ok(Borrowed(match self {
+            Self::Null => ValueRef::Null,
+            Self::Integer(value) => ValueRef::Integer(*value),
+            Self::Real(value) => ValueRef::Real(*value),
+            Self::Bool(value) => ValueRef::Integer(i64::from(*value)),
+            Self::Text(text) | Self::Json(text) => ValueRef::Text(text.as_bytes()),
+            Self::Time(time) => ValueRef::Integer(time.as_millis()),
+            Self::Bytes(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}

@@ -1,0 +1,160 @@
+//! Applying what internal actions change, in the transaction that writes their step's log row.
+//!
+//! The records are read, checked and written here under the writer's lock, through the same functions as the API's, so a
+//! workflow can do no more than a person, and its changes emit the same events. A change that is not possible (a contact
+//! that does not exist) is an answer, not a fault: the step fails and the run's rules decide.
+
+use model::{
+    Actor, ExecutionId, TenantId, TicketId,
+    effect::{ContactKey, Effect, EffectError, NewTicket},
+    entity::EntityRef,
+    event::Cause,
+    ticket::Ticket,
+};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    StoreError, StoreResult, Tx,
+    change::Author,
+    contact::{contact_create, contact_find, contact_get, contact_update},
+    form::{form_get, form_update},
+    notification::notification_create,
+    outbox::outbox_keep,
+    submission::{submission_get, submission_update},
+    ticket::{ticket_get, ticket_insert, ticket_update},
+};
+
+/// Whose step it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EffectOrigin {
+    pub(crate) tenant: TenantId,
+    pub(crate) execution: ExecutionId,
+    /// How many workflow-made events led to this execution.
+    pub(crate) depth: u32,
+}
+
+impl EffectOrigin {
+    fn author(self) -> Author {
+        Author {
+            actor: Actor::Execution(self.execution),
+            cause: Some(Cause { execution: self.execution, depth: self.depth + 1 }),
+        }
+    }
+}
+
+/// Applies an effect: its output, or why it was not applied.
+pub(crate) async fn effect_apply(
+    tx: &mut Tx,
+    origin: EffectOrigin,
+    effect: Effect,
+) -> StoreResult<Result<Value, EffectError>> {
+    let applied = match effect {
+        Effect::TicketCreate(new) => ticket_new(tx, origin, new).await,
+        Effect::FieldUpdate { entity, field, value } => field_set(tx, origin, entity, field, value).await,
+        Effect::NotificationCreate(new) => {
+            let made = notification_create(tx, origin.tenant, origin.author().actor, new).await;
+            made.map(|notification| json!({"notificationId": notification.id}))
+        }
+        Effect::ContactUpdate { contact, updates, upsert } => contact_set(tx, origin, contact, updates, upsert).await,
+        Effect::TagAdd { entity, tag } => tag_add(tx, origin, entity, tag).await,
+        Effect::MailKeep(mail) => {
+            let kept = outbox_keep(tx, origin.tenant, Some(origin.execution), &mail).await;
+            kept.map(|id| json!({"sent": false, "outboxId": id}))
+        }
+    };
+    match applied {
+        Ok(output) => Ok(Ok(output)),
+        Err(StoreError::Missing(what)) => Ok(Err(EffectError::Missing(what))),
+        Err(StoreError::TooManyExecutions(count)) => Ok(Err(EffectError::TooManyExecutions(count))),
+        Err(error @ (StoreError::Refused(_) | StoreError::Conflict { .. })) => {
+            Ok(Err(EffectError::Refused(error.to_string())))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn ticket_new(tx: &mut Tx, origin: EffectOrigin, new: NewTicket) -> StoreResult<Value> {
+    let author = origin.author();
+    let ticket = Ticket {
+        description: new.description,
+        status: new.status,
+        priority: new.priority,
+        assignee_id: new.assignee_id,
+        contact_id: new.contact_id,
+        submission_id: new.submission_id,
+        tags: new.tags,
+        attributes: new.attributes,
+        ..Ticket::new(TicketId::new(0), origin.tenant, new.title, tx.now(), author.actor)
+    };
+    let ticket = ticket_insert(tx, author, ticket).await?;
+    Ok(json!({"ticketId": ticket.id, "ticket": ticket}))
+}
+
+async fn field_set(
+    tx: &mut Tx,
+    origin: EffectOrigin,
+    entity: EntityRef,
+    field: String,
+    value: Value,
+) -> StoreResult<Value> {
+    let fields = Map::from_iter([(field.clone(), value.clone())]);
+    let changed = fields_set(tx, origin, entity, &fields).await?;
+    Ok(json!({"entity": entity.kind(), "entityId": entity.id(), "field": field, "value": value, "changed": changed}))
+}
+
+/// Whether anything was different.
+async fn fields_set(
+    tx: &mut Tx,
+    origin: EffectOrigin,
+    entity: EntityRef,
+    fields: &Map<String, Value>,
+) -> StoreResult<bool> {
+    let (tenant, author) = (origin.tenant, origin.author());
+    let changes = match entity {
+        EntityRef::Contact(id) => contact_update(tx, tenant, author, id, fields, None).await?.1,
+        EntityRef::Ticket(id) => ticket_update(tx, tenant, author, id, fields, None).await?.1,
+        EntityRef::Submission(id) => submission_update(tx, tenant, author.actor, id, fields, None).await?.1,
+        EntityRef::Form(id) => form_update(tx, tenant, author.actor, id, fields, None).await?.1,
+    };
+    Ok(!changes.is_empty())
+}
+
+async fn contact_set(
+    tx: &mut Tx,
+    origin: EffectOrigin,
+    key: ContactKey,
+    mut updates: Map<String, Value>,
+    upsert: bool,
+) -> StoreResult<Value> {
+    let found = contact_find(tx, origin.tenant, &key).await?;
+    match (found, key) {
+        (Some(contact), _) => {
+            let (contact, changes) =
+                contact_update(tx, origin.tenant, origin.author(), contact.id, &updates, None).await?;
+            Ok(json!({"contactId": contact.id, "created": false, "changed": changes.changed()}))
+        }
+        (None, ContactKey::Email(email)) if upsert => {
+            updates.entry("email").or_insert(Value::String(email));
+            let contact = contact_create(tx, origin.tenant, origin.author(), &updates).await?;
+            Ok(json!({"contactId": contact.id, "created": true, "changed": updates.keys().collect::<Vec<_>>()}))
+        }
+        (None, key) => Err(StoreError::missing(key)),
+    }
+}
+
+async fn tag_add(tx: &mut Tx, origin: EffectOrigin, entity: EntityRef, tag: String) -> StoreResult<Value> {
+    let tenant = origin.tenant;
+    let mut tags = match entity {
+        EntityRef::Contact(id) => contact_get(tx, tenant, id).await?.tags,
+        EntityRef::Ticket(id) => ticket_get(tx, tenant, id).await?.tags,
+        EntityRef::Submission(id) => submission_get(tx, tenant, id).await?.tags,
+        EntityRef::Form(id) => form_get(tx, tenant, id).await?.tags,
+    };
+    let added = !tags.contains(&tag);
+    if added {
+        tags.push(tag.clone());
+        let fields = Map::from_iter([("tags".to_owned(), json!(tags))]);
+        fields_set(tx, origin, entity, &fields).await?;
+    }
+    Ok(json!({"entity": entity.kind(), "entityId": entity.id(), "tag": tag, "added": added}))
+}

@@ -1,0 +1,146 @@
+//! Notifications: messages to users inside the application.
+
+use model::{
+    Actor, NotificationId, TenantId, UserId,
+    effect::NewNotification,
+    notification::Notification,
+};
+
+use crate::{
+    Connection, Page, Paged, StoreError, StoreResult, Tx,
+    database::{Row, page::list},
+    params,
+    tx::IdKind,
+    writer::Notice,
+};
+
+const COLUMNS: &str = "id, tenant_id, user_id, title, message, type, read_at, created_at, updated_at, created_by, updated_by, version";
+
+/// Writes a notification; its user is told when it is durable.
+///
+/// # Errors
+/// [`StoreError::Refused`] when the user is no member of the tenant.
+pub async fn notification_create(
+    tx: &mut Tx,
+    tenant: TenantId,
+    actor: Actor,
+    new: NewNotification,
+) -> StoreResult<Notification> {
+    crate::user::member_check(tx, tenant, new.user_id, "user_id").await?;
+    let id = NotificationId::new(tx.id(IdKind::Notification).await?);
+    let now = tx.now();
+    let notification = Notification {
+        id,
+        tenant_id: tenant,
+        user_id: new.user_id,
+        title: new.title,
+        message: new.message,
+        kind: new.kind,
+        read_at: None,
+        created_at: now,
+        updated_at: now,
+        created_by: Some(actor),
+        updated_by: Some(actor),
+        version: 1,
+    };
+    tx.execute(
+        "INSERT INTO notifications (id, tenant_id, user_id, title, message, type, created_at, updated_at, created_by, updated_by, version)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8, ?8, 1)",
+        params![id, tenant, notification.user_id, &notification.title, &notification.message, notification.kind, now, actor],
+    )
+    .await?;
+    tx.notice(Notice::Notified { tenant, user: notification.user_id, notification: id });
+    Ok(notification)
+}
+
+/// Marks a notification as read or unread.
+///
+/// # Errors
+/// [`StoreError::Missing`]; [`StoreError::Stale`].
+pub async fn notification_mark(
+    tx: &mut Tx,
+    tenant: TenantId,
+    actor: Actor,
+    id: NotificationId,
+    read: bool,
+    version: Option<i64>,
+) -> StoreResult<Notification> {
+    let before = notification_get(tx, tenant, id).await?;
+    if let Some(sent) = version.filter(|sent| *sent != before.version) {
+        return Err(StoreError::Stale { current: before.version, sent });
+    }
+    if before.read_at.is_some() == read {
+        return Ok(before);
+    }
+    let now = tx.now();
+    tx.execute(
+        "UPDATE notifications SET read_at = ?1, updated_at = ?2, updated_by = ?3, version = version + 1 WHERE id = ?4 AND tenant_id = ?5",
+        params![read.then_some(now), now, actor, id, tenant],
+    )
+    .await?;
+    notification_get(tx, tenant, id).await
+}
+
+/// Removes a notification.
+///
+/// # Errors
+/// [`StoreError::Missing`].
+pub async fn notification_delete(tx: &mut Tx, tenant: TenantId, id: NotificationId) -> StoreResult<()> {
+    match tx.execute("DELETE FROM notifications WHERE id = ?1 AND tenant_id = ?2", params![id, tenant]).await? {
+        0 => Err(StoreError::missing(format!("notification {id}"))),
+        _ => Ok(()),
+    }
+}
+
+/// One notification.
+///
+/// # Errors
+/// [`StoreError::Missing`].
+pub async fn notification_get(
+    connection: &mut Connection,
+    tenant: TenantId,
+    id: NotificationId,
+) -> StoreResult<Notification> {
+    let sql = format!("SELECT {COLUMNS} FROM notifications WHERE id = ?1 AND tenant_id = ?2");
+    let row = connection.query_optional(sql, params![id, tenant]).await?;
+    notification_of(row.ok_or_else(|| StoreError::missing(format!("notification {id}")))?)
+}
+
+/// A page of notifications, newest first.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn notification_list(
+    connection: &mut Connection,
+    tenant: TenantId,
+    user: Option<UserId>,
+    unread_only: bool,
+    page: Page,
+) -> StoreResult<Paged<Notification>> {
+    let mut query = list("notifications", COLUMNS, tenant);
+    if let Some(user) = user {
+        query = query.equal("user_id", user);
+    }
+    if unread_only {
+        query = query.and("read_at IS NULL");
+    }
+    query.run(connection, page, |notification: &Notification| notification.id.get(), notification_of).await
+}
+
+fn notification_of(row: Row) -> StoreResult<Notification> {
+    let mut row = row.cells();
+    Ok(Notification {
+        id: row.take()?,
+        tenant_id: row.take()?,
+        user_id: row.take()?,
+        title: row.take()?,
+        message: row.take()?,
+        kind: row.take()?,
+        read_at: row.take()?,
+        created_at: row.take()?,
+        updated_at: row.take()?,
+        created_by: row.take()?,
+        updated_by: row.take()?,
+        version: row.take()?,
+    })
+}

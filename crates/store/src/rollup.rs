@@ -1,0 +1,362 @@
+//! Counts of executions, folded as they happen.
+//!
+//! Operations note transitions ([`Deltas`]); the writer adds up a whole batch and writes one row for each workflow, hour,
+//! status and outcome that the batch touched. So totals, trends and the workflows' counters cost a few rows to read at
+//! any size of history. Two counts: `existing` follows the rows that are there (lists' totals), `ever` all
+//! that ever ran (statistics, which survive retention).
+
+use std::collections::BTreeMap;
+
+use model::{ExecutionStatus, Outcome, TenantId, Timestamp, WorkflowId};
+
+use crate::{Connection, StoreResult, Tx, database::Value, params};
+
+/// Where an execution is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// Of which workflow.
+    pub workflow: WorkflowId,
+    /// The hour of its creation.
+    pub hour: Timestamp,
+    /// Where it stands.
+    pub status: ExecutionStatus,
+    /// What its conditions said.
+    pub outcome: Option<Outcome>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Count {
+    existing: i64,
+    ever: i64,
+    duration_ms: i64,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Counter {
+    executions: i64,
+    successes: i64,
+    failures: i64,
+    unmatched: i64,
+    ended: i64,
+    duration_ms: i64,
+    last: Option<Timestamp>,
+}
+
+/// Transitions that are not written yet.
+#[derive(Debug, Default)]
+pub(crate) struct Deltas {
+    counts: BTreeMap<Place, Count>,
+    counters: BTreeMap<(TenantId, WorkflowId), Counter>,
+}
+
+impl Deltas {
+    /// An execution was made.
+    pub(crate) fn made(&mut self, place: Place, now: Timestamp) {
+        self.add(place, 1, 1, 0);
+        let counter = self.counters.entry((place.tenant, place.workflow)).or_default();
+        counter.executions += 1;
+        counter.last = counter.last.max(Some(now));
+        self.ended(place, 0);
+    }
+
+    /// A run whose conditions failed and that keeps no row.
+    pub(crate) fn counted_only(&mut self, place: Place, now: Timestamp) {
+        self.made(place, now);
+        self.add(place, -1, 0, 0);
+    }
+
+    /// An execution went from one place to another; `duration_ms` is its working time when it ended.
+    pub(crate) fn moved(&mut self, from: Place, to: Place, duration_ms: i64) {
+        if from == to {
+            return;
+        }
+        self.add(from, -1, -1, 0);
+        self.add(to, 1, 1, if to.status.is_terminal() { duration_ms } else { 0 });
+        if !from.status.is_terminal() {
+            self.ended(to, duration_ms);
+        }
+    }
+
+    /// Counts an execution that has reached its end; other places count for nothing here.
+    fn ended(&mut self, place: Place, duration_ms: i64) {
+        let counter = self.counters.entry((place.tenant, place.workflow)).or_default();
+        match (place.status, place.outcome) {
+            (ExecutionStatus::Completed, Some(Outcome::Unmatched)) => counter.unmatched += 1,
+            (ExecutionStatus::Completed, Some(Outcome::Matched)) => counter.successes += 1,
+            (ExecutionStatus::Failed, _) => counter.failures += 1,
+            _ => {}
+        }
+        if place.status.is_terminal() && place.outcome == Some(Outcome::Matched) {
+            counter.ended += 1;
+            counter.duration_ms += duration_ms;
+        }
+    }
+
+    fn add(&mut self, place: Place, existing: i64, ever: i64, duration_ms: i64) {
+        let count = self.counts.entry(place).or_default();
+        count.existing += existing;
+        count.ever += ever;
+        count.duration_ms += duration_ms;
+    }
+
+    pub(crate) fn merge(&mut self, other: Self) {
+        for (place, count) in other.counts {
+            self.add(place, count.existing, count.ever, count.duration_ms);
+        }
+        for (key, more) in other.counters {
+            let counter = self.counters.entry(key).or_default();
+            counter.executions += more.executions;
+            counter.successes += more.successes;
+            counter.failures += more.failures;
+            counter.unmatched += more.unmatched;
+            counter.ended += more.ended;
+            counter.duration_ms += more.duration_ms;
+            counter.last = counter.last.max(more.last);
+        }
+    }
+
+    pub(crate) async fn write(self, tx: &mut Tx) -> StoreResult<()> {
+        let rows = self
+            .counts
+            .into_iter()
+            .filter(|(_, count)| (count.existing, count.ever, count.duration_ms) != (0, 0, 0))
+            .map(|(place, count)| {
+                params![
+                    place.tenant,
+                    place.workflow,
+                    place.hour,
+                    place.status,
+                    place.outcome.map_or("", Outcome::as_str),
+                    count.existing,
+                    count.ever,
+                    count.duration_ms
+                ]
+            })
+            .collect();
+        tx.execute_rows(
+            "INSERT INTO execution_rollups (tenant_id, workflow_id, hour, status, outcome, existing, ever, duration_ms)
+             {rows:bigint,bigint,time,text,text,bigint,bigint,bigint}
+             ON CONFLICT (tenant_id, workflow_id, hour, status, outcome) DO UPDATE SET
+                existing = execution_rollups.existing + excluded.existing, ever = execution_rollups.ever + excluded.ever,
+                duration_ms = execution_rollups.duration_ms + excluded.duration_ms",
+            rows,
+        )
+        .await?;
+        let rows = self
+            .counters
+            .into_iter()
+            .map(|((tenant, workflow), counter)| {
+                params![
+                    workflow,
+                    tenant,
+                    counter.executions,
+                    counter.successes,
+                    counter.failures,
+                    counter.unmatched,
+                    counter.ended,
+                    counter.duration_ms,
+                    counter.last
+                ]
+            })
+            .collect();
+        tx.execute_rows(
+            "INSERT INTO workflow_counters (workflow_id, tenant_id, executions, successes, failures, unmatched, ended, duration_ms, last_executed_at)
+             {rows:bigint,bigint,bigint,bigint,bigint,bigint,bigint,bigint,time}
+             ON CONFLICT (workflow_id) DO UPDATE SET
+                executions = workflow_counters.executions + excluded.executions,
+                successes = workflow_counters.successes + excluded.successes,
+                failures = workflow_counters.failures + excluded.failures,
+                unmatched = workflow_counters.unmatched + excluded.unmatched,
+                ended = workflow_counters.ended + excluded.ended,
+                duration_ms = workflow_counters.duration_ms + excluded.duration_ms,
+                last_executed_at = coalesce(excluded.last_executed_at, workflow_counters.last_executed_at)",
+            rows,
+        )
+        .await
+    }
+}
+
+/// What statistics are wanted: hours from `from` up to, not including, `until`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Span {
+    /// Only this workflow.
+    pub workflow: Option<WorkflowId>,
+    /// The first instant.
+    pub from: Option<Timestamp>,
+    /// The first instant after.
+    pub until: Option<Timestamp>,
+}
+
+impl Span {
+    fn predicate(&self, tenant: TenantId) -> (String, Vec<Value>) {
+        let mut sql = "tenant_id = ?1".to_owned();
+        let mut parameters = params![tenant];
+        let mut also = |text: &str, value: Value| {
+            parameters.push(value);
+            sql.push_str(&format!(" AND {text} ?{}", parameters.len()));
+        };
+        if let Some(workflow) = self.workflow {
+            also("workflow_id =", workflow.into());
+        }
+        if let Some(from) = self.from {
+            also("hour >=", from.hour().into());
+        }
+        if let Some(until) = self.until {
+            also("hour <", until.into());
+        }
+        (sql, parameters)
+    }
+}
+
+/// One row of a statistic: a status with how many and how long.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StatusCount {
+    /// The status.
+    pub status: ExecutionStatus,
+    /// What the conditions said.
+    pub outcome: Option<Outcome>,
+    /// How many ever were.
+    pub count: i64,
+    /// Their working time in all.
+    pub duration_ms: i64,
+}
+
+/// Executions by status and outcome.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn status_counts(connection: &mut Connection, tenant: TenantId, span: Span) -> StoreResult<Vec<StatusCount>> {
+    let (predicate, parameters) = span.predicate(tenant);
+    let sql = format!(
+        "SELECT status, outcome, sum(ever), sum(duration_ms) FROM execution_rollups WHERE {predicate}
+          GROUP BY status, outcome HAVING sum(ever) > 0 ORDER BY status, outcome"
+    );
+    let rows = connection.query(sql, parameters).await?;
+    rows.into_iter()
+        .map(|row| {
+            let mut row = row.cells();
+            Ok(StatusCount {
+                status: row.take()?,
+                outcome: row.take::<String>()?.parse().ok(),
+                count: row.take()?,
+                duration_ms: row.take()?,
+            })
+        })
+        .collect()
+}
+
+/// One hour of a trend.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HourCount {
+    /// The hour's first instant.
+    pub hour: Timestamp,
+    /// The status.
+    pub status: ExecutionStatus,
+    /// What the conditions said.
+    pub outcome: Option<Outcome>,
+    /// How many.
+    pub count: i64,
+}
+
+/// Executions by hour of creation, status and outcome, oldest first.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn hour_counts(connection: &mut Connection, tenant: TenantId, span: Span) -> StoreResult<Vec<HourCount>> {
+    let (predicate, parameters) = span.predicate(tenant);
+    let sql = format!(
+        "SELECT hour, status, outcome, sum(ever) FROM execution_rollups WHERE {predicate}
+          GROUP BY hour, status, outcome HAVING sum(ever) > 0 ORDER BY hour, status, outcome"
+    );
+    let rows = connection.query(sql, parameters).await?;
+    rows.into_iter()
+        .map(|row| {
+            let mut row = row.cells();
+            Ok(HourCount {
+                hour: row.take()?,
+                status: row.take()?,
+                outcome: row.take::<String>()?.parse().ok(),
+                count: row.take()?,
+            })
+        })
+        .collect()
+}
+
+/// One workflow's share.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WorkflowCount {
+    /// Which one.
+    pub id: WorkflowId,
+    /// Its name today.
+    pub name: String,
+    /// How many ran.
+    pub executions: i64,
+    /// How many completed with their conditions met.
+    pub successes: i64,
+    /// How many failed.
+    pub failures: i64,
+    /// How many completed with their conditions not met.
+    pub unmatched: i64,
+    /// Mean working time of those that ended with their conditions met.
+    pub average_duration_ms: Option<i64>,
+}
+
+/// The workflows that ran most, the busiest first.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn top_workflows(
+    connection: &mut Connection,
+    tenant: TenantId,
+    span: Span,
+    limit: i64,
+) -> StoreResult<Vec<WorkflowCount>> {
+    let (predicate, mut parameters) = span.predicate(tenant);
+    parameters.push(limit.into());
+    let limit = parameters.len();
+    let sql = format!(
+        "WITH counted AS (
+            SELECT workflow_id, sum(ever) AS executions,
+                   sum(CASE WHEN status = 'completed' AND outcome = 'matched' THEN ever ELSE 0 END) AS successes,
+                   sum(CASE WHEN status = 'failed' THEN ever ELSE 0 END) AS failures,
+                   sum(CASE WHEN outcome = 'unmatched' THEN ever ELSE 0 END) AS unmatched,
+                   sum(CASE WHEN outcome = 'matched' AND status IN ('completed', 'failed', 'cancelled') THEN ever ELSE 0 END) AS ended,
+                   sum(CASE WHEN outcome = 'matched' THEN duration_ms ELSE 0 END) AS duration_ms
+              FROM execution_rollups WHERE {predicate} GROUP BY workflow_id)
+         SELECT w.id, w.name, c.executions, c.successes, c.failures, c.unmatched, c.ended, c.duration_ms
+           FROM counted c JOIN workflows w ON w.id = c.workflow_id AND w.tenant_id = ?1
+          WHERE c.executions > 0 ORDER BY c.executions DESC, w.id LIMIT ?{limit}"
+    );
+    let rows = connection.query(sql, parameters).await?;
+    rows.into_iter()
+        .map(|row| {
+            let mut row = row.cells();
+            let (id, name, executions, successes) = (row.take()?, row.take()?, row.take()?, row.take()?);
+            let (failures, unmatched) = (row.take()?, row.take()?);
+            let (ended, duration): (i64, i64) = (row.take()?, row.take()?);
+            let average_duration_ms = (ended > 0).then(|| duration / ended);
+            Ok(WorkflowCount { id, name, executions, successes, failures, unmatched, average_duration_ms })
+        })
+        .collect()
+}
+
+/// How many execution rows exist in whole hours, for a list's total.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn existing(
+    connection: &mut Connection,
+    tenant: TenantId,
+    span: Span,
+    status: Option<ExecutionStatus>,
+) -> StoreResult<i64> {
+    let (mut predicate, mut parameters) = span.predicate(tenant);
+    if let Some(status) = status {
+        parameters.push(status.into());
+        predicate.push_str(&format!(" AND status = ?{}", parameters.len()));
+    }
+    let sql = format!("SELECT coalesce(sum(existing), 0) FROM execution_rollups WHERE {predicate}");
+    connection.query_one(sql, parameters).await?.first()
+}

@@ -1,0 +1,262 @@
+//! Tickets: written by the API and by workflows through the same functions, so that both emit the same events.
+
+use model::{
+    Actor, ContactId, SubmissionId, TenantId, TicketId, UserId,
+    field::{self, Changes},
+    ticket::{Ticket, TicketPriority, TicketStatus},
+};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    Connection, Page, Paged, StoreError, StoreResult, Tx,
+    change::{Author, system_event},
+    database::{Row, page::list},
+    event::event_emit,
+    params,
+    tag::tags_note,
+    tx::IdKind,
+};
+
+const COLUMNS: &str = "id, tenant_id, title, description, status, priority, assignee_id, contact_id, submission_id, tags, attributes, created_at,
+     updated_at, created_by, updated_by, version, archived_at";
+
+/// Makes a ticket from fields by name and emits `ticket_created`.
+///
+/// # Errors
+/// [`StoreError::Refused`] for values that do not fit or name records that do not exist.
+pub async fn ticket_create(
+    tx: &mut Tx,
+    tenant: TenantId,
+    author: Author,
+    fields: &Map<String, Value>,
+) -> StoreResult<Ticket> {
+    let mut ticket = Ticket::new(TicketId::new(0), tenant, String::new(), tx.now(), author.actor);
+    field::update(&mut ticket, fields).map_err(StoreError::Refused)?;
+    if ticket.title.is_empty() {
+        return Err(crate::change::refused("title", "is required: one line that says what the ticket is about"));
+    }
+    ticket_insert(tx, author, ticket).await
+}
+
+/// Writes a new ticket under an id of its own and emits `ticket_created`.
+///
+/// # Errors
+/// [`StoreError::Refused`] when it names records that do not exist.
+pub(crate) async fn ticket_insert(tx: &mut Tx, author: Author, mut ticket: Ticket) -> StoreResult<Ticket> {
+    ticket_check(tx, &ticket, None).await?;
+    ticket.id = TicketId::new(tx.id(IdKind::Ticket).await?);
+    emit(tx, &ticket, "ticket_created", None, author).await?;
+    tx.execute(
+        "INSERT INTO tickets (id, tenant_id, title, description, status, priority, assignee_id, contact_id, submission_id, tags, attributes,
+            created_at, updated_at, created_by, updated_by, version)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13, ?13, 1)",
+        params![
+            ticket.id,
+            ticket.tenant_id,
+            &ticket.title,
+            &ticket.description,
+            ticket.status,
+            ticket.priority,
+            ticket.assignee_id,
+            ticket.contact_id,
+            ticket.submission_id,
+            &ticket.tags,
+            &ticket.attributes,
+            ticket.created_at,
+            ticket.created_by
+        ],
+    )
+    .await?;
+    tags_note(tx, ticket.tenant_id, author.actor, &ticket.tags).await?;
+    Ok(ticket)
+}
+
+/// Changes fields of a ticket by name and emits `ticket_updated` when something is different. With `version`, only when the
+/// record is at that version.
+///
+/// # Errors
+/// [`StoreError::Missing`], [`StoreError::Stale`], [`StoreError::Refused`].
+pub async fn ticket_update(
+    tx: &mut Tx,
+    tenant: TenantId,
+    author: Author,
+    id: TicketId,
+    fields: &Map<String, Value>,
+    version: Option<i64>,
+) -> StoreResult<(Ticket, Changes)> {
+    let before = ticket_get(tx, tenant, id).await?;
+    if let Some(sent) = version.filter(|sent| *sent != before.version) {
+        return Err(StoreError::Stale { current: before.version, sent });
+    }
+    let mut ticket = before.clone();
+    let changes = field::update(&mut ticket, fields).map_err(StoreError::Refused)?;
+    if changes.is_empty() {
+        return Ok((ticket, changes));
+    }
+    ticket.updated_at = tx.now();
+    ticket.updated_by = Some(author.actor);
+    ticket.version += 1;
+    ticket_check(tx, &ticket, Some(&before)).await?;
+    emit(tx, &ticket, "ticket_updated", Some(&changes), author).await?;
+    tx.execute(
+        "UPDATE tickets SET title = ?1, description = ?2, status = ?3, priority = ?4, assignee_id = ?5, contact_id = ?6, submission_id = ?7,
+            tags = ?8, attributes = ?9, updated_at = ?10, updated_by = ?11, version = ?12 WHERE id = ?13 AND tenant_id = ?14",
+        params![
+            &ticket.title,
+            &ticket.description,
+            ticket.status,
+            ticket.priority,
+            ticket.assignee_id,
+            ticket.contact_id,
+            ticket.submission_id,
+            &ticket.tags,
+            &ticket.attributes,
+            ticket.updated_at,
+            ticket.updated_by,
+            ticket.version,
+            ticket.id,
+            ticket.tenant_id
+        ],
+    )
+    .await?;
+    tags_note(tx, tenant, author.actor, &ticket.tags).await?;
+    Ok((ticket, changes))
+}
+
+/// Puts a ticket away: it is in no list any more, and history still names it.
+///
+/// # Errors
+/// [`StoreError::Missing`].
+pub async fn ticket_archive(tx: &mut Tx, tenant: TenantId, actor: Actor, id: TicketId) -> StoreResult<()> {
+    ticket_get(tx, tenant, id).await?;
+    tx.execute(
+        "UPDATE tickets SET archived_at = ?1, updated_at = ?1, updated_by = ?2, version = version + 1 WHERE id = ?3 AND tenant_id = ?4",
+        params![tx.now(), actor, id, tenant],
+    )
+    .await
+    .map(drop)
+}
+
+/// One ticket that is not put away.
+///
+/// # Errors
+/// [`StoreError::Missing`].
+pub async fn ticket_get(connection: &mut Connection, tenant: TenantId, id: TicketId) -> StoreResult<Ticket> {
+    let sql = format!("SELECT {COLUMNS} FROM tickets WHERE id = ?1 AND tenant_id = ?2 AND archived_at IS NULL");
+    let row = connection.query_optional(sql, params![id, tenant]).await?;
+    ticket_of(row.ok_or_else(|| StoreError::missing(format!("ticket {id}")))?)
+}
+
+/// Which tickets a list shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Title or description contains this, without regard to case.
+    pub text: Option<String>,
+    /// In this state.
+    pub status: Option<TicketStatus>,
+    /// Of this priority.
+    pub priority: Option<TicketPriority>,
+    /// This user's.
+    pub assignee: Option<UserId>,
+    /// About this person.
+    pub contact: Option<ContactId>,
+    /// Caused by this answer.
+    pub submission: Option<SubmissionId>,
+    /// With this tag.
+    pub tag: Option<String>,
+}
+
+/// A page of tickets, newest first.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn ticket_list(
+    connection: &mut Connection,
+    tenant: TenantId,
+    filter: &Filter,
+    page: Page,
+) -> StoreResult<Paged<Ticket>> {
+    let mut query = list("tickets", COLUMNS, tenant).and("archived_at IS NULL");
+    if let Some(text) = &filter.text {
+        query = query.containing(&["title", "description"], text);
+    }
+    if let Some(status) = filter.status {
+        query = query.equal("status", status);
+    }
+    if let Some(priority) = filter.priority {
+        query = query.equal("priority", priority);
+    }
+    if let Some(assignee) = filter.assignee {
+        query = query.equal("assignee_id", assignee);
+    }
+    if let Some(contact) = filter.contact {
+        query = query.equal("contact_id", contact);
+    }
+    if let Some(submission) = filter.submission {
+        query = query.equal("submission_id", submission);
+    }
+    if let Some(tag) = &filter.tag {
+        query = query.tagged(tag);
+    }
+    query.run(connection, page, |ticket: &Ticket| ticket.id.get(), ticket_of).await
+}
+
+/// What a ticket newly names exists in its tenant.
+async fn ticket_check(tx: &mut Tx, ticket: &Ticket, before: Option<&Ticket>) -> StoreResult<()> {
+    if let Some(assignee) = ticket.assignee_id.filter(|id| before.and_then(|b| b.assignee_id) != Some(*id)) {
+        crate::user::member_check(tx, ticket.tenant_id, assignee, "assignee_id").await?;
+    }
+    if let Some(contact) = ticket.contact_id.filter(|id| before.and_then(|b| b.contact_id) != Some(*id)) {
+        named_check(tx, "contacts", ticket.tenant_id, contact.get(), "contact").await?;
+    }
+    if let Some(submission) = ticket.submission_id.filter(|id| before.and_then(|b| b.submission_id) != Some(*id)) {
+        named_check(tx, "submissions", ticket.tenant_id, submission.get(), "submission").await?;
+    }
+    Ok(())
+}
+
+async fn named_check(tx: &mut Tx, table: &str, tenant: TenantId, id: i64, what: &str) -> StoreResult<()> {
+    let sql = format!("SELECT 1 FROM {table} WHERE id = ?1 AND tenant_id = ?2");
+    match tx.query_optional(sql, params![id, tenant]).await? {
+        Some(_) => Ok(()),
+        None => Err(crate::change::refused(&format!("{what}_id"), format!("{what} {id} does not exist"))),
+    }
+}
+
+async fn emit(
+    tx: &mut Tx,
+    ticket: &Ticket,
+    name: &'static str,
+    changes: Option<&Changes>,
+    author: Author,
+) -> StoreResult<()> {
+    let mut data = json!({"ticket": ticket});
+    if let Some(changes) = changes {
+        data["previous"] = Value::Object(changes.previous.clone());
+        data["changed"] = json!(changes.changed());
+    }
+    event_emit(tx, system_event(ticket.tenant_id, name, data, author)).await.map(drop)
+}
+
+fn ticket_of(row: Row) -> StoreResult<Ticket> {
+    let mut row = row.cells();
+    Ok(Ticket {
+        id: row.take()?,
+        tenant_id: row.take()?,
+        title: row.take()?,
+        description: row.take()?,
+        status: row.take()?,
+        priority: row.take()?,
+        assignee_id: row.take()?,
+        contact_id: row.take()?,
+        submission_id: row.take()?,
+        tags: row.take()?,
+        attributes: row.take()?,
+        created_at: row.take()?,
+        updated_at: row.take()?,
+        created_by: row.take()?,
+        updated_by: row.take()?,
+        version: row.take()?,
+        archived_at: row.take()?,
+    })
+}
