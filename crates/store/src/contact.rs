@@ -102,9 +102,10 @@ pub async fn contact_update(
 /// [`StoreError::Missing`].
 pub async fn contact_archive(tx: &mut Tx, tenant: TenantId, actor: Actor, id: ContactId) -> StoreResult<()> {
     contact_get(tx, tenant, id).await?;
+    let now = tx.now();
     tx.execute(
         "UPDATE contacts SET archived_at = ?1, updated_at = ?1, updated_by = ?2, version = version + 1 WHERE id = ?3 AND tenant_id = ?4",
-        params![tx.now(), actor, id, tenant],
+        params![now, actor, id, tenant],
     )
     .await
     .map(drop)

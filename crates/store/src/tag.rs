@@ -69,10 +69,11 @@ async fn tag_insert(
     color: Option<&str>,
 ) -> StoreResult<TagId> {
     let id = TagId::new(tx.id(IdKind::Tag).await?);
+    let now = tx.now();
     tx.execute(
         "INSERT INTO tags (id, tenant_id, name, color, created_at, updated_at, created_by, updated_by, version)
          VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?6, 1)",
-        params![id, tenant, name, color, tx.now(), actor],
+        params![id, tenant, name, color, now, actor],
     )
     .await?;
     Ok(id)
@@ -95,9 +96,10 @@ pub async fn tag_update(
         return Err(StoreError::Stale { current: before.version, sent });
     }
     name_check(tx, tenant, name, Some(id)).await?;
+    let now = tx.now();
     tx.execute(
         "UPDATE tags SET name = ?1, color = ?2, updated_at = ?3, updated_by = ?4, version = version + 1 WHERE id = ?5 AND tenant_id = ?6",
-        params![name, color, tx.now(), actor, id, tenant],
+        params![name, color, now, actor, id, tenant],
     )
     .await?;
     tag_get(tx, tenant, id).await

@@ -108,9 +108,10 @@ where
     }
 
     fn answer(self: Box<Self>, committed: StoreResult<()>) {
-        let answer = committed.and_then(|()| self.outcome.ok_or(StoreError::Closed));
+        let Self { outcome, reply, .. } = *self;
+        let answer = committed.and_then(|()| outcome.ok_or(StoreError::Closed));
         // Whoever asked may be gone: the change is durable all the same.
-        drop(self.reply.send(answer));
+        drop(reply.send(answer));
     }
 }
 
