@@ -28,13 +28,20 @@ pub(crate) struct Right<'a> {
 }
 
 /// Whether the operator holds between two sides that are there; an error when it cannot be decided.
-pub(crate) fn holds(operator: Operator, left: &Value, right: Right<'_>, sensitive: bool) -> Result<bool, String> {
+pub(crate) fn holds(
+    operator: Operator,
+    left: &Value,
+    right: Right<'_>,
+    sensitive: bool,
+) -> Result<bool, String> {
     Ok(match operator {
         Operator::Equals => equal(left, right.value, sensitive),
         Operator::NotEquals => !equal(left, right.value, sensitive),
         Operator::Contains => contains(left, right, sensitive),
         Operator::NotContains => !contains(left, right, sensitive),
-        Operator::StartsWith => both_texts(left, right.value, sensitive, |left, right| left.starts_with(right)),
+        Operator::StartsWith => {
+            both_texts(left, right.value, sensitive, |left, right| left.starts_with(right))
+        }
         Operator::EndsWith => both_texts(left, right.value, sensitive, |left, right| left.ends_with(right)),
         Operator::GreaterThan => ordered(left, right.value).is_some_and(std::cmp::Ordering::is_gt),
         Operator::LessThan => ordered(left, right.value).is_some_and(std::cmp::Ordering::is_lt),
@@ -97,7 +104,9 @@ fn deep_equal(left: &Value, right: &Value) -> bool {
                     }
                 }
             }
-            (Value::Array(_) | Value::Object(_), _) | (_, Value::Array(_) | Value::Object(_)) => return false,
+            (Value::Array(_) | Value::Object(_), _) | (_, Value::Array(_) | Value::Object(_)) => {
+                return false;
+            }
             (left, right) => {
                 if left != right {
                     return false;

@@ -53,6 +53,8 @@ enum Logic {
 
 #[derive(Debug, Clone)]
 struct Condition {
+    /// Where it is written: `conditions[1]`.
+    place: Box<str>,
     field: Path,
     operator: Operator,
     /// The operator as written, for the log.
@@ -132,22 +134,26 @@ impl Conditions {
     }
 
     /// Every path that the conditions read, in fields and in values.
-    #[must_use]
-    pub fn paths(&self) -> Vec<&Path> {
-        let mut paths = Vec::new();
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.located().into_iter().map(|(_, path)| path)
+    }
+
+    /// Every path that the conditions read, with the place where it is written: `conditions[1].field`.
+    pub(crate) fn located(&self) -> Vec<(String, &Path)> {
+        let mut found = Vec::new();
         let mut pending: Vec<&Node> = self.nodes.iter().rev().collect();
         while let Some(node) = pending.pop() {
             match node {
                 Node::Group(_, nodes) => pending.extend(nodes.iter().rev()),
                 Node::Condition(condition) => {
-                    paths.push(&condition.field);
+                    found.push((format!("{}.field", condition.place), &condition.field));
                     if let Side::Template(template) = &condition.value {
-                        paths.extend(template.paths());
+                        found.extend(template.located(&format!("{}.value", condition.place)));
                     }
                 }
             }
         }
-        paths
+        found
     }
 
     const fn logic(&self) -> Logic {
@@ -251,9 +257,12 @@ impl Condition {
     ) -> Result<Sides<'a>, ConditionError> {
         let left = scope.lookup(&self.field).unwrap_or(&Value::Null);
         match &self.value {
-            Side::Constant(value, prepared) => {
-                Ok(Sides { left, right: Cow::Borrowed(value), prepared: Some(prepared), right_unresolved: false })
-            }
+            Side::Constant(value, prepared) => Ok(Sides {
+                left,
+                right: Cow::Borrowed(value),
+                prepared: Some(prepared),
+                right_unresolved: false,
+            }),
             Side::Template(template) => {
                 let right =
                     template.resolve(scope, warnings).map_err(|error| self.undecided(error.to_string()))?;
@@ -282,7 +291,8 @@ impl Condition {
             });
         }
         let right = Right { value: right, prepared: sides.prepared };
-        compare::holds(self.operator, left, right, self.case_sensitive).map_err(|message| self.undecided(message))
+        compare::holds(self.operator, left, right, self.case_sensitive)
+            .map_err(|message| self.undecided(message))
     }
 
     fn undecided(&self, message: String) -> ConditionError {
@@ -399,7 +409,9 @@ impl Compiler {
             self.refuse(path, "a logic without conditions can only be the first element of the whole list");
             return None;
         }
-        if fields.contains_key("conditions") || (fields.contains_key("logic") && !fields.contains_key("field")) {
+        if fields.contains_key("conditions")
+            || (fields.contains_key("logic") && !fields.contains_key("field"))
+        {
             return self.group(fields, path, depth);
         }
         self.conditions += 1;
@@ -480,7 +492,10 @@ impl Compiler {
                 Some("false") => Some(OnMissing::Verdict(false)),
                 Some("error") => Some(OnMissing::Error),
                 _ => {
-                    self.refuse(format!("{path}.onMissing"), "\"true\", \"false\" or \"error\" is needed, as text");
+                    self.refuse(
+                        format!("{path}.onMissing"),
+                        "\"true\", \"false\" or \"error\" is needed, as text",
+                    );
                     None
                 }
             },
@@ -490,6 +505,7 @@ impl Compiler {
         let value = self.value(operator, fields.get("value"), case_sensitive, &format!("{path}.value"));
         let written = fields.get("operator").and_then(Value::as_str).unwrap_or_default().to_owned();
         Some(Node::Condition(Box::new(Condition {
+            place: path.into(),
             field: field?,
             operator,
             written,
@@ -522,7 +538,10 @@ impl Compiler {
     fn operator(&mut self, value: Option<&Value>, path: &str) -> Option<Operator> {
         let names = || crate::operators().iter().map(|info| info.name);
         let Some(Value::String(text)) = value else {
-            self.refuse(path, format!("an operator is needed: one of {}", names().collect::<Vec<_>>().join(", ")));
+            self.refuse(
+                path,
+                format!("an operator is needed: one of {}", names().collect::<Vec<_>>().join(", ")),
+            );
             return None;
         };
         let operator = Operator::parse(text);
@@ -534,7 +553,13 @@ impl Compiler {
         operator
     }
 
-    fn value(&mut self, operator: Operator, value: Option<&Value>, sensitive: bool, path: &str) -> Option<Side> {
+    fn value(
+        &mut self,
+        operator: Operator,
+        value: Option<&Value>,
+        sensitive: bool,
+        path: &str,
+    ) -> Option<Side> {
         let info = operator.info();
         if !info.takes_value {
             return Some(Side::Constant(Value::Null, Prepared::default()));
@@ -563,7 +588,8 @@ impl Compiler {
             return Some(Side::Template(template));
         }
         // Rendering a constant writes `{{ "{{" }}` as the braces that it stands for.
-        let value = template.render(&Scope::of_trigger(&Value::Null)).map_or(Value::Null, |rendered| rendered.value);
+        let value =
+            template.render(&Scope::of_trigger(&Value::Null)).map_or(Value::Null, |rendered| rendered.value);
         let mut prepared = Prepared::default();
         match operator {
             Operator::Contains | Operator::NotContains => {

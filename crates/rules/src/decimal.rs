@@ -94,7 +94,8 @@ impl Decimal {
         }
         let whole = &bytes[..whole];
         if rest.is_empty() && whole.len() + fraction.len() <= SHORT_DIGITS {
-            let units = whole.iter().chain(fraction).fold(0_i64, |sum, digit| sum * 10 + i64::from(digit - b'0'));
+            let units =
+                whole.iter().chain(fraction).fold(0_i64, |sum, digit| sum * 10 + i64::from(digit - b'0'));
             let units = if negative { -units } else { units };
             return Some(Self::short(i128::from(units), fraction.len()));
         }
@@ -170,7 +171,8 @@ impl Decimal {
         if digits.is_empty() {
             return Self::short(0, 0);
         }
-        let order = exponent.saturating_add(length(whole)).saturating_sub(i128::try_from(zeros).unwrap_or(i128::MAX));
+        let order =
+            exponent.saturating_add(length(whole)).saturating_sub(i128::try_from(zeros).unwrap_or(i128::MAX));
         if digits.len() <= SHORT_DIGITS {
             let scale = length(&digits).saturating_sub(order);
             let units = digits.iter().fold(0_i128, |sum, digit| sum * 10 + i128::from(digit - b'0'));
@@ -236,9 +238,9 @@ fn exponent(rest: &[u8]) -> Option<i128> {
         return None;
     }
     // A quarter of the range leaves room for adding lengths.
-    let size = digits
-        .iter()
-        .fold(0_i128, |sum, digit| sum.saturating_mul(10).saturating_add(i128::from(digit - b'0')).min(i128::MAX / 4));
+    let size = digits.iter().fold(0_i128, |sum, digit| {
+        sum.saturating_mul(10).saturating_add(i128::from(digit - b'0')).min(i128::MAX / 4)
+    });
     Some(if negative { -size } else { size })
 }
 

@@ -32,6 +32,16 @@ pub(crate) enum Operand {
     Literal(String),
 }
 
+impl Expression {
+    /// The path that it reads; none for a literal.
+    pub(crate) const fn path(&self) -> Option<&Path> {
+        match &self.operand {
+            Operand::Path(path) => Some(path),
+            Operand::Literal(_) => None,
+        }
+    }
+}
+
 /// An argument of a filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Argument {
@@ -102,8 +112,15 @@ impl<'t> Parser<'t> {
         let operand = match self.peek() {
             None => return Err(never_closed(open)),
             Some('"' | '\'') => Operand::Literal(self.literal()?),
-            Some('}') => return Err((open, "the braces are empty: write a path, as in {{contact.name}}".to_owned())),
-            Some('{') => return Err((open, "there are three braces: two are needed, as in {{contact.name}}".to_owned())),
+            Some('}') => {
+                return Err((open, "the braces are empty: write a path, as in {{contact.name}}".to_owned()));
+            }
+            Some('{') => {
+                return Err((
+                    open,
+                    "there are three braces: two are needed, as in {{contact.name}}".to_owned(),
+                ));
+            }
             Some(_) => Operand::Path(self.path(open)?),
         };
         let mut filters = Vec::new();
@@ -172,7 +189,8 @@ impl<'t> Parser<'t> {
     fn filter(&mut self) -> Result<Filter, Fault> {
         self.skip_space();
         let start = self.at;
-        let length = self.rest().find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(self.rest().len());
+        let length =
+            self.rest().find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(self.rest().len());
         let name = &self.rest()[..length];
         if name.is_empty() {
             return Err((start, format!("a filter is needed after |: one of {}", Filter::names())));
@@ -194,7 +212,9 @@ impl<'t> Parser<'t> {
             arguments.push(match self.peek() {
                 None => return Err((filter, "the filter's ( is never closed".to_owned())),
                 Some('"' | '\'') => Argument::Text(self.literal()?),
-                Some(_) => self.number().ok_or((at, "text in quotes or a whole number is needed here".to_owned()))?,
+                Some(_) => {
+                    self.number().ok_or((at, "text in quotes or a whole number is needed here".to_owned()))?
+                }
             });
             self.skip_space();
             if self.take(")") {

@@ -21,7 +21,17 @@ const MAX_PLACES: i64 = 20;
 const URL_COMPONENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 const NAMES: [&str; 12] = [
-    "default", "upper", "lower", "trim", "title", "date", "number", "json", "url_encode", "escape", "truncate",
+    "default",
+    "upper",
+    "lower",
+    "trim",
+    "title",
+    "date",
+    "number",
+    "json",
+    "url_encode",
+    "escape",
+    "truncate",
     "join",
 ];
 
@@ -70,13 +80,19 @@ impl Filter {
             "date" => match arguments.as_slice() {
                 [Argument::Text(format)] => date(format, None),
                 [Argument::Text(format), Argument::Text(zone)] => date(format, Some(zone)),
-                _ => Err("date takes a format and optionally a zone, as in date(\"%Y-%m-%d\", \"Europe/Paris\")"
-                    .to_owned()),
+                _ => Err(
+                    "date takes a format and optionally a zone, as in date(\"%Y-%m-%d\", \"Europe/Paris\")"
+                        .to_owned(),
+                ),
             },
             "number" => match arguments.as_slice() {
                 [] => Ok(Self::Number(None)),
-                [Argument::Number(places @ 0..=MAX_PLACES)] => Ok(Self::Number(usize::try_from(*places).ok())),
-                _ => Err(format!("number takes the digits after the point, 0 to {MAX_PLACES}, as in number(2)")),
+                [Argument::Number(places @ 0..=MAX_PLACES)] => {
+                    Ok(Self::Number(usize::try_from(*places).ok()))
+                }
+                _ => Err(format!(
+                    "number takes the digits after the point, 0 to {MAX_PLACES}, as in number(2)"
+                )),
             },
             "truncate" => match arguments.as_slice() {
                 [Argument::Number(length)] => usize::try_from(*length).ok(),
@@ -210,8 +226,9 @@ fn date(format: &str, zone: Option<&str>) -> Result<Filter, String> {
         .map_err(|_| format!("\"{format}\" is not a date format: write %Y, %m, %d, %H, %M and the like"))?;
     let zone = zone
         .map(|name| {
-            TimeZone::get(name)
-                .map_err(|_| format!("\"{name}\" is not a time zone: an IANA name such as Europe/Paris is needed"))
+            TimeZone::get(name).map_err(|_| {
+                format!("\"{name}\" is not a time zone: an IANA name such as Europe/Paris is needed")
+            })
         })
         .transpose()?;
     Ok(Filter::Date { format: format.to_owned(), zone })

@@ -38,4 +38,5 @@ pub use scope::Scope;
 pub use step::Step;
 pub use template::{RenderError, Rendered, Template};
 pub use trigger::Trigger;
+pub use value::Kind;
 pub use verdict::{Evaluation, Verdict};

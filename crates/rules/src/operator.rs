@@ -63,8 +63,18 @@ pub struct OperatorInfo {
 }
 
 const ANY: &[&str] = &[
-    "nps", "csat", "ces", "rating", "text", "long_text", "email", "number", "single_choice", "multiple_choice",
-    "date", "consent",
+    "nps",
+    "csat",
+    "ces",
+    "rating",
+    "text",
+    "long_text",
+    "email",
+    "number",
+    "single_choice",
+    "multiple_choice",
+    "date",
+    "consent",
 ];
 const TEXT: &[&str] = &["text", "long_text", "email", "single_choice", "date"];
 const SEARCHABLE: &[&str] = &["text", "long_text", "email", "single_choice", "multiple_choice"];
@@ -211,7 +221,10 @@ impl Operator {
     /// The operator of a canonical name or an alias.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        OPERATORS.iter().find(|info| info.name == text || info.aliases.contains(&text)).map(|info| info.operator)
+        OPERATORS
+            .iter()
+            .find(|info| info.name == text || info.aliases.contains(&text))
+            .map(|info| info.operator)
     }
 
     /// What is shown about it.

@@ -116,9 +116,10 @@ impl Path {
 pub(crate) fn walk<'v>(root: &'v Value, segments: &[Segment]) -> Option<&'v Value> {
     segments.iter().try_fold(root, |value, segment| match (segment, value) {
         (Segment::Name { name, .. }, Value::Object(fields)) => fields.get(&**name),
-        (Segment::Name { position: Some(position), .. } | Segment::Position(position), Value::Array(items)) => {
-            items.get(*position)
-        }
+        (
+            Segment::Name { position: Some(position), .. } | Segment::Position(position),
+            Value::Array(items),
+        ) => items.get(*position),
         _ => None,
     })
 }
@@ -178,7 +179,10 @@ fn bracketed(written: &str, chars: &mut Peekable<CharIndices<'_>>) -> Result<Seg
             Segment::Position(position.parse().map_err(|_| (start, format!("{position} is too large")))?)
         }
         Some(&(at, _)) => {
-            return Err((at, "a position or a name in quotes is needed here, as in [0] or [\"name\"]".to_owned()));
+            return Err((
+                at,
+                "a position or a name in quotes is needed here, as in [0] or [\"name\"]".to_owned(),
+            ));
         }
         None => return Err(never_closed()),
     };

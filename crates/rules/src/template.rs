@@ -41,8 +41,14 @@ enum Node {
     /// No braces in it.
     Constant(Value),
     /// A string that is one expression.
-    Single { expression: Box<Expression>, html: bool },
-    Text { parts: Vec<Part>, html: bool },
+    Single {
+        expression: Box<Expression>,
+        html: bool,
+    },
+    Text {
+        parts: Vec<Part>,
+        html: bool,
+    },
     List(Vec<Node>),
     Object(Vec<(Key, Node)>),
 }
@@ -106,8 +112,12 @@ impl Template {
     /// # Errors
     /// When the result would be too large.
     pub fn render(&self, scope: &Scope<'_>) -> Result<Rendered, RenderError> {
-        let mut renderer =
-            Renderer { scope, left: MAX_OUTPUT, warnings: Some(Vec::new()), missing: Value::String(String::new()) };
+        let mut renderer = Renderer {
+            scope,
+            left: MAX_OUTPUT,
+            warnings: Some(Vec::new()),
+            missing: Value::String(String::new()),
+        };
         let value = renderer.node(&self.node)?;
         Ok(Rendered { value, warnings: renderer.warnings.unwrap_or_default() })
     }
@@ -146,37 +156,65 @@ impl Template {
 
     /// Every path that it reads, in the order in which they are written.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
-        fn of_part(part: &Part) -> Option<&Path> {
-            match part {
-                Part::Expression(Expression { operand: Operand::Path(path), .. }) => Some(path),
-                Part::Expression(_) | Part::Text(_) => None,
-            }
-        }
-        let mut paths = Vec::new();
-        let mut pending = vec![(None, &self.node)];
-        while let Some((key, node)) = pending.pop() {
-            if let Some(Key::Template(parts)) = key {
-                paths.extend(parts.iter().filter_map(of_part));
-            }
-            match node {
-                Node::Constant(_) => {}
-                Node::Single { expression, .. } => {
-                    if let Operand::Path(path) = &expression.operand {
-                        paths.push(path);
-                    }
-                }
-                Node::Text { parts, .. } => paths.extend(parts.iter().filter_map(of_part)),
-                Node::List(nodes) => pending.extend(nodes.iter().rev().map(|node| (None, node))),
-                Node::Object(fields) => pending.extend(fields.iter().rev().map(|(key, node)| (Some(key), node))),
-            }
-        }
-        paths.into_iter()
+        self.located("").into_iter().map(|(_, path)| path)
+    }
+
+    /// Every path that it reads, with the place of the string that holds it: `config.items[0].name`.
+    pub(crate) fn located(&self, place: &str) -> Vec<(String, &Path)> {
+        let mut found = Vec::new();
+        self.node.collect_paths(place, &mut found);
+        found
     }
 }
 
-fn compile(value: &Value, schema: Option<Schema<'_>>, path: &str, depth: usize, problems: &mut Vec<Problem>) -> Node {
+impl Node {
+    fn collect_paths<'n>(&'n self, place: &str, found: &mut Vec<(String, &'n Path)>) {
+        match self {
+            Self::Constant(_) => {}
+            Self::Single { expression, .. } => {
+                found.extend(expression.path().map(|path| (place.to_owned(), path)));
+            }
+            Self::Text { parts, .. } => collect_parts(parts, place, found),
+            Self::List(nodes) => {
+                for (at, node) in nodes.iter().enumerate() {
+                    node.collect_paths(&format!("{place}[{at}]"), found);
+                }
+            }
+            Self::Object(fields) => {
+                for (key, node) in fields {
+                    match key {
+                        Key::Plain(key) => node.collect_paths(&schema::below(place, key), found),
+                        Key::Template(parts) => {
+                            collect_parts(parts, place, found);
+                            node.collect_paths(place, found);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn collect_parts<'n>(parts: &'n [Part], place: &str, found: &mut Vec<(String, &'n Path)>) {
+    for part in parts {
+        if let Part::Expression(expression) = part {
+            found.extend(expression.path().map(|path| (place.to_owned(), path)));
+        }
+    }
+}
+
+fn compile(
+    value: &Value,
+    schema: Option<Schema<'_>>,
+    path: &str,
+    depth: usize,
+    problems: &mut Vec<Problem>,
+) -> Node {
     if depth > MAX_DEPTH {
-        problems.push(Problem::at(path, format!("lists and objects are nested more than {MAX_DEPTH} levels deep")));
+        problems.push(Problem::at(
+            path,
+            format!("lists and objects are nested more than {MAX_DEPTH} levels deep"),
+        ));
         return Node::Constant(Value::Null);
     }
     match value {
@@ -184,7 +222,7 @@ fn compile(value: &Value, schema: Option<Schema<'_>>, path: &str, depth: usize, 
             compile_text(text, schema.is_some_and(|schema| schema.has_format("html")), path, problems)
         }
         Value::Array(items) => {
-            let item_schema = schema.and_then(|schema| schema.items());
+            let item_schema = schema.and_then(Schema::items);
             let nodes: Vec<Node> = items
                 .iter()
                 .enumerate()
@@ -197,8 +235,13 @@ fn compile(value: &Value, schema: Option<Schema<'_>>, path: &str, depth: usize, 
                 .iter()
                 .map(|(key, field)| {
                     let path = schema::below(path, key);
-                    let node =
-                        compile(field, schema.and_then(|schema| schema.property(key)), &path, depth + 1, problems);
+                    let node = compile(
+                        field,
+                        schema.and_then(|schema| schema.property(key)),
+                        &path,
+                        depth + 1,
+                        problems,
+                    );
                     (compile_key(key, &path, problems), node)
                 })
                 .collect();
@@ -372,5 +415,6 @@ impl<'v> Renderer<'_, 'v> {
 
 /// The author's own text, and what the author has escaped, is put in as it is.
 fn must_escape(html: bool, expression: &Expression) -> bool {
-    html && matches!(expression.operand, Operand::Path(_)) && !matches!(expression.filters.last(), Some(Filter::Escape))
+    html && matches!(expression.operand, Operand::Path(_))
+        && !matches!(expression.filters.last(), Some(Filter::Escape))
 }

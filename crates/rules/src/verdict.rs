@@ -102,13 +102,17 @@ pub(crate) fn reason(operator: Operator, left: &Value, right: &Value, result: bo
         Operator::Contains | Operator::NotContains => match left {
             Value::Object(_) => "the left side is an object, neither text nor a list".to_owned(),
             _ if held => format!("{a} contains {b}"),
-            _ => not_text(right, "right").filter(|_| !left.is_array()).unwrap_or(format!("{a} does not contain {b}")),
+            _ => not_text(right, "right")
+                .filter(|_| !left.is_array())
+                .unwrap_or(format!("{a} does not contain {b}")),
         },
         Operator::StartsWith => text_reason(left, right, held, "starts with", "does not start with"),
         Operator::EndsWith => text_reason(left, right, held, "ends with", "does not end with"),
         Operator::MatchesRegex => text_reason(left, right, held, "matches", "does not match"),
         Operator::In | Operator::NotIn => match (right, left) {
-            (Value::Array(_), Value::Array(_)) if held => "an element of the left side is in the list".to_owned(),
+            (Value::Array(_), Value::Array(_)) if held => {
+                "an element of the left side is in the list".to_owned()
+            }
             (Value::Array(_), Value::Array(_)) => "no element of the left side is in the list".to_owned(),
             (Value::Array(_), _) if held => format!("{a} is in the list"),
             (Value::Array(_), _) => format!("{a} is not in the list"),
@@ -142,7 +146,9 @@ fn not_a_number(value: &Value, side: &str) -> Option<String> {
         return None;
     }
     Some(match value {
-        Value::String(text) if text.trim().is_empty() => format!("the {side} side is empty text, not a number"),
+        Value::String(text) if text.trim().is_empty() => {
+            format!("the {side} side is empty text, not a number")
+        }
         Value::String(_) => format!("{} is text, not a number", quoted(value)),
         _ => format!("the {side} side is {}, not a number", Kind::of(value).article()),
     })
