@@ -1,1 +1,249 @@
-//! Intake, runner, retry policy, timers, background tasks.
+//! The engine: takes events in, runs the executions that they start, and brings every one of them to its end.
+//!
+//! - [`matching`]: an event, the workflows that it starts, and what their conditions say
+//! - [`walk`] and [`progress`]: pure functions: what is next, and what follows from it
+//! - [`runner`] and [`perform`]: doing it
+//! - [`tasks`]: what happens by itself: timers, recovery, upkeep
+//! - [`manual`]: what people do: retry, cancel; [`dry_run`]: trying a workflow without any effect
+
+pub mod dry_run;
+pub mod listening;
+pub mod locals;
+pub mod manual;
+pub mod matching;
+pub mod perform;
+mod ports;
+pub mod program;
+pub mod progress;
+mod runner;
+mod tasks;
+pub mod tenants;
+pub mod walk;
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use actions::{
+    address::AddressPolicy,
+    http::HttpClient,
+    mail::{SmtpClient, SmtpServer},
+};
+use model::{
+    ExecutionId, Problem, TenantId, WorkflowId,
+    event::{Accepted, NewEvent},
+};
+use store::{Store, StoreError, event::event_accept, secret::SecretBox};
+use tokio::sync::{Semaphore, broadcast};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use dry_run::DryRun;
+pub use listening::Live;
+pub use manual::{RetryDefinition, RetryFrom, RetryRequest};
+pub use progress::RetryPolicy;
+
+use program::Programs;
+use runner::Queue;
+use tasks::timers::Bell;
+use tenants::Tenants;
+
+/// How an engine works.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// When failed executions are tried again.
+    pub retry: RetryPolicy,
+    /// Executions that run at once.
+    pub workers: usize,
+    /// Which addresses webhooks, integrations and the tenants' mail servers may be at.
+    pub addresses: AddressPolicy,
+    /// The installation's mail server.
+    pub smtp: Option<SmtpServer>,
+}
+
+/// Why the engine did not do something.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The store's reason.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A definition that does not compile.
+    #[error("the definition is not valid")]
+    Invalid(Vec<Problem>),
+    /// A walk without a next step or an end: a fault of this program.
+    #[error("execution {0} has neither a next step nor an end")]
+    Stuck(ExecutionId),
+}
+
+/// A running engine. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    inner: Arc<EngineInner>,
+}
+
+pub(crate) struct EngineInner {
+    pub(crate) store: Store,
+    pub(crate) secrets: Arc<SecretBox>,
+    pub(crate) programs: Programs,
+    pub(crate) tenants: Tenants,
+    pub(crate) http: HttpClient,
+    pub(crate) mail: SmtpClient,
+    pub(crate) policy: RetryPolicy,
+    pub(crate) queue: Queue,
+    pub(crate) timers: Bell,
+    pub(crate) live: broadcast::Sender<Live>,
+    pub(crate) workers: Arc<Semaphore>,
+    pub(crate) runs: TaskTracker,
+    /// Executions being run, to stop one that is cancelled.
+    pub(crate) running: Mutex<HashMap<ExecutionId, CancellationToken>>,
+    /// How many wait for a worker.
+    pub(crate) waiting: AtomicUsize,
+    /// No new work.
+    pub(crate) draining: CancellationToken,
+    /// No work at all.
+    pub(crate) ended: CancellationToken,
+    commits_seen: AtomicU64,
+}
+
+impl std::fmt::Debug for EngineInner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("waiting", &self.waiting).finish_non_exhaustive()
+    }
+}
+
+/// Changes that a slow watcher may lag behind before it has to read anew.
+const LIVE_BUFFER: usize = 1_024;
+
+impl Engine {
+    /// Starts the engine: loads the active workflows, takes up what the last process left, and begins to work.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn start(store: Store, secrets: Arc<SecretBox>, options: Options) -> Result<Self, EngineError> {
+        let (queue, ready) = Queue::new();
+        let inner = Arc::new(EngineInner {
+            http: HttpClient::new(options.addresses),
+            mail: SmtpClient::new(options.smtp, options.addresses),
+            store,
+            secrets,
+            programs: Programs::default(),
+            tenants: Tenants::default(),
+            policy: options.retry,
+            queue,
+            timers: Bell::new(),
+            live: broadcast::Sender::new(LIVE_BUFFER),
+            workers: Arc::new(Semaphore::new(options.workers.max(1))),
+            runs: TaskTracker::new(),
+            running: Mutex::default(),
+            waiting: AtomicUsize::new(0),
+            draining: CancellationToken::new(),
+            ended: CancellationToken::new(),
+            commits_seen: AtomicU64::new(0),
+        });
+        let matcher = matching::Matching { engine: Arc::downgrade(&inner) };
+        let listener = listening::Listening { engine: Arc::downgrade(&inner) };
+        inner.store.connect(Arc::new(matcher), Arc::new(listener));
+        let workflows = inner.programs.load(&inner.store).await?;
+        let recovered = tasks::recovery::recover(&inner).await?;
+        tracing::info!(workflows, recovered, "the engine has started");
+        inner.runs.spawn(runner::dispatch(Arc::clone(&inner), ready));
+        inner.runs.spawn(tasks::timers::run(Arc::clone(&inner)));
+        inner.runs.spawn(tasks::upkeep::run(Arc::clone(&inner)));
+        Ok(Self { inner })
+    }
+
+    /// Accepts an event. When this answers, the event and its executions are durable.
+    ///
+    /// # Errors
+    /// [`StoreError::TooManyExecutions`], [`StoreError::QueueFull`], or the store's reason.
+    pub async fn accept(&self, event: NewEvent) -> Result<Accepted, EngineError> {
+        self.prepare(event.tenant).await?;
+        Ok(self.inner.store.write(move |tx| Box::pin(event_accept(tx, event))).await?)
+    }
+
+    /// Makes sure that conditions can see the tenant's name and zone.
+    async fn prepare(&self, tenant: TenantId) -> Result<(), EngineError> {
+        self.inner.tenants.profile(&self.inner.store, &self.inner.secrets, tenant).await?;
+        Ok(())
+    }
+
+    /// Takes in a change of a workflow; when this answers, the next event meets the new state.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn workflow_changed(&self, tenant: TenantId, workflow: WorkflowId) -> Result<(), EngineError> {
+        self.prepare(tenant).await?;
+        self.inner.programs.refresh(&self.inner.store, tenant, workflow).await
+    }
+
+    /// Takes in a change of a tenant's settings.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn tenant_changed(&self, tenant: TenantId) -> Result<(), EngineError> {
+        self.inner.tenants.forget(tenant);
+        self.prepare(tenant).await
+    }
+
+    /// Changes as they become durable, of all tenants: whoever passes them on filters by tenant.
+    #[must_use]
+    pub fn live(&self) -> broadcast::Receiver<Live> {
+        self.inner.live.subscribe()
+    }
+
+    /// The store beneath.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    /// The key of the stored secrets.
+    #[must_use]
+    pub fn secrets(&self) -> &Arc<SecretBox> {
+        &self.inner.secrets
+    }
+
+    /// The client for targets outside.
+    #[must_use]
+    pub fn http(&self) -> &HttpClient {
+        &self.inner.http
+    }
+
+    /// Ends: no new work, running steps get `grace`, then their executions are left for the next start, and the store is closed.
+    pub async fn stop(&self, grace: Duration) {
+        let inner = &self.inner;
+        inner.draining.cancel();
+        inner.runs.close();
+        if tokio::time::timeout(grace, inner.runs.wait()).await.is_err() {
+            tracing::warn!("steps are still running; their executions are taken up again at the next start");
+        }
+        inner.ended.cancel();
+        let tokens: Vec<_> = inner
+            .running
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .values()
+            .cloned()
+            .collect();
+        tokens.iter().for_each(CancellationToken::cancel);
+        inner.store.close().await;
+    }
+}
+
+impl EngineInner {
+    /// A worker is free for an execution that starts now.
+    pub(crate) fn has_room(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) == 0 && self.workers.available_permits() > 0
+    }
+
+    /// Something was committed since the last call, other than by the caller itself.
+    pub(crate) fn counters_changed(&self) -> bool {
+        let commits = self.store.commits();
+        // The fold that follows is a commit too.
+        self.commits_seen.swap(commits + 1, Ordering::Relaxed) < commits
+    }
+}

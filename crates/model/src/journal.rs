@@ -35,6 +35,8 @@ pub struct Log {
     pub output_data: Option<Value>,
     /// Why it failed, in one sentence.
     pub error: Option<String>,
+    /// What was odd without being an error: a template's variable that is missing.
+    pub warnings: Vec<String>,
     /// What a further try can change: false when the same call would fail again.
     pub retryable: bool,
     /// When a waiting step goes on, or when a failed one will be tried again within this run.

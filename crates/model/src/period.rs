@@ -59,6 +59,12 @@ impl Period {
         Self(hours as i64 * 3_600_000)
     }
 
+    /// From whole days that the code itself names.
+    #[must_use]
+    pub const fn days(days: u16) -> Self {
+        Self(days as i64 * 86_400_000)
+    }
+
     /// The length in milliseconds.
     #[must_use]
     pub const fn as_millis(self) -> i64 {

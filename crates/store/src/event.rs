@@ -173,9 +173,12 @@ async fn execution_start(
     log.execution_id = id;
     log.created_at = now;
     log_insert(tx, &mut log).await?;
-    if !execution.progress.status.is_terminal() {
-        tx.notice(Notice::Started(Box::new(Started { execution, journal: vec![log] })));
-    }
+    let status = execution.progress.status;
+    tx.notice(if status.is_terminal() {
+        Notice::ExecutionChanged { tenant: event.tenant, execution: id, workflow, status }
+    } else {
+        Notice::Started(Box::new(Started { execution, journal: vec![log] }))
+    });
     Ok(StartedExecution { id, workflow_id: workflow })
 }
 
@@ -218,7 +221,11 @@ async fn event_executions(
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn event_find(connection: &mut Connection, tenant: TenantId, public_id: &str) -> StoreResult<Option<Event>> {
+pub async fn event_find(
+    connection: &mut Connection,
+    tenant: TenantId,
+    public_id: &str,
+) -> StoreResult<Option<Event>> {
     let own = public_id.strip_prefix("evt_").and_then(|id| id.parse::<EventId>().ok());
     let row = connection
         .query_optional(

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use model::{
-    ContactId, EventId, ExecutionId, ExecutionStatus, LogId, Outcome, StepStatus, SubmissionId, TenantId, Timestamp, WorkflowId,
+    ContactId, EventId, ExecutionId, ExecutionStatus, LogId, Outcome, StepStatus, SubmissionId, TenantId,
+    Timestamp, WorkflowId,
     effect::{Effect, EffectError},
     execution::{Execution, Progress},
     journal::Log,
@@ -53,7 +54,10 @@ pub type Follow = Box<dyn FnOnce(&[Log]) -> Option<Progress> + Send>;
 
 impl fmt::Debug for Advance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Advance").field("execution", &self.execution).field("logs", &self.logs).finish_non_exhaustive()
+        f.debug_struct("Advance")
+            .field("execution", &self.execution)
+            .field("logs", &self.logs)
+            .finish_non_exhaustive()
     }
 }
 
@@ -76,7 +80,9 @@ pub enum Advanced {
 /// # Errors
 /// When the database refuses.
 pub async fn execution_advance(tx: &mut Tx, advance: Advance) -> StoreResult<Advanced> {
-    let Some(held) = execution_held(tx, advance.tenant, advance.execution).await? else { return Ok(Advanced::Stale) };
+    let Some(held) = execution_held(tx, advance.tenant, advance.execution).await? else {
+        return Ok(Advanced::Stale);
+    };
     if held.progress.status.is_terminal() || waits(held.progress.status) {
         return Ok(Advanced::Stale);
     }
@@ -285,12 +291,20 @@ pub(crate) async fn execution_resume(tx: &mut Tx, tenant: TenantId, id: Executio
 ///
 /// # Errors
 /// [`StoreError::Missing`]; [`StoreError::Conflict`] when it has ended already.
-pub async fn execution_cancel(tx: &mut Tx, tenant: TenantId, id: ExecutionId, reason: &str) -> StoreResult<Execution> {
+pub async fn execution_cancel(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: ExecutionId,
+    reason: &str,
+) -> StoreResult<Execution> {
     let held = execution_held(tx, tenant, id).await?.ok_or_else(|| missing(id))?;
     if held.progress.status.is_terminal() {
         return Err(StoreError::conflict(
             "execution_ended",
-            format!("execution {id} is {} already: only one that has not ended can be cancelled", held.progress.status),
+            format!(
+                "execution {id} is {} already: only one that has not ended can be cancelled",
+                held.progress.status
+            ),
         ));
     }
     let execution = execution_get(tx, tenant, id).await?;
@@ -303,7 +317,12 @@ pub async fn execution_cancel(tx: &mut Tx, tenant: TenantId, id: ExecutionId, re
         ..execution.progress.clone()
     };
     for log in log_all(tx, tenant, id).await?.into_iter().filter(|log| log.status == StepStatus::Running) {
-        let ended = Log { status: StepStatus::Skipped, error: Some(reason.to_owned()), completed_at: Some(tx.now()), ..log };
+        let ended = Log {
+            status: StepStatus::Skipped,
+            error: Some(reason.to_owned()),
+            completed_at: Some(tx.now()),
+            ..log
+        };
         log_finish(tx, &ended).await?;
     }
     progress_write(tx, &held, &progress).await?;
@@ -328,7 +347,11 @@ pub async fn execution_set_progress(
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn execution_make(tx: &mut Tx, mut execution: Execution, carried: Vec<Log>) -> StoreResult<Execution> {
+pub async fn execution_make(
+    tx: &mut Tx,
+    mut execution: Execution,
+    carried: Vec<Log>,
+) -> StoreResult<Execution> {
     let id = ExecutionId::new(tx.id(IdKind::Execution).await?);
     let now = tx.now();
     if execution.key_execution_id == OWN_KEYS {
@@ -346,7 +369,9 @@ pub async fn execution_make(tx: &mut Tx, mut execution: Execution, carried: Vec<
         log_insert(tx, &mut log).await?;
         journal.push(log);
     }
-    tx.notice(Notice::Started(Box::new(Started { execution: execution.clone(), journal })));
+    if !execution.progress.status.is_terminal() {
+        tx.notice(Notice::Started(Box::new(Started { execution: execution.clone(), journal })));
+    }
     Ok(execution)
 }
 
@@ -357,7 +382,11 @@ pub const OWN_KEYS: ExecutionId = ExecutionId::new(0);
 ///
 /// # Errors
 /// [`StoreError::Missing`].
-pub async fn execution_get(connection: &mut Connection, tenant: TenantId, id: ExecutionId) -> StoreResult<Execution> {
+pub async fn execution_get(
+    connection: &mut Connection,
+    tenant: TenantId,
+    id: ExecutionId,
+) -> StoreResult<Execution> {
     let sql = format!("SELECT {COLUMNS} FROM workflow_executions WHERE id = ?1 AND tenant_id = ?2");
     let row = connection.query_optional(sql, params![id, tenant]).await?.ok_or_else(|| missing(id))?;
     execution_of(row)
@@ -367,7 +396,11 @@ pub async fn execution_get(connection: &mut Connection, tenant: TenantId, id: Ex
 ///
 /// # Errors
 /// [`StoreError::Missing`].
-pub async fn execution_load(connection: &mut Connection, tenant: TenantId, id: ExecutionId) -> StoreResult<Started> {
+pub async fn execution_load(
+    connection: &mut Connection,
+    tenant: TenantId,
+    id: ExecutionId,
+) -> StoreResult<Started> {
     let execution = execution_get(connection, tenant, id).await?;
     let journal = log_all(connection, tenant, id).await?;
     Ok(Started { execution, journal })
@@ -428,7 +461,9 @@ pub async fn execution_delete(tx: &mut Tx, tenant: TenantId, id: ExecutionId) ->
         ));
     }
     // The table's trigger keeps the lists' totals and takes the timer away.
-    tx.execute("DELETE FROM workflow_executions WHERE id = ?1 AND tenant_id = ?2", params![id, tenant]).await.map(drop)
+    tx.execute("DELETE FROM workflow_executions WHERE id = ?1 AND tenant_id = ?2", params![id, tenant])
+        .await
+        .map(drop)
 }
 
 fn missing(id: ExecutionId) -> StoreError {

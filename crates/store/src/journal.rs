@@ -5,16 +5,16 @@ use model::{ExecutionId, LogId, TenantId, journal::Log};
 use crate::{Connection, StoreResult, Tx, database::Row, params, tx::IdKind};
 
 const COLUMNS: &str = "id, tenant_id, execution_id, step_number, step_type, step_name, step_id, step_path, attempt, retry_count, status, input_data,
-     output_data, error, retryable, resume_at, carried_from, started_at, completed_at, duration_ms, created_at";
+     output_data, error, warnings, retryable, resume_at, carried_from, started_at, completed_at, duration_ms, created_at";
 
 /// Writes a new row and gives it its id.
 pub(crate) async fn log_insert(tx: &mut Tx, log: &mut Log) -> StoreResult<()> {
     log.id = LogId::new(tx.id(IdKind::Log).await?);
     tx.execute(
         "INSERT INTO workflow_execution_logs (id, tenant_id, execution_id, step_number, step_type, step_name, step_id, step_path, attempt,
-            retry_count, status, input_data, output_data, error, retryable, resume_at, carried_from, started_at, completed_at,
+            retry_count, status, input_data, output_data, error, warnings, retryable, resume_at, carried_from, started_at, completed_at,
             duration_ms, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
         params![
             log.id,
             log.tenant_id,
@@ -30,6 +30,7 @@ pub(crate) async fn log_insert(tx: &mut Tx, log: &mut Log) -> StoreResult<()> {
             &log.input_data,
             &log.output_data,
             &log.error,
+            (!log.warnings.is_empty()).then_some(&log.warnings),
             log.retryable,
             log.resume_at,
             log.carried_from,
@@ -87,7 +88,11 @@ pub async fn log_list(
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn log_all(connection: &mut Connection, tenant: TenantId, execution: ExecutionId) -> StoreResult<Vec<Log>> {
+pub async fn log_all(
+    connection: &mut Connection,
+    tenant: TenantId,
+    execution: ExecutionId,
+) -> StoreResult<Vec<Log>> {
     log_list(connection, tenant, execution, None, i64::MAX).await
 }
 
@@ -108,6 +113,7 @@ fn log_of(row: Row) -> StoreResult<Log> {
         input_data: row.take::<Option<serde_json::Value>>()?.unwrap_or_default(),
         output_data: row.take()?,
         error: row.take()?,
+        warnings: row.take::<Option<Vec<String>>>()?.unwrap_or_default(),
         retryable: row.take()?,
         resume_at: row.take()?,
         carried_from: row.take()?,

@@ -30,6 +30,7 @@ pub mod template;
 pub mod tenant;
 pub mod ticket;
 pub mod timer;
+pub mod token;
 pub mod tx;
 pub mod user;
 pub mod workflow;
@@ -156,6 +157,12 @@ impl Store {
     #[must_use]
     pub fn queue_depth(&self) -> usize {
         self.inner.writer.depth()
+    }
+
+    /// How many commits there were since the store was opened.
+    #[must_use]
+    pub fn commits(&self) -> u64 {
+        self.inner.writer.commits()
     }
 
     /// Commits what is queued and closes the store; later writes are refused.

@@ -17,11 +17,7 @@ use futures_util::{FutureExt, future::BoxFuture};
 use model::{Clock, ExecutionId, ExecutionStatus, NotificationId, TenantId, Timestamp, UserId, WorkflowId};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{
-    Hooks, StoreError, StoreResult, Tx,
-    database::Connection,
-    execution::Started,
-};
+use crate::{Hooks, StoreError, StoreResult, Tx, database::Connection, execution::Started};
 
 /// Operations that may wait: enough for a few commits' worth of work. Beyond it callers are told to come back.
 const QUEUE: usize = 8_192;
@@ -134,12 +130,24 @@ impl Debug for Writer {
 }
 
 impl Writer {
-    pub(crate) fn start(connection: Connection, clock: Arc<dyn Clock>, faults: Option<Arc<dyn Faults>>) -> Self {
+    pub(crate) fn start(
+        connection: Connection,
+        clock: Arc<dyn Clock>,
+        faults: Option<Arc<dyn Faults>>,
+    ) -> Self {
         let (queue, messages) = mpsc::channel(QUEUE);
         let hooks = Arc::new(Hooks::default());
         let commits = Arc::new(AtomicU64::new(0));
         let tx = Tx::new(connection, Arc::clone(&hooks));
-        let mut thread = Thread { tx, messages, clock, faults, hooks: Arc::clone(&hooks), commits: Arc::clone(&commits), operations: 0 };
+        let thread = Thread {
+            tx,
+            messages,
+            clock,
+            faults,
+            hooks: Arc::clone(&hooks),
+            commits: Arc::clone(&commits),
+            operations: 0,
+        };
         std::thread::Builder::new()
             .name("writer".to_owned())
             .spawn(move || thread.run())
@@ -156,7 +164,6 @@ impl Writer {
     }
 
     /// Commits since the start.
-    #[expect(dead_code, reason = "read by the metrics of the performance issue")]
     pub(crate) fn commits(&self) -> u64 {
         self.commits.load(Ordering::Relaxed)
     }
@@ -204,9 +211,12 @@ enum End {
 }
 
 impl Thread {
-    fn run(&mut self) {
-        if let End::Stopped(Some(done)) = now(self.serve()) {
-            self.messages.close();
+    fn run(mut self) {
+        let end = now(self.serve());
+        self.messages.close();
+        // The file is free for the next process before anyone hears that this one is done with it.
+        drop(self);
+        if let End::Stopped(Some(done)) = end {
             drop(done.send(()));
         }
     }

@@ -271,6 +271,7 @@ CREATE TABLE workflow_versions (
 
 CREATE TABLE workflow_templates (
     id {id} PRIMARY KEY,
+    key TEXT,
     name TEXT NOT NULL,
     description TEXT,
     category TEXT,
@@ -289,6 +290,7 @@ CREATE TABLE workflow_templates (
     updated_by TEXT,
     version {id} NOT NULL
 );
+CREATE UNIQUE INDEX idx_workflow_templates_key ON workflow_templates(key) WHERE key IS NOT NULL;
 CREATE INDEX idx_workflow_templates_category ON workflow_templates(category);
 CREATE INDEX idx_workflow_templates_public ON workflow_templates(is_public);
 CREATE INDEX idx_workflow_templates_tenant ON workflow_templates(tenant_id);
@@ -378,6 +380,7 @@ CREATE TABLE workflow_execution_logs (
     input_data {json},
     output_data {json},
     error TEXT,
+    warnings {json},
     retryable {bool} NOT NULL,
     resume_at {time},
     carried_from {id},

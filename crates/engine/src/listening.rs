@@ -1,0 +1,87 @@
+//! What the engine does when a commit is durable: takes up what was started, tells whoever watches.
+
+use std::{fmt, sync::Weak};
+
+use model::{ExecutionId, ExecutionStatus, NotificationId, TenantId, UserId, WorkflowId};
+use store::writer::{Listener, Notice};
+
+use crate::{EngineInner, runner::Ready};
+
+/// Something that people who watch want to see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Live {
+    /// An execution's status changed.
+    Execution {
+        /// Whose it is.
+        tenant: TenantId,
+        /// Which one.
+        id: ExecutionId,
+        /// Of which workflow.
+        workflow: WorkflowId,
+        /// Where it stands now.
+        status: ExecutionStatus,
+    },
+    /// A user has a new notification.
+    Notification {
+        /// Whose it is.
+        tenant: TenantId,
+        /// To whom.
+        user: UserId,
+        /// Which one.
+        id: NotificationId,
+    },
+}
+
+impl Live {
+    /// Whose it is: nobody else may see it.
+    #[must_use]
+    pub const fn tenant(&self) -> TenantId {
+        match self {
+            Self::Execution { tenant, .. } | Self::Notification { tenant, .. } => *tenant,
+        }
+    }
+}
+
+/// The engine's ear at the writer.
+pub(crate) struct Listening {
+    pub(crate) engine: Weak<EngineInner>,
+}
+
+impl fmt::Debug for Listening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Listening")
+    }
+}
+
+impl Listener for Listening {
+    fn committed(&self, notices: Vec<Notice>) {
+        let Some(engine) = self.engine.upgrade() else { return };
+        for notice in notices {
+            let live = match notice {
+                Notice::Started(started) => {
+                    let execution = &started.execution;
+                    let live = Live::Execution {
+                        tenant: execution.tenant_id,
+                        id: execution.id,
+                        workflow: execution.workflow_id,
+                        status: execution.progress.status,
+                    };
+                    engine.queue.push(&engine, Ready::Loaded(started));
+                    live
+                }
+                Notice::ExecutionChanged { tenant, execution, workflow, status } => {
+                    Live::Execution { tenant, id: execution, workflow, status }
+                }
+                Notice::Notified { tenant, user, notification } => {
+                    Live::Notification { tenant, user, id: notification }
+                }
+                Notice::TimerSet(due_at) => {
+                    engine.timers.set(due_at);
+                    continue;
+                }
+            };
+            // Nobody watches: nothing to tell.
+            drop(engine.live.send(live));
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! The runner: takes executions as they are started, resumed or recovered, and walks each to its next wait or its end.
+//!
+//! As many run at once as there are workers; the rest wait in the order in which they came. What waits in memory is small:
+//! beyond a backlog only the ids are kept, and the rest is read when the turn comes.
+
+use std::{
+    sync::{Arc, PoisonError, atomic::Ordering},
+    time::Duration,
+};
+
+use model::{ExecutionId, ExecutionStatus, StepStatus, TenantId, execution::Progress, journal::Log};
+use store::{
+    StoreError,
+    execution::{Advance, Advanced, Started, execution_advance, execution_load},
+};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    EngineError, EngineInner,
+    perform::{Attempt, Performed},
+    program::Program,
+    progress,
+    walk::{self, Journal, Next},
+};
+
+/// Executions that wait for a worker with all their data; of further ones only the id is kept.
+const BACKLOG: usize = 5_000;
+
+/// An execution that is to be run.
+#[derive(Debug)]
+pub(crate) enum Ready {
+    Loaded(Box<Started>),
+    Named(TenantId, ExecutionId),
+}
+
+/// Where executions wait for a worker.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    sender: mpsc::UnboundedSender<Ready>,
+}
+
+impl Queue {
+    pub(crate) fn new() -> (Self, mpsc::UnboundedReceiver<Ready>) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        (Self { sender }, receiver)
+    }
+
+    pub(crate) fn push(&self, engine: &EngineInner, ready: Ready) {
+        let backlog = engine.waiting.fetch_add(1, Ordering::Relaxed);
+        let ready = match ready {
+            Ready::Loaded(started) if backlog >= BACKLOG => {
+                Ready::Named(started.execution.tenant_id, started.execution.id)
+            }
+            ready => ready,
+        };
+        // The other end is gone only when the engine has stopped: the store keeps the execution for the next start.
+        drop(self.sender.send(ready));
+    }
+}
+
+/// Starts runs as workers become free, until the engine drains.
+pub(crate) async fn dispatch(engine: Arc<EngineInner>, mut ready: mpsc::UnboundedReceiver<Ready>) {
+    loop {
+        let item = tokio::select! {
+            item = ready.recv() => item,
+            () = engine.draining.cancelled() => None,
+        };
+        let Some(item) = item else { return };
+        let permit = tokio::select! {
+            permit = Arc::clone(&engine.workers).acquire_owned() => permit,
+            () = engine.draining.cancelled() => return,
+        };
+        engine.waiting.fetch_sub(1, Ordering::Relaxed);
+        let Ok(permit) = permit else { return };
+        let owned = Arc::clone(&engine);
+        engine.runs.spawn(async move { run(owned, item, permit).await });
+    }
+}
+
+async fn run(engine: Arc<EngineInner>, ready: Ready, _permit: OwnedSemaphorePermit) {
+    let (tenant, id) = match &ready {
+        Ready::Loaded(started) => (started.execution.tenant_id, started.execution.id),
+        Ready::Named(tenant, id) => (*tenant, *id),
+    };
+    let stop = CancellationToken::new();
+    engine.running.lock().unwrap_or_else(PoisonError::into_inner).insert(id, stop.clone());
+    let result = tokio::select! {
+        result = run_to_rest(&engine, ready) => result,
+        // Cancelled by a person: the state is final already; what is in flight is abandoned.
+        () = stop.cancelled() => Ok(()),
+    };
+    engine.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    match result {
+        Ok(()) | Err(EngineError::Store(StoreError::Closed)) => {}
+        Err(error) => {
+            tracing::error!(%tenant, execution = %id, %error, "an execution could not go on; it is taken up again at the next start");
+        }
+    }
+}
+
+/// Walks until the execution waits, ends, or the engine drains.
+async fn run_to_rest(engine: &EngineInner, ready: Ready) -> Result<(), EngineError> {
+    let Started { mut execution, journal } = match ready {
+        Ready::Loaded(started) => *started,
+        Ready::Named(tenant, id) => {
+            patiently(engine, async || {
+                let mut connection = engine.store.read(tenant).await?;
+                Ok(execution_load(&mut connection, tenant, id).await?)
+            })
+            .await?
+        }
+    };
+    if execution.progress.status.is_terminal() {
+        return Ok(());
+    }
+    let (tenant, id) = (execution.tenant_id, execution.id);
+    let program = program(engine, &execution).await?;
+    let profile = patiently(engine, async || {
+        Ok(engine.tenants.profile(&engine.store, &engine.secrets, tenant).await?)
+    })
+    .await?;
+    let mut journal = Journal::new(journal);
+    loop {
+        let now = engine.store.now();
+        let performed = match walk::next(&program.compiled, &journal, execution.progress.retry_count, now) {
+            Next::Perform { position, attempt } => {
+                if engine.draining.is_cancelled() {
+                    return Ok(());
+                }
+                let is_outside = is_external(&program, position);
+                if execution.progress.status != ExecutionStatus::Running && is_outside {
+                    execution.progress = mark_running(engine, &execution, &program, &journal).await?;
+                }
+                let attempt = Attempt {
+                    engine,
+                    execution: &execution,
+                    program: &program,
+                    profile: &profile,
+                    journal: &journal,
+                    position,
+                    attempt,
+                };
+                attempt.perform().await
+            }
+            Next::Wake(log) => Performed { log: woken(log, now), effect: None },
+            Next::Wait(_) | Next::End(_) => {
+                let none = None;
+                return match record(engine, &execution, &program, &journal, none).await? {
+                    Some((_, Some(_))) | None => Ok(()),
+                    Some((_, None)) => Err(EngineError::Stuck(id)),
+                };
+            }
+        };
+        let Some((logs, progress)) = record(engine, &execution, &program, &journal, Some(performed)).await?
+        else {
+            return Ok(());
+        };
+        journal = journal.with(&logs);
+        match progress {
+            Some(progress) => execution.progress = progress,
+            // Nothing changed but the working time, which is written with the next change.
+            None => {
+                let worked: i64 = logs.iter().filter_map(|log| log.duration_ms).sum();
+                execution.progress.duration_ms = Some(execution.progress.duration_ms.unwrap_or(0) + worked);
+            }
+        }
+        if execution.progress.status != ExecutionStatus::Running {
+            return Ok(());
+        }
+    }
+}
+
+fn is_external(program: &Program, position: usize) -> bool {
+    let action =
+        program.compiled.steps.get(position).and_then(|step| actions::catalog().get(&step.action_type));
+    action.is_some_and(|entry| entry.metadata().effect == actions::EffectKind::External)
+}
+
+fn woken(log: &Log, now: model::Timestamp) -> Log {
+    Log {
+        status: StepStatus::Completed,
+        output_data: Some(serde_json::json!({"resumedAt": now})),
+        resume_at: None,
+        completed_at: Some(now),
+        // Working time: a delay has none.
+        duration_ms: Some(0),
+        ..log.clone()
+    }
+}
+
+/// People shall see that work has begun before a slow step ends.
+async fn mark_running(
+    engine: &EngineInner,
+    execution: &model::execution::Execution,
+    program: &Arc<Program>,
+    journal: &Journal,
+) -> Result<Progress, EngineError> {
+    match record(engine, execution, program, journal, None).await? {
+        Some((_, Some(progress))) => Ok(progress),
+        Some((_, None)) => Ok(execution.progress.clone()),
+        None => Err(EngineError::Store(StoreError::Closed)),
+    }
+}
+
+/// Writes a step with what follows from it; waits for as long as the store does not answer, because what was done
+/// outside must not be forgotten. None: the execution is not ours to change any more.
+async fn record(
+    engine: &EngineInner,
+    execution: &model::execution::Execution,
+    program: &Arc<Program>,
+    journal: &Journal,
+    performed: Option<Performed>,
+) -> Result<Option<(Vec<Log>, Option<Progress>)>, EngineError> {
+    let (log, effect) = match performed {
+        Some(Performed { log, effect }) => (Some(log), effect),
+        None => (None, None),
+    };
+    let advanced = patiently(engine, async || {
+        let compiled = Arc::clone(&program.compiled);
+        let (journal, before, policy) = (journal.clone(), execution.progress.clone(), engine.policy.clone());
+        let now = engine.store.now();
+        let follow = Box::new(move |logs: &[Log]| {
+            let worked = logs.iter().filter_map(|log| log.duration_ms).sum();
+            progress::after(&compiled, &journal.with(logs), &before, &policy, worked, now)
+        });
+        let advance = Advance {
+            tenant: execution.tenant_id,
+            execution: execution.id,
+            logs: log.iter().cloned().collect(),
+            effect: effect.clone(),
+            follow,
+        };
+        let written = engine
+            .store
+            .write_patiently(move |tx| Box::pin(async move { execution_advance(tx, advance).await }))
+            .await;
+        Ok(written?)
+    })
+    .await?;
+    Ok(match advanced {
+        Advanced::Done { logs, progress } => Some((logs, progress)),
+        Advanced::Stale => None,
+    })
+}
+
+async fn program(
+    engine: &EngineInner,
+    execution: &model::execution::Execution,
+) -> Result<Arc<Program>, EngineError> {
+    let (workflow, version) = (execution.workflow_id, execution.workflow_version);
+    if let Some(program) = engine.programs.known(workflow, version) {
+        return Ok(program);
+    }
+    patiently(engine, async || {
+        let mut connection = engine.store.read(execution.tenant_id).await?;
+        engine.programs.version(&mut connection, execution.tenant_id, workflow, version).await
+    })
+    .await
+}
+
+/// Repeats what the store could not do for now, with growing pauses; gives up when the store is closed or the engine
+/// has to end.
+pub(crate) async fn patiently<T>(
+    engine: &EngineInner,
+    attempt: impl AsyncFn() -> Result<T, EngineError>,
+) -> Result<T, EngineError> {
+    let mut pause = Duration::from_millis(50);
+    loop {
+        match attempt().await {
+            Err(EngineError::Store(StoreError::Unavailable(error))) => {
+                tracing::warn!(%error, pause_ms = pause.as_millis(), "the store does not answer; trying again");
+                tokio::select! {
+                    () = tokio::time::sleep(pause) => {}
+                    () = engine.ended.cancelled() => return Err(EngineError::Store(StoreError::Closed)),
+                }
+                pause = (pause * 2).min(Duration::from_secs(5));
+            }
+            result => return result,
+        }
+    }
+}

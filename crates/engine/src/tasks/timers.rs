@@ -1,0 +1,83 @@
+//! Wakes executions whose time has come: delays, steps' retries, runs' retries.
+//!
+//! One task sleeps until the earliest timer in the store. A timer that is set meanwhile and is earlier wakes the task.
+
+use std::sync::Arc;
+
+use model::{Period, Timestamp};
+use store::timer::{timer_next, timers_fire};
+use tokio::sync::watch;
+
+use crate::{EngineError, EngineInner, runner::patiently};
+
+/// Timers taken at once: a long backlog drains in slices, between which other work is written.
+const SLICE: i64 = 500;
+/// The longest sleep: a clock that was set forward is noticed after this time.
+const LONGEST_SLEEP: Period = Period::minutes(1);
+
+/// Where the timers' task hears of new timers.
+#[derive(Debug)]
+pub(crate) struct Bell {
+    earliest: watch::Sender<Option<Timestamp>>,
+}
+
+impl Bell {
+    pub(crate) fn new() -> Self {
+        Self { earliest: watch::Sender::new(None) }
+    }
+
+    /// A timer was set.
+    pub(crate) fn set(&self, due_at: Timestamp) {
+        self.earliest.send_if_modified(|earliest| {
+            let is_earlier = earliest.is_none_or(|known| due_at < known);
+            if is_earlier {
+                *earliest = Some(due_at);
+            }
+            is_earlier
+        });
+    }
+}
+
+/// Runs until the engine drains.
+pub(crate) async fn run(engine: Arc<EngineInner>) {
+    let mut bell = engine.timers.earliest.subscribe();
+    loop {
+        let wake_at = match patiently(&engine, async || fire(&engine).await).await {
+            Ok(wake_at) => wake_at,
+            Err(error) => {
+                tracing::error!(%error, "timers could not be read; trying again in a minute");
+                engine.store.now().plus(LONGEST_SLEEP)
+            }
+        };
+        tokio::select! {
+            () = engine.store.clock().sleep_until(wake_at) => {}
+            changed = bell.changed() => if changed.is_err() { return },
+            () = engine.draining.cancelled() => return,
+        }
+    }
+}
+
+/// Wakes everything that is due and answers when to look again.
+///
+/// # Errors
+/// When the store does not answer.
+pub(crate) async fn fire(engine: &EngineInner) -> Result<Timestamp, EngineError> {
+    loop {
+        let now = engine.store.now();
+        engine.timers.earliest.send_if_modified(|earliest| {
+            *earliest = None;
+            false
+        });
+        let next = {
+            let mut connection = engine.store.read_any().await?;
+            timer_next(&mut connection).await?
+        };
+        match next {
+            Some(due_at) if due_at <= now => {
+                engine.store.write_patiently(move |tx| Box::pin(timers_fire(tx, now, SLICE))).await?;
+            }
+            Some(due_at) => return Ok(due_at.min(now.plus(LONGEST_SLEEP))),
+            None => return Ok(now.plus(LONGEST_SLEEP)),
+        }
+    }
+}

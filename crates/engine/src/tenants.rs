@@ -1,0 +1,70 @@
+//! What steps need to know of their tenant: its name, time zone, sender, mail server and webhook hosts, kept in memory.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use model::{TenantId, settings::Settings};
+use store::{Store, StoreResult, secret::SecretBox, tenant};
+
+/// A tenant as steps see it.
+#[derive(Clone)]
+pub struct Profile {
+    /// The company's name.
+    pub name: String,
+    /// The zone of dates.
+    pub time_zone: jiff::tz::TimeZone,
+    /// Everything that the tenant chose.
+    pub settings: Settings,
+    /// How to sign in to the tenant's mail server.
+    pub smtp_password: Option<String>,
+}
+
+impl std::fmt::Debug for Profile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Profile").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// The profiles in memory.
+#[derive(Debug, Default)]
+pub struct Tenants {
+    known: Mutex<HashMap<TenantId, Arc<Profile>>>,
+}
+
+impl Tenants {
+    /// The tenant's profile, read when it is not in memory.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn profile(
+        &self,
+        store: &Store,
+        secrets: &SecretBox,
+        id: TenantId,
+    ) -> StoreResult<Arc<Profile>> {
+        if let Some(profile) = self.known(id) {
+            return Ok(profile);
+        }
+        let mut connection = store.read(id).await?;
+        let tenant = tenant::tenant_get(&mut connection, id).await?;
+        let settings = tenant::settings_get(&mut connection, id).await?;
+        let smtp_password = tenant::smtp_password_get(&mut connection, secrets, id).await?;
+        let time_zone = jiff::tz::TimeZone::get(&settings.time_zone).unwrap_or(jiff::tz::TimeZone::UTC);
+        let profile = Arc::new(Profile { name: tenant.name, time_zone, settings, smtp_password });
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::clone(&profile));
+        Ok(profile)
+    }
+
+    /// The tenant's profile if it is in memory.
+    #[must_use]
+    pub fn known(&self, id: TenantId) -> Option<Arc<Profile>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+    }
+
+    /// Forgets a tenant whose settings changed.
+    pub fn forget(&self, id: TenantId) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
+}
