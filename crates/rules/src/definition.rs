@@ -78,19 +78,9 @@ pub fn compile(definition: &Definition, catalog: &dyn ActionCatalog) -> Result<C
         problems.push(Problem::at("name", format!("at most {MAX_NAME} characters are accepted")));
     }
     let trigger = Trigger::compile(definition, &mut problems);
-    if let Some(trigger) = &trigger {
-        check_references(trigger.filter.located(), &[], &mut problems);
-    }
-    let conditions = match Conditions::compile(&definition.conditions, "conditions") {
-        Ok(conditions) => {
-            check_references(conditions.located(), &[], &mut problems);
-            conditions
-        }
-        Err(found) => {
-            problems.extend(found);
-            Conditions::none()
-        }
-    };
+    let (conditions, found) = Conditions::compile_sound(&definition.conditions, "conditions");
+    problems.extend(found);
+    check_references(conditions.located(), &[], &mut problems);
     let steps = compile_steps(&definition.actions, catalog, &mut problems);
     match trigger {
         Some(trigger) if problems.is_empty() => Ok(Compiled {

@@ -40,6 +40,12 @@ impl Expression {
             Operand::Literal(_) => None,
         }
     }
+
+    /// It gives the same value in every scope; a date without a zone of its own does not.
+    pub(crate) fn is_constant(&self) -> bool {
+        let zoned = |filter: &Filter| matches!(filter, Filter::Date { zone: None, .. });
+        self.path().is_none() && !self.filters.iter().any(zoned)
+    }
 }
 
 /// An argument of a filter.
@@ -119,6 +125,14 @@ impl<'t> Parser<'t> {
                 return Err((
                     open,
                     "there are three braces: two are needed, as in {{contact.name}}".to_owned(),
+                ));
+            }
+            Some(sign @ ('#' | '/' | '^' | '!' | '&' | '>')) => {
+                return Err((
+                    open,
+                    format!(
+                        "{{{{{sign} is not supported: write a path with filters, and decide with conditions"
+                    ),
                 ));
             }
             Some(_) => Operand::Path(self.path(open)?),

@@ -11,7 +11,7 @@ use jiff::{Timestamp, Zoned, civil::DateTime, fmt::strtime, tz::TimeZone};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
-use crate::{Decimal, expression::Argument, suggest::hint, value::printed};
+use crate::{Decimal, expression::Argument, suggest::among, value::printed};
 
 /// The longest date format, in characters.
 const MAX_FORMAT: usize = 200;
@@ -105,10 +105,7 @@ impl Filter {
                 [Argument::Text(separator)] => Ok(Self::Join(separator.clone())),
                 _ => Err("join takes the text between elements, as in join(\", \")".to_owned()),
             },
-            unknown => {
-                let hint = hint(unknown, NAMES);
-                Err(format!("there is no filter \"{unknown}\"{hint}; there are {}", Self::names()))
-            }
+            unknown => Err(format!("there is no filter \"{unknown}\"{}", among(unknown, NAMES))),
         }
     }
 
@@ -150,7 +147,10 @@ impl Filter {
             Self::Escape => escape(&printed(value)),
             Self::Truncate(length) => truncate(&printed(value), *length),
             Self::Join(separator) => match value.as_ref() {
-                Value::Array(items) => items.iter().map(printed).collect::<Vec<_>>().join(separator),
+                Value::Array(items) => {
+                    let present = items.iter().filter(|item| !item.is_null());
+                    present.map(printed).collect::<Vec<_>>().join(separator)
+                }
                 other => printed(other).into_owned(),
             },
         };

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     schema::below,
-    suggest::hint,
+    suggest::among,
     value::{Kind, quoted},
 };
 
@@ -195,11 +195,8 @@ impl Reader<'_> {
 
     fn unknown(&mut self, fields: &Map<String, Value>, path: &str, known: &[&'static str]) {
         for key in fields.keys().filter(|key| !known.contains(&key.as_str())) {
-            let hint = hint(key, known.iter().copied());
-            self.refuse(
-                below(path, key),
-                format!("there is no \"{key}\"{hint}; there are {}", known.join(", ")),
-            );
+            let among = among(key, known.iter().copied());
+            self.refuse(below(path, key), format!("there is no \"{key}\"{among}"));
         }
     }
 

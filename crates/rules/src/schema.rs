@@ -9,7 +9,7 @@ use model::Problem;
 use serde_json::{Map, Value};
 
 use crate::{
-    suggest::hint,
+    suggest::{among, nearest},
     value::{Kind, quoted},
 };
 
@@ -166,10 +166,8 @@ impl<'s> Schema<'s> {
             match (properties.get(key), keywords.get("additionalProperties")) {
                 (Some(schema), _) => problems.extend(self.at(schema).check(field, &path, depth + 1)),
                 (None, Some(Value::Bool(false))) => {
-                    let hint = hint(key, properties.keys().map(String::as_str));
-                    let known = properties.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-                    problems
-                        .push(Problem::at(path, format!("there is no \"{key}\"{hint}; there are {known}")));
+                    let among = among(key, properties.keys().map(String::as_str));
+                    problems.push(Problem::at(path, format!("there is no \"{key}\"{among}")));
                 }
                 (None, Some(schema)) => problems.extend(self.at(schema).check(field, &path, depth + 1)),
                 (None, None) => {}
@@ -179,7 +177,7 @@ impl<'s> Schema<'s> {
             keywords.get("required").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         for key in required.iter().filter_map(Value::as_str).filter(|key| !fields.contains_key(*key)) {
             let types = properties.get(key).and_then(Value::as_object).map(types).unwrap_or_default();
-            let what = if types.is_empty() { String::new() } else { format!(", {}", in_words(&types)) };
+            let what = if types.is_empty() { String::new() } else { format!(": {}", in_words(&types)) };
             problems.push(Problem::at(below(path, key), format!("\"{key}\" is required{what}")));
         }
     }
@@ -253,14 +251,18 @@ fn check_choice(value: &Value, choices: &[&Value], path: &str) -> Vec<Problem> {
     if choices.contains(&value) {
         return Vec::new();
     }
-    let hint = hint(value.as_str().unwrap_or_default(), choices.iter().filter_map(|choice| choice.as_str()));
     let names: Vec<String> =
         choices.iter().filter(|choice| !choice.is_null()).map(ToString::to_string).collect();
     let needed = match names.as_slice() {
         [one] => format!("must be {one}"),
         names => format!("must be one of {}", names.join(", ")),
     };
-    vec![Problem::at(path, format!("{needed}; this is {}{hint}", quoted(value)))]
+    let written = value.as_str().unwrap_or_default();
+    let meant = match nearest(written, choices.iter().filter_map(|choice| choice.as_str())) {
+        Some(name) => format!(": did you mean \"{name}\"?"),
+        None => String::new(),
+    };
+    vec![Problem::at(path, format!("{needed}, not {}{meant}", quoted(value)))]
 }
 
 fn types(keywords: &Map<String, Value>) -> Vec<&str> {

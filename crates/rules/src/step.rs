@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::{
     ActionCatalog, Path, Retry, Template, hosts, retry, schema,
     schema::below,
-    suggest::hint,
+    suggest::{among, nearest},
     value::{Kind, quoted},
 };
 
@@ -67,12 +67,13 @@ pub(crate) fn check_references<'p>(
 ) {
     for (place, path) in paths {
         let Some(id) = path.step().filter(|id| !earlier.iter().any(|step| step == id)) else { continue };
-        let there_are = match earlier {
-            [] => "no step runs before this".to_owned(),
-            earlier => format!("before this run {}", earlier.join(", ")),
+        let instead = match (earlier, nearest(id, earlier.iter().map(String::as_str))) {
+            ([], _) => "no step does".to_owned(),
+            (_, Some(name)) => format!("did you mean \"{name}\"?"),
+            (earlier, None) => format!("these do: {}", earlier.join(", ")),
         };
-        let hint = hint(id, earlier.iter().map(String::as_str));
-        problems.push(Problem::at(place, format!("{path} refers to a step \"{id}\"{hint} {there_are}")));
+        problems
+            .push(Problem::at(place, format!("{path} needs a step \"{id}\" that runs before: {instead}")));
     }
 }
 
@@ -128,7 +129,7 @@ impl Reader<'_> {
             let message = if LATER_KEYS.contains(&key.as_str()) {
                 format!("{key} is not available yet: remove it")
             } else {
-                format!("a step has no \"{key}\"{}; it has {}", hint(key, KEYS), KEYS.join(", "))
+                format!("a step has no \"{key}\"{}", among(key, KEYS))
             };
             self.refuse(below(path, key), message);
         }
@@ -197,9 +198,11 @@ impl Reader<'_> {
         if LATER_TYPES.contains(&action_type) {
             self.refuse(path, format!("{action_type} steps are not available yet; there are {names}"));
         } else {
-            let hint = hint(action_type, types.iter().copied());
             let written = quoted(&Value::from(action_type));
-            self.refuse(path, format!("there is no action {written}{hint}; there are {names}"));
+            self.refuse(
+                path,
+                format!("there is no action {written}{}", among(action_type, types.iter().copied())),
+            );
         }
         None
     }
@@ -234,16 +237,11 @@ impl Reader<'_> {
             self.problems.extend(found);
             self.problems.extend(own);
         }
-        match Template::compile(config, schema, path) {
-            Ok(template) => {
-                check_references(template.located(path), &self.earlier, &mut self.problems);
-                let hosts = schema.map(|schema| hosts::literal_hosts(schema, config)).unwrap_or_default();
-                Some((template, hosts))
-            }
-            Err(problems) => {
-                self.problems.extend(problems);
-                None
-            }
-        }
+        let (template, found) = Template::compile_sound(config, schema, path);
+        check_references(template.located(path), &self.earlier, &mut self.problems);
+        let sound = found.is_empty();
+        self.problems.extend(found);
+        let hosts = schema.map(|schema| hosts::literal_hosts(schema, config)).unwrap_or_default();
+        sound.then_some((template, hosts))
     }
 }

@@ -17,9 +17,19 @@ pub fn nearest<'k>(written: &str, known: impl IntoIterator<Item = &'k str>) -> O
         .map(|(_, name)| name)
 }
 
-/// `, did you mean "x"?`, or nothing.
-pub(crate) fn hint<'k>(written: &str, known: impl IntoIterator<Item = &'k str>) -> String {
+/// `, did you mean "x"?`, or nothing: for a sentence that goes on.
+pub fn hint<'k>(written: &str, known: impl IntoIterator<Item = &'k str>) -> String {
     nearest(written, known).map_or_else(String::new, |name| format!(", did you mean \"{name}\"?"))
+}
+
+/// The end of a refusal: `: did you mean "x"?`, or else `; there are a, b, c`.
+pub(crate) fn among<'k>(written: &str, known: impl IntoIterator<Item = &'k str>) -> String {
+    let known: Vec<&str> = known.into_iter().collect();
+    match nearest(written, known.iter().copied()) {
+        Some(name) => format!(": did you mean \"{name}\"?"),
+        None if known.is_empty() => String::new(),
+        None => format!("; there are {}", known.join(", ")),
+    }
 }
 
 /// Levenshtein distance.

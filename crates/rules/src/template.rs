@@ -99,12 +99,18 @@ impl Template {
     /// # Errors
     /// Every problem, at paths below `path`.
     pub fn compile(value: &Value, schema: Option<&Value>, path: &str) -> Result<Self, Vec<Problem>> {
+        let (template, problems) = Self::compile_sound(value, schema, path);
+        if problems.is_empty() { Ok(template) } else { Err(problems) }
+    }
+
+    /// What is sound in the tree, and every problem with the rest.
+    pub(crate) fn compile_sound(value: &Value, schema: Option<&Value>, path: &str) -> (Self, Vec<Problem>) {
         let mut problems = Vec::new();
         let node = compile(value, schema.map(Schema::root), path, 0, &mut problems);
-        if problems.is_empty() && size(value, MAX_OUTPUT) > MAX_OUTPUT {
+        if size(value, MAX_OUTPUT) > MAX_OUTPUT {
             problems.push(Problem::at(path, format!("this is larger than {} KiB", MAX_OUTPUT / 1024)));
         }
-        if problems.is_empty() { Ok(Self { node }) } else { Err(problems) }
+        (Self { node }, problems)
     }
 
     /// Replaces every template by its value.
@@ -146,7 +152,7 @@ impl Template {
     /// Nothing in it depends on the scope; `{{ "{{" }}` may still stand for braces.
     #[must_use]
     pub fn is_constant(&self) -> bool {
-        self.paths().next().is_none()
+        self.expressions("").iter().all(|(_, expression)| expression.is_constant())
     }
 
     /// It is one string that is one `{{…}}`.
@@ -161,32 +167,35 @@ impl Template {
 
     /// Every path that it reads, with the place of the string that holds it: `config.items[0].name`.
     pub(crate) fn located(&self, place: &str) -> Vec<(String, &Path)> {
+        let expressions = self.expressions(place).into_iter();
+        expressions.filter_map(|(place, expression)| Some((place, expression.path()?))).collect()
+    }
+
+    fn expressions(&self, place: &str) -> Vec<(String, &Expression)> {
         let mut found = Vec::new();
-        self.node.collect_paths(place, &mut found);
+        self.node.collect(place, &mut found);
         found
     }
 }
 
 impl Node {
-    fn collect_paths<'n>(&'n self, place: &str, found: &mut Vec<(String, &'n Path)>) {
+    fn collect<'n>(&'n self, place: &str, found: &mut Vec<(String, &'n Expression)>) {
         match self {
             Self::Constant(_) => {}
-            Self::Single { expression, .. } => {
-                found.extend(expression.path().map(|path| (place.to_owned(), path)));
-            }
+            Self::Single { expression, .. } => found.push((place.to_owned(), expression)),
             Self::Text { parts, .. } => collect_parts(parts, place, found),
             Self::List(nodes) => {
                 for (at, node) in nodes.iter().enumerate() {
-                    node.collect_paths(&format!("{place}[{at}]"), found);
+                    node.collect(&format!("{place}[{at}]"), found);
                 }
             }
             Self::Object(fields) => {
                 for (key, node) in fields {
                     match key {
-                        Key::Plain(key) => node.collect_paths(&schema::below(place, key), found),
+                        Key::Plain(key) => node.collect(&schema::below(place, key), found),
                         Key::Template(parts) => {
                             collect_parts(parts, place, found);
-                            node.collect_paths(place, found);
+                            node.collect(place, found);
                         }
                     }
                 }
@@ -195,10 +204,10 @@ impl Node {
     }
 }
 
-fn collect_parts<'n>(parts: &'n [Part], place: &str, found: &mut Vec<(String, &'n Path)>) {
+fn collect_parts<'n>(parts: &'n [Part], place: &str, found: &mut Vec<(String, &'n Expression)>) {
     for part in parts {
         if let Part::Expression(expression) = part {
-            found.extend(expression.path().map(|path| (place.to_owned(), path)));
+            found.push((place.to_owned(), expression));
         }
     }
 }

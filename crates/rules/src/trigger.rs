@@ -3,7 +3,7 @@
 use model::{Problem, event::EventName, workflow::Definition};
 use serde_json::Value;
 
-use crate::{Conditions, Decimal, Scope, schema::below, suggest::hint, value::text};
+use crate::{Conditions, Decimal, Scope, schema::below, step::check_references, suggest::among, value::text};
 
 /// The most field names in `fields`.
 const MAX_FIELDS: usize = 100;
@@ -59,11 +59,8 @@ impl Trigger {
         let path = "trigger_config";
         let config = &definition.trigger_config;
         for key in config.keys().filter(|key| !KEYS.contains(&key.as_str())) {
-            let hint = hint(key, KEYS);
-            problems.push(Problem::at(
-                below(path, key),
-                format!("there is no \"{key}\"{hint}; there are {}", KEYS.join(", ")),
-            ));
+            problems
+                .push(Problem::at(below(path, key), format!("there is no \"{key}\"{}", among(key, KEYS))));
         }
         let form_id = match config.get("formId") {
             None | Some(Value::Null) => None,
@@ -80,13 +77,9 @@ impl Trigger {
         };
         let fields = fields(config.get("fields"), &below(path, "fields"), problems);
         let conditions = config.get("conditions").unwrap_or(&Value::Null);
-        let filter = match Conditions::compile(conditions, &below(path, "conditions")) {
-            Ok(filter) => filter,
-            Err(found) => {
-                problems.extend(found);
-                Conditions::none()
-            }
-        };
+        let (filter, found) = Conditions::compile_sound(conditions, &below(path, "conditions"));
+        problems.extend(found);
+        check_references(filter.located(), &[], problems);
         Some(Self { event: event?, form_id, fields, filter })
     }
 }

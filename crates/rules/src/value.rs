@@ -43,7 +43,7 @@ impl Kind {
     /// With its article: `a list`.
     pub(crate) const fn article(self) -> &'static str {
         match self {
-            Self::Missing => "missing",
+            Self::Missing => "null",
             Self::Number => "a number",
             Self::Text => "text",
             Self::Boolean => "true or false",
