@@ -5,7 +5,7 @@
 
 use std::{fmt, iter::Peekable, str::CharIndices};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// The longest path, in characters.
 pub const MAX_LENGTH: usize = 500;
@@ -115,13 +115,24 @@ impl Path {
 
 pub(crate) fn walk<'v>(root: &'v Value, segments: &[Segment]) -> Option<&'v Value> {
     segments.iter().try_fold(root, |value, segment| match (segment, value) {
-        (Segment::Name { name, .. }, Value::Object(fields)) => fields.get(&**name),
+        (Segment::Name { name, .. }, Value::Object(fields)) => field(fields, name),
         (
             Segment::Name { position: Some(position), .. } | Segment::Position(position),
             Value::Array(items),
         ) => items.get(*position),
         _ => None,
     })
+}
+
+/// Up to this many names, looking at each is faster than hashing the one that is sought.
+const FEW: usize = 8;
+
+/// The value of a name in an object.
+pub(crate) fn field<'v>(fields: &'v Map<String, Value>, name: &str) -> Option<&'v Value> {
+    if fields.len() > FEW {
+        return fields.get(name);
+    }
+    fields.iter().find(|(key, _)| *key == name).map(|(_, value)| value)
 }
 
 type Fault = (usize, String);

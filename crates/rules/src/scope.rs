@@ -5,7 +5,10 @@ use std::sync::LazyLock;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
-use crate::{Path, path::walk};
+use crate::{
+    Path,
+    path::{field, walk},
+};
 
 /// The names that a condition or a template can see.
 #[derive(Debug, Clone, Copy)]
@@ -32,7 +35,7 @@ impl<'a> Scope<'a> {
     #[must_use]
     pub fn lookup(&self, path: &Path) -> Option<&'a Value> {
         match path.root() {
-            Some(root) => match self.locals.get(root) {
+            Some(root) => match field(self.locals, root) {
                 Some(local) => walk(local, path.rest()),
                 None if root == "trigger" => walk(self.trigger, path.rest()),
                 None => path.lookup(self.trigger),
