@@ -2,9 +2,7 @@
 
 use std::{future::Future, time::Duration};
 
-use model::{
-    ContactId, ExecutionId, Period, Problem, SubmissionId, TenantId, Timestamp, effect::Effect,
-};
+use model::{ContactId, ExecutionId, Period, Problem, SubmissionId, TenantId, Timestamp, effect::Effect};
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -61,7 +59,7 @@ impl SuggestedRetry {
         Self { attempts: 4, delays: &["5s", "30s", "2m"], on: &["timeout", "5xx", "429", "connection"] };
 }
 
-/// One kind of action. Register it with [`inventory::submit!`]`(Entry::of::<MyAction>())`.
+/// One kind of action. Register it with `inventory::submit!(Registration::of::<MyAction>())`.
 pub trait Action: Send + Sync + 'static {
     /// What the catalogue says about it.
     const METADATA: Metadata;
@@ -149,11 +147,19 @@ impl ErrorKind {
     }
 }
 
+/// In characters; what a message quotes was sent by someone.
+const LONGEST_MESSAGE: usize = 500;
+
 impl ActionError {
-    /// A failure with nothing more to tell.
+    /// A failure with nothing more to tell. A message that quotes too much is cut.
     #[must_use]
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), causes: Vec::new(), retry_after: None, output: None }
+        let mut message = message.into();
+        if let Some((end, _)) = message.char_indices().nth(LONGEST_MESSAGE) {
+            message.truncate(end);
+            message.push('…');
+        }
+        Self { kind, message, causes: Vec::new(), retry_after: None, output: None }
     }
 
     /// A fault in the rendered config, at a path.
@@ -215,10 +221,13 @@ mod tests {
 
     #[test]
     fn a_retry_helps_where_the_contract_says() {
-        for kind in [Connection, Timeout, Unavailable, Panicked, Status(408), Status(425), Status(429), Status(503)] {
+        for kind in
+            [Connection, Timeout, Unavailable, Panicked, Status(408), Status(425), Status(429), Status(503)]
+        {
             assert!(kind.is_retryable(), "{kind:?}");
         }
-        for kind in [InvalidConfig, Refused, Status(302), Status(400), Status(404), Status(410), Status(422)] {
+        for kind in [InvalidConfig, Refused, Status(302), Status(400), Status(404), Status(410), Status(422)]
+        {
             assert!(!kind.is_retryable(), "{kind:?}");
         }
     }

@@ -41,7 +41,8 @@ fn body(response: &HttpResponse) -> Value {
     if response.body.is_empty() {
         return Value::Null;
     }
-    let is_json = response.header("content-type").is_some_and(|kind| kind.to_ascii_lowercase().contains("json"));
+    let is_json =
+        response.header("content-type").is_some_and(|kind| kind.to_ascii_lowercase().contains("json"));
     if is_json
         && !response.truncated
         && let Ok(value) = serde_json::from_slice(&response.body)
@@ -68,7 +69,11 @@ pub fn outcome(who: &str, response: &HttpResponse, now: Timestamp) -> Result<Val
         message = format!("{message}: {why}");
     }
     let retry_after = response.header("retry-after").and_then(|value| retry_after(value, now));
-    Err(ActionError { retry_after, output: Some(output), ..ActionError::new(ErrorKind::Status(response.status), message) })
+    Err(ActionError {
+        retry_after,
+        output: Some(output),
+        ..ActionError::new(ErrorKind::Status(response.status), message)
+    })
 }
 
 /// Reads `Retry-After`, seconds or an HTTP date, at most an hour; nonsense is as if it were absent.

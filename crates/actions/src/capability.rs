@@ -132,7 +132,7 @@ impl fmt::Debug for Connection {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoConnection {
     /// Nothing of that name.
-    #[error("there is no such connection; {}", known(.known))]
+    #[error("there is no such connection; {}", list(.known))]
     Missing {
         /// The names that there are.
         known: Vec<String>,
@@ -148,6 +148,6 @@ pub enum NoConnection {
     Unavailable(String),
 }
 
-fn known(names: &[String]) -> String {
+fn list(names: &[String]) -> String {
     if names.is_empty() { "none is set up yet".to_owned() } else { format!("known are {}", names.join(", ")) }
 }

@@ -3,14 +3,11 @@
 //! Each file of `catalog/` becomes a module by itself and registers its action when the program starts, so adding an
 //! action is adding a file.
 
-use std::{
-    collections::BTreeMap,
-    panic::AssertUnwindSafe,
-    sync::{LazyLock, OnceLock},
-};
+use std::{collections::BTreeMap, panic::AssertUnwindSafe, sync::LazyLock};
 
 use futures_util::{FutureExt, future::BoxFuture};
 use model::Problem;
+use rules::definition::ActionCatalog;
 use serde_json::Value;
 
 use crate::{
@@ -20,13 +17,12 @@ use crate::{
 
 automod::dir!("src/catalog");
 
-inventory::collect!(Entry);
+inventory::collect!(Registration);
 
-/// One action of the catalogue.
-pub struct Entry {
+/// What an action's file hands in: the action's functions, with its config type forgotten.
+pub struct Registration {
     metadata: Metadata,
-    schema_of: fn() -> Value,
-    schema: OnceLock<Value>,
+    schema: fn() -> Value,
     sample: fn() -> Value,
     check: fn(&Value) -> Vec<Problem>,
     parse: fn(Value) -> Result<(), ActionError>,
@@ -34,14 +30,13 @@ pub struct Entry {
     run: for<'a> fn(Value, &'a Context<'_>) -> BoxFuture<'a, Result<Outcome, ActionError>>,
 }
 
-impl Entry {
-    /// The entry of an action type.
+impl Registration {
+    /// That of an action type.
     #[must_use]
     pub const fn of<A: Action>() -> Self {
         Self {
             metadata: A::METADATA,
-            schema_of: schema::of::<A::Config>,
-            schema: OnceLock::new(),
+            schema: schema::of::<A::Config>,
             sample: A::sample,
             check: A::check,
             parse: |config| typed::<A>(config).map(drop),
@@ -49,30 +44,38 @@ impl Entry {
             run: run::<A>,
         }
     }
+}
 
+/// One action of the catalogue.
+pub struct Entry {
+    action: &'static Registration,
+    schema: Value,
+}
+
+impl Entry {
     /// What the catalogue says about it.
     #[must_use]
     pub fn metadata(&self) -> &Metadata {
-        &self.metadata
+        &self.action.metadata
     }
 
     /// The JSON Schema of its config.
     #[must_use]
     pub fn schema(&self) -> &Value {
-        self.schema.get_or_init(self.schema_of)
+        &self.schema
     }
 
     /// A config as a beginner would write it.
     #[must_use]
     pub fn sample(&self) -> Value {
-        (self.sample)()
+        (self.action.sample)()
     }
 
     /// What is wrong with an unrendered config; paths are relative to it.
     #[must_use]
     pub fn check(&self, config: &Value) -> Vec<Problem> {
-        let mut problems = schema::check(self.schema(), config);
-        for problem in (self.check)(config) {
+        let mut problems = rules::schema::check(self.schema(), config, "");
+        for problem in (self.action.check)(config) {
             if problems.iter().all(|known| known.path != problem.path) {
                 problems.push(problem);
             }
@@ -80,7 +83,7 @@ impl Entry {
         // A config without templates is what will run: whatever the run would refuse is refused now.
         if problems.is_empty()
             && !schema::has_template(config)
-            && let Err(error) = (self.parse)(config.clone())
+            && let Err(error) = (self.action.parse)(config.clone())
         {
             problems.push(Problem::at("", error.message));
         }
@@ -90,7 +93,7 @@ impl Entry {
     /// The hosts that the unrendered config names literally (contract section 9).
     #[must_use]
     pub fn literal_hosts(&self, config: &Value) -> Vec<String> {
-        (self.literal_hosts)(config)
+        (self.action.literal_hosts)(config)
     }
 
     /// A config, rendered or not, as a log may show it: without secrets.
@@ -105,7 +108,7 @@ impl Entry {
         config: Value,
         cx: &'a Context<'_>,
     ) -> BoxFuture<'a, Result<Outcome, ActionError>> {
-        (self.run)(config, cx)
+        (self.action.run)(config, cx)
     }
 }
 
@@ -121,6 +124,12 @@ fn run<'a, A: Action>(config: Value, cx: &'a Context<'_>) -> BoxFuture<'a, Resul
 }
 
 fn typed<A: Action>(config: Value) -> Result<A::Config, ActionError> {
+    if !config.is_object() {
+        return Err(ActionError::new(
+            ErrorKind::InvalidConfig,
+            "the config is not valid: it must be an object",
+        ));
+    }
     serde_path_to_error::deserialize(config).map_err(|error| {
         let path = error.path().to_string();
         let message = error.into_inner().to_string();
@@ -133,19 +142,22 @@ fn typed<A: Action>(config: Value) -> Result<A::Config, ActionError> {
 
 /// Every action.
 pub struct Catalog {
-    by_name: BTreeMap<&'static str, &'static Entry>,
-    sorted: Vec<&'static Entry>,
+    entries: Vec<Entry>,
+    by_name: BTreeMap<&'static str, usize>,
 }
 
 /// The catalogue of this program.
 #[must_use]
 pub fn catalog() -> &'static Catalog {
     static CATALOG: LazyLock<Catalog> = LazyLock::new(|| {
-        let mut sorted: Vec<&Entry> = inventory::iter::<Entry>().collect();
-        sorted.sort_by_key(|entry| (entry.metadata.group, entry.metadata.title));
-        let by_name: BTreeMap<_, _> = sorted.iter().map(|entry| (entry.metadata.name, *entry)).collect();
-        assert_eq!(by_name.len(), sorted.len(), "two actions have the same name");
-        Catalog { by_name, sorted }
+        let registered = inventory::iter::<Registration>();
+        let mut entries: Vec<Entry> =
+            registered.map(|action| Entry { action, schema: (action.schema)() }).collect();
+        entries.sort_by_key(|entry| (entry.metadata().group, entry.metadata().title));
+        let by_name: BTreeMap<_, _> =
+            entries.iter().enumerate().map(|(place, entry)| (entry.metadata().name, place)).collect();
+        assert_eq!(by_name.len(), entries.len(), "two actions have the same name");
+        Catalog { entries, by_name }
     });
     &CATALOG
 }
@@ -153,19 +165,67 @@ pub fn catalog() -> &'static Catalog {
 impl Catalog {
     /// The action of that name.
     #[must_use]
-    pub fn get(&self, name: &str) -> Option<&'static Entry> {
-        self.by_name.get(name).copied()
+    pub fn get(&self, name: &str) -> Option<&Entry> {
+        self.by_name.get(name).map(|place| &self.entries[*place])
     }
 
     /// Every action, by group and title.
     #[must_use]
-    pub fn entries(&self) -> &[&'static Entry] {
-        &self.sorted
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+}
+
+impl ActionCatalog for Catalog {
+    fn schema(&self, action_type: &str) -> Option<&Value> {
+        self.get(action_type).map(Entry::schema)
     }
 
-    /// Every name, in alphabetical order.
-    #[must_use]
-    pub fn names(&self) -> Vec<&str> {
-        self.by_name.keys().copied().collect()
+    fn types(&self) -> Vec<&str> {
+        self.entries.iter().map(|entry| entry.metadata().name).collect()
+    }
+
+    fn check(&self, action_type: &str, config: &Value) -> Vec<Problem> {
+        self.get(action_type).map(|entry| entry.check(config)).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{EffectKind, workbench::Workbench};
+
+    struct Faulty;
+
+    impl Action for Faulty {
+        const METADATA: Metadata = Metadata {
+            name: "faulty",
+            title: "",
+            description: "",
+            group: "",
+            icon: "",
+            effect: EffectKind::Internal,
+            suggested_retry: None,
+        };
+        type Config = Value;
+
+        fn sample() -> Value {
+            Value::Null
+        }
+
+        async fn run(config: Value, _: &Context<'_>) -> Result<Outcome, ActionError> {
+            panic!("with what it knows: {config}")
+        }
+    }
+
+    #[tokio::test]
+    async fn a_fault_ends_the_step_and_tells_nothing() {
+        let bench = Workbench::new();
+        let error = run::<Faulty>(json!({"secret": 1}), &bench.context()).await.unwrap_err();
+        let expected =
+            ActionError::new(ErrorKind::Panicked, "faulty stopped unexpectedly: a fault of this software");
+        assert_eq!(error, expected);
     }
 }

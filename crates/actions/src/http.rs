@@ -63,8 +63,8 @@ impl HttpClient {
         Self { client, policy }
     }
 
-    /// For one step: `hosts` are its literal hosts and those on the tenant's list. An entry is a host name, or
-    /// `*.example.com` for every name below.
+    /// For one step: `hosts` are its literal hosts and those on the tenant's list. An entry is a host name,
+    /// `*.example.com` for every name below, or `https://example.com:8443` for just that scheme, host and port.
     #[must_use]
     pub fn bound(&self, hosts: impl IntoIterator<Item = String>) -> BoundHttp {
         BoundHttp { client: self.clone(), hosts: hosts.into_iter().collect() }
@@ -74,7 +74,9 @@ impl HttpClient {
         let method = Method::from_bytes(request.method.as_bytes())
             .ok()
             .filter(|method| *method != Method::CONNECT)
-            .ok_or_else(|| ActionError::invalid("method", format!("{:?} is no HTTP method", request.method)))?;
+            .ok_or_else(|| {
+                ActionError::invalid("method", format!("{:?} is no HTTP method", request.method))
+            })?;
         let headers = headers(&request.headers)?;
         let (mut method, mut url, mut body) = (method, url, request.body.clone());
         let mut redirects = 0;
@@ -120,7 +122,10 @@ impl Http for BoundHttp {
     fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, ActionError>> {
         async move {
             let url = Url::parse(request.url.trim()).map_err(|error| {
-                ActionError::invalid("url", format!("{error}; an address such as https://example.com/path is needed"))
+                ActionError::invalid(
+                    "url",
+                    format!("{error}; an address such as https://example.com/path is needed"),
+                )
             })?;
             if !matches!(url.scheme(), "http" | "https") {
                 return Err(ActionError::invalid("url", "must begin with http:// or https://"));
@@ -141,20 +146,28 @@ impl Http for BoundHttp {
 
 /// The host rule of contract section 9: data may fill in a path, but not choose who gets the message.
 fn check_listed(url: &Url, hosts: &[String]) -> Result<(), ActionError> {
-    let host = url.host_str().unwrap_or_default();
-    let listed = |entry: &String| {
-        let entry = entry.trim().trim_end_matches('.').to_ascii_lowercase();
-        match entry.strip_prefix("*.") {
-            Some(parent) => host.strip_suffix(parent).is_some_and(|below| below.len() > 1 && below.ends_with('.')),
-            None => entry == host.trim_end_matches('.'),
-        }
-    };
-    if hosts.iter().any(listed) {
+    if hosts.iter().any(|entry| is_listed(url, entry)) {
         return Ok(());
     }
+    let host = url.host_str().unwrap_or_default();
     Err(ActionError::refused(format!(
         "the host {host} comes from data: write it literally in the step, or add it to the webhook hosts in the settings"
     )))
+}
+
+fn is_listed(url: &Url, entry: &str) -> bool {
+    let entry = entry.trim();
+    if entry.contains("://") {
+        return Url::parse(entry).is_ok_and(|listed| listed.origin() == url.origin());
+    }
+    let host = url.host_str().unwrap_or_default().trim_end_matches('.');
+    let entry = entry.trim_end_matches('.').to_ascii_lowercase();
+    match entry.strip_prefix("*.") {
+        Some(parent) => {
+            host.strip_suffix(parent).is_some_and(|below| below.len() > 1 && below.ends_with('.'))
+        }
+        None => entry == host,
+    }
 }
 
 fn headers(headers: &[(String, String)]) -> Result<HeaderMap, ActionError> {
@@ -166,7 +179,8 @@ fn headers(headers: &[(String, String)]) -> Result<HeaderMap, ActionError> {
             return Err(invalid("is set by the server and cannot be chosen"));
         }
         let value: String = value.chars().filter(|c| !c.is_control()).collect();
-        let value = HeaderValue::from_bytes(value.trim().as_bytes()).map_err(|_| invalid("is no header value"))?;
+        let value =
+            HeaderValue::from_bytes(value.trim().as_bytes()).map_err(|_| invalid("is no header value"))?;
         map.insert(key, value);
     }
     Ok(map)
@@ -287,15 +301,39 @@ mod tests {
         let sink = Sink::start().await;
         let port = sink.port();
         for host in [
-            "127.0.0.1", "127.1", "2130706433", "0x7f000001", "0177.0.0.1", "0", "localhost", "LOCALHOST.",
-            "[::1]", "[::]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]",
-            "user:pass@127.0.0.1", "１２７.0.0.1", "169.254.169.254", "100.100.100.200", "[fd00:ec2::254]",
+            "127.0.0.1",
+            "127.1",
+            "2130706433",
+            "0x7f000001",
+            "0177.0.0.1",
+            "0",
+            "localhost",
+            "LOCALHOST",
+            "[::1]",
+            "[::]",
+            "[::ffff:127.0.0.1]",
+            "[::ffff:7f00:1]",
+            "[64:ff9b::7f00:1]",
+            "[2002:7f00:1::]",
+            "user:pass@127.0.0.1",
+            "１２７.0.0.1",
+            "169.254.169.254",
+            "100.100.100.200",
+            "[fd00:ec2::254]",
         ] {
             let error = http.send(get(&format!("http://{host}:{port}/ok"))).await.unwrap_err();
             assert_eq!(error.kind, ErrorKind::Refused, "{host}: {error:?}");
             assert!(!error.message.contains("pass"), "{error}");
         }
-        for url in ["file:///etc/passwd", "ftp://example.com/", "gopher://127.0.0.1/", "/path", "", "http://", "http://a b/"] {
+        for url in [
+            "file:///etc/passwd",
+            "ftp://example.com/",
+            "gopher://127.0.0.1/",
+            "/path",
+            "",
+            "http://",
+            "http://a b/",
+        ] {
             assert_eq!(http.send(get(url)).await.unwrap_err().kind, ErrorKind::InvalidConfig, "{url}");
         }
         assert_eq!(sink.requests(), []);
@@ -307,12 +345,29 @@ mod tests {
         let listed = HttpClient::new(AddressPolicy::Any).bound(["127.0.0.1".into(), "*.example.com".into()]);
         let request = |url: &str| HttpRequest { target: Target::Definition, ..get(url) };
         assert_eq!(listed.send(request(&sink.url("/ok"))).await.unwrap().status, 200);
-        for url in ["http://localhost/", "http://example.com/", "http://evil-example.com/", "http://127.0.0.1@evil.com/"] {
+        for url in [
+            "http://localhost/",
+            "http://example.com/",
+            "http://evil-example.com/",
+            "http://127.0.0.1@evil.com/",
+        ] {
             let error = listed.send(request(url)).await.unwrap_err();
-            assert!(error.kind == ErrorKind::Refused && error.message.contains("comes from data"), "{url}: {error}");
+            assert!(
+                error.kind == ErrorKind::Refused && error.message.contains("comes from data"),
+                "{url}: {error}"
+            );
         }
-        let url = Url::parse("https://a.b.example.com/").unwrap();
-        assert!(check_listed(&url, &["*.Example.com".into()]).is_ok());
+        for (url, entry, listed) in [
+            ("https://a.b.example.com/", "*.Example.com", true),
+            ("https://example.com:8443/", "example.com", true),
+            ("https://example.com/x", "https://example.com:443", true),
+            ("https://example.com:8443/", "https://example.com", false),
+            ("http://example.com/", "https://example.com", false),
+            ("https://example.com/", "", false),
+            ("https://example.com/", "*.", false),
+        ] {
+            assert_eq!(is_listed(&Url::parse(url).unwrap(), entry), listed, "{url} {entry}");
+        }
     }
 
     #[tokio::test]
@@ -338,11 +393,17 @@ mod tests {
         let sink = Sink::start().await;
         let http = any();
         let outcome = async |path: &str| match http.send(get(&sink.url(path))).await {
-            Ok(response) => format!("{} {} bytes, more: {}", response.status, response.body.len(), response.truncated),
-            Err(error) => format!("{:?}: {}", error.kind, error.message.replace(&sink.port().to_string(), "PORT")),
+            Ok(response) => {
+                format!("{} {} bytes, more: {}", response.status, response.body.len(), response.truncated)
+            }
+            Err(error) => {
+                format!("{:?}: {}", error.kind, error.message.replace(&sink.port().to_string(), "PORT"))
+            }
         };
         let mut outcomes = Vec::new();
-        for path in ["/ok", "/big", "/status/500", "/status/204", "/garbage", "/drop-after", "/hang", "/slow-body"] {
+        for path in
+            ["/ok", "/big", "/status/500", "/status/204", "/garbage", "/drop-after", "/hang", "/slow-body"]
+        {
             outcomes.push(format!("{path}: {}", outcome(path).await));
         }
         insta::assert_snapshot!(outcomes.join("\n"));
@@ -358,12 +419,16 @@ mod tests {
         let sink = Sink::start().await;
         let http = any();
         let request = HttpRequest {
-            headers: vec![("X-Name".into(), "Zoë\r\nX-Evil: 1\u{7f}\0".into()), ("x-empty".into(), String::new())],
+            headers: vec![
+                ("X-Name".into(), "Zoë\r\nX-Evil: 1\u{7f}\0".into()),
+                ("x-empty".into(), String::new()),
+            ],
             ..get(&sink.url("/ok"))
         };
         for _ in 0..2 {
             http.send(request.clone()).await.unwrap();
         }
+        http.send(get(&format!("http://localhost:{}/ok", sink.port()))).await.unwrap();
         let requests = sink.requests();
         assert_eq!(requests[0].peer, requests[1].peer);
         assert_eq!(requests[0].header("x-name"), Some("ZoëX-Evil: 1"));

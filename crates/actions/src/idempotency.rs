@@ -31,7 +31,8 @@ mod tests {
         };
         // The literal keeps the promise over releases: a changed key would repeat effects after an upgrade.
         assert_eq!(key(1, 42, "s2"), "vtx_e2c681fd4ecd36bc4d5aba9d7b809039717745a8");
-        let keys = [key(1, 42, "s2"), key(2, 42, "s2"), key(1, 43, "s2"), key(1, 42, "s2[0].s1"), key(14, 2, "s2")];
+        let keys =
+            [key(1, 42, "s2"), key(2, 42, "s2"), key(1, 43, "s2"), key(1, 42, "s2[0].s1"), key(14, 2, "s2")];
         let distinct: std::collections::HashSet<_> = keys.iter().collect();
         assert_eq!(distinct.len(), keys.len());
     }

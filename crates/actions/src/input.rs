@@ -6,7 +6,12 @@
 
 use std::borrow::Cow;
 
-use model::{Period, entity::EntityKind, notification::NotificationType, ticket::{TicketPriority, TicketStatus}};
+use model::{
+    Period,
+    entity::EntityKind,
+    notification::NotificationType,
+    ticket::{TicketPriority, TicketStatus},
+};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Value};
@@ -19,14 +24,14 @@ trait Input: Sized {
 }
 
 macro_rules! inputs {
-    ($($(<$generic:ident: $bound:ident>)? $name:ty),* $(,)?) => {$(
+    ($([$($generic:ident: $bound:ident)?] $name:ty),* $(,)?) => {$(
         impl<'de $(, $generic: $bound)?> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 Self::read(Value::deserialize(deserializer)?).map_err(de::Error::custom)
             }
         }
 
-        impl$(<$generic: $bound>)? JsonSchema for $name {
+        impl<$($generic: $bound)?> JsonSchema for $name {
             fn inline_schema() -> bool {
                 true
             }
@@ -40,7 +45,7 @@ macro_rules! inputs {
     )*};
 }
 
-inputs!(Text, <T: IdType> Id<T>, <T: Named> Choice<T>, Span, Flag, Whole, List, Fields, Headers);
+inputs!([] Text, [T: IdType] Id<T>, [T: Named] Choice<T>, [] Span, [] Flag, [] Whole, [] List, [] Fields, [] Headers);
 
 /// Text; numbers and booleans as they print, lists and objects as JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -360,7 +365,16 @@ impl<T: JsonSchema> JsonSchema for Optional<T> {
         T::schema_name()
     }
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        T::json_schema(generator)
+        let mut schema = T::json_schema(generator);
+        match schema.get_mut("type") {
+            Some(Value::Array(types)) => types.push("null".into()),
+            Some(kind) => *kind = Value::Array(vec![kind.take(), "null".into()]),
+            None => {}
+        }
+        if let Some(Value::Array(names)) = schema.get_mut("enum") {
+            names.push(Value::Null);
+        }
+        schema
     }
 }
 

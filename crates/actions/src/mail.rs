@@ -70,7 +70,11 @@ impl fmt::Debug for SmtpServer {
 
 impl fmt::Display for SmtpServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.host, self.port)
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
     }
 }
 
@@ -88,8 +92,10 @@ impl SmtpServer {
             SmtpSecurity::Tls => Security::Tls,
             SmtpSecurity::None => Security::Plain,
         };
-        let credentials =
-            settings.username.clone().map(|name| (name, password.or_else(|| settings.password.clone()).unwrap_or_default()));
+        let credentials = settings
+            .username
+            .clone()
+            .map(|name| (name, password.or_else(|| settings.password.clone()).unwrap_or_default()));
         let (host, port) = (settings.host.clone(), settings.port);
         Self { host, port, security, credentials, of_tenant: true, sender: None }
     }
@@ -104,7 +110,9 @@ impl FromStr for SmtpServer {
         let url = Url::parse(text).map_err(|error| NotAServer(error.to_string()))?;
         let no = |why: &str| NotAServer(why.to_owned());
         let decode = |text: &str| {
-            percent_encoding::percent_decode_str(text).decode_utf8().map(|text| text.into_owned())
+            percent_encoding::percent_decode_str(text)
+                .decode_utf8()
+                .map(std::borrow::Cow::into_owned)
                 .map_err(|_| no("user and password must be UTF-8"))
         };
         let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(|| no("the host is missing"))?;
@@ -229,13 +237,8 @@ impl SmtpClient {
         let tls = || TlsParameters::new(server.host.clone()).map_err(failed);
         let implicit = if server.security == Security::Tls { Some(tls()?) } else { None };
         let name = ClientId::default();
-        let connecting = AsyncSmtpConnection::connect_tokio1(
-            &addresses[..],
-            Some(CONNECT_TIMEOUT),
-            &name,
-            implicit,
-            None,
-        );
+        let connecting =
+            AsyncSmtpConnection::connect_tokio1(&addresses[..], Some(CONNECT_TIMEOUT), &name, implicit, None);
         let mut connection = connecting.await.map_err(failed)?;
         let upgrade = match server.security {
             Security::StartTls => true,
@@ -256,9 +259,13 @@ impl SmtpClient {
         let policy = if server.of_tenant { self.policy } else { AddressPolicy::Any };
         policy.resolve(&server.host, server.port).await.map_err(|error| {
             match error.get_ref().and_then(|inner| inner.downcast_ref::<NotPublic>()) {
-                Some(refused) => ActionError::refused(format!("the mail server {server} is refused: {refused}")),
-                None => ActionError::new(ErrorKind::Connection, format!("the mail server {server} is not found"))
-                    .caused_by(&error),
+                Some(refused) => {
+                    ActionError::refused(format!("the mail server {server} is refused: {refused}"))
+                }
+                None => {
+                    ActionError::new(ErrorKind::Connection, format!("the mail server {server} is not found"))
+                        .caused_by(&error)
+                }
             }
         })
     }
@@ -294,7 +301,9 @@ fn failure(server: &SmtpServer, error: &SmtpError) -> ActionError {
     match error.status() {
         Some(code) if error.is_transient() => ActionError::new(ErrorKind::Unavailable, reply(code)),
         Some(code) => ActionError::refused(reply(code)),
-        None if error.is_client() => ActionError::refused(format!("the mail server {server} cannot be used: {said}")),
+        None if error.is_client() => {
+            ActionError::refused(format!("the mail server {server} cannot be used: {said}"))
+        }
         None => {
             let kind = if error.is_timeout() { ErrorKind::Timeout } else { ErrorKind::Connection };
             let message = format!("the connection to the mail server {server} failed");

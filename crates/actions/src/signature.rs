@@ -4,8 +4,7 @@
 //! "Verifying webhook authenticity".
 
 use base64::{
-    Engine,
-    alphabet,
+    Engine, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD},
 };
 use hmac::{Hmac, Mac};

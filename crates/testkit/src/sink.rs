@@ -177,7 +177,7 @@ async fn answer(
     let (kind, argument) = path[1..].split_once('/').unwrap_or((&path[1..], ""));
     let key = request.header("idempotency-key").unwrap_or_default();
     let response = Response::builder();
-    let number = argument.parse().unwrap_or(0_u16);
+    let number = argument.trim_end_matches('/').parse().unwrap_or(0_u16);
     let (response, body) = match kind {
         "status" => (response.status(number), Body::from("as asked")),
         "fail-times" if record.attempt(&path, key) <= u32::from(number) => {
@@ -194,7 +194,9 @@ async fn answer(
             (response.status(307).header(header::LOCATION, elsewhere), Body::empty())
         }
         "json" => (
-            response.header(header::CONTENT_TYPE, "application/json").header(header::SET_COOKIE, "session=s3cret"),
+            response
+                .header(header::CONTENT_TYPE, "application/json")
+                .header(header::SET_COOKIE, "session=s3cret"),
             Body::from(r#"{"received":true,"id":"r-1"}"#),
         ),
         "big" => (response, Body::from(vec![b'x'; 1 << 20])),

@@ -92,7 +92,8 @@ impl SmtpServer {
     /// The mails taken in so far, in their order. A mail is here before its sender has the server's answer.
     #[must_use]
     pub fn messages(&self) -> Vec<ReceivedMail> {
-        let entries = std::fs::read_dir(self.mails.path()).expect("the directory exists while the server does");
+        let entries =
+            std::fs::read_dir(self.mails.path()).expect("the directory exists while the server does");
         let mut paths: Vec<PathBuf> = entries
             .filter_map(|entry| Some(entry.ok()?.path()))
             .filter(|path| path.extension().is_some_and(|extension| extension == "json"))

@@ -88,5 +88,7 @@ pub(super) fn build(mail: &Mail) -> Result<Message, ActionError> {
         (None, Some(html)) => builder.singlepart(SinglePart::html(html.clone())),
         (text, None) => builder.singlepart(SinglePart::plain(text.clone().unwrap_or_default())),
     };
-    message.map_err(|error| ActionError::new(ErrorKind::InvalidConfig, "the mail cannot be made").caused_by(&error))
+    message.map_err(|error| {
+        ActionError::new(ErrorKind::InvalidConfig, "the mail cannot be made").caused_by(&error)
+    })
 }

@@ -45,7 +45,7 @@ async fn a_mail_arrives_as_it_was_meant() {
     assert_eq!(first.to, ["ann@example.com", "zoe@example.com", "hidden@example.com"]);
     let headers = ["From", "To", "Cc", "Reply-To", "Subject", "Message-ID", "Auto-Submitted"]
         .map(|name| format!("{name}: {}", first.header(name).unwrap_or("none")));
-    insta::assert_snapshot!(headers.join("\n"), @"");
+    insta::assert_snapshot!(headers.join("\n"));
     assert!(first.header("Date").is_some() && first.header("Bcc").is_none());
     assert!(!first.raw.contains("hidden@"));
     assert!(first.header("Content-Type").unwrap().starts_with("multipart/alternative"));
@@ -168,8 +168,9 @@ fn reads_server_addresses() {
     .iter()
     .map(|text| format!("{text} -> {}", read(text)))
     .collect();
-    insta::assert_snapshot!(lines.join("\n"), @"");
-    let server: SmtpServer = "smtp://care@example.com:p@mail.example.com".replacen('@', "%40", 1).parse().unwrap();
+    insta::assert_snapshot!(lines.join("\n"));
+    let server: SmtpServer =
+        "smtp://care@example.com:p@mail.example.com".replacen('@', "%40", 1).parse().unwrap();
     let client = SmtpClient::new(Some(server), AddressPolicy::Public);
     assert_eq!(client.bound(None, &Sender::default()).default_sender(), "care@example.com");
     let sender = Sender { email: Some("hi@shop.io".into()), name: Some("Shop, Inc.".into()) };
