@@ -12,6 +12,7 @@ pub mod locals;
 pub mod manual;
 pub mod matching;
 pub mod perform;
+mod patience;
 mod ports;
 pub mod program;
 pub mod progress;

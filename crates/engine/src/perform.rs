@@ -139,11 +139,8 @@ impl Attempt<'_> {
     ) -> Result<Outcome, ActionError> {
         let timeout = step.timeout.map_or(DEFAULT_TIMEOUT, model::Period::as_duration);
         let (tenant, execution) = (self.execution.tenant_id, self.execution);
-        let hosts = self.program.hosts.get(self.position).cloned().unwrap_or_default();
-        let http = self
-            .engine
-            .http
-            .bound(hosts.into_iter().chain(self.profile.settings.webhook_hosts.iter().cloned()));
+        let hosts = step.literal_hosts.iter().chain(&self.profile.settings.webhook_hosts).cloned();
+        let http = self.engine.http.bound(hosts);
         let smtp = self.profile.settings.smtp.as_ref();
         let server =
             smtp.map(|smtp| actions::mail::SmtpServer::of_tenant(smtp, self.profile.smtp_password.clone()));

@@ -22,19 +22,16 @@ impl Connections for TenantConnections<'_> {
                 .await
                 .map_err(unavailable)?;
             let found = match found {
-                integration::Found::One(found) => found,
+                integration::Found::One(found) => *found,
                 integration::Found::Several(names) => return Err(NoConnection::Ambiguous { names }),
                 integration::Found::None(known) => return Err(NoConnection::Missing { known }),
             };
-            let secrets =
-                integration::integration_secrets(&mut connection, self.secrets, self.tenant, found.id)
-                    .await
-                    .map_err(unavailable)?;
+            let secrets = found.secrets(self.secrets).map_err(unavailable)?;
             Ok(Connection {
                 id: found.id,
                 name: found.name,
                 provider: found.provider,
-                config: found.config,
+                config: found.config.into(),
                 secrets,
             })
         })

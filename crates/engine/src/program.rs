@@ -14,7 +14,6 @@ use rules::{
     Compiled,
     index::{Entry, Index},
 };
-use serde_json::Value;
 use store::{Connection, Store, StoreError, workflow};
 
 use crate::EngineError;
@@ -30,8 +29,6 @@ pub struct Program {
     pub name: String,
     /// What it says.
     pub compiled: Arc<Compiled>,
-    /// For each step, the hosts that its config names literally.
-    pub hosts: Vec<Vec<String>>,
 }
 
 impl Program {
@@ -45,15 +42,7 @@ impl Program {
         definition: &Definition,
     ) -> Result<Self, Vec<Problem>> {
         let compiled = rules::compile(definition, actions::catalog())?;
-        let configs = definition.actions.as_array().map(Vec::as_slice).unwrap_or_default();
-        let hosts = compiled.steps.iter().zip(configs).map(|(step, written)| {
-            let entry = actions::catalog().get(&step.action_type);
-            entry.map_or_else(Vec::new, |entry| {
-                entry.literal_hosts(written.get("config").unwrap_or(&Value::Null))
-            })
-        });
-        let hosts = hosts.collect();
-        Ok(Self { workflow, version, name: definition.name.clone(), compiled: Arc::new(compiled), hosts })
+        Ok(Self { workflow, version, name: definition.name.clone(), compiled: Arc::new(compiled) })
     }
 }
 

@@ -5,7 +5,6 @@
 
 use std::{
     sync::{Arc, PoisonError, atomic::Ordering},
-    time::Duration,
 };
 
 use model::{ExecutionId, ExecutionStatus, StepStatus, TenantId, execution::Progress, journal::Log};
@@ -18,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     EngineError, EngineInner,
+    patience::patiently,
     perform::{Attempt, Performed},
     program::Program,
     progress,
@@ -104,11 +104,10 @@ async fn run_to_rest(engine: &EngineInner, ready: Ready) -> Result<(), EngineErr
     let Started { mut execution, journal } = match ready {
         Ready::Loaded(started) => *started,
         Ready::Named(tenant, id) => {
-            patiently(engine, async || {
+            patiently!(engine, {
                 let mut connection = engine.store.read(tenant).await?;
                 Ok(execution_load(&mut connection, tenant, id).await?)
-            })
-            .await?
+            })?
         }
     };
     if execution.progress.status.is_terminal() {
@@ -116,10 +115,9 @@ async fn run_to_rest(engine: &EngineInner, ready: Ready) -> Result<(), EngineErr
     }
     let (tenant, id) = (execution.tenant_id, execution.id);
     let program = program(engine, &execution).await?;
-    let profile = patiently(engine, async || {
+    let profile = patiently!(engine, {
         Ok(engine.tenants.profile(&engine.store, &engine.secrets, tenant).await?)
-    })
-    .await?;
+    })?;
     let mut journal = Journal::new(journal);
     loop {
         let now = engine.store.now();
@@ -216,7 +214,7 @@ async fn record(
         Some(Performed { log, effect }) => (Some(log), effect),
         None => (None, None),
     };
-    let advanced = patiently(engine, async || {
+    let advanced = patiently!(engine, {
         let compiled = Arc::clone(&program.compiled);
         let (journal, before, policy) = (journal.clone(), execution.progress.clone(), engine.policy.clone());
         let now = engine.store.now();
@@ -236,8 +234,7 @@ async fn record(
             .write_patiently(move |tx| Box::pin(async move { execution_advance(tx, advance).await }))
             .await;
         Ok(written?)
-    })
-    .await?;
+    })?;
     Ok(match advanced {
         Advanced::Done { logs, progress } => Some((logs, progress)),
         Advanced::Stale => None,
@@ -252,31 +249,8 @@ async fn program(
     if let Some(program) = engine.programs.known(workflow, version) {
         return Ok(program);
     }
-    patiently(engine, async || {
+    patiently!(engine, {
         let mut connection = engine.store.read(execution.tenant_id).await?;
         engine.programs.version(&mut connection, execution.tenant_id, workflow, version).await
     })
-    .await
-}
-
-/// Repeats what the store could not do for now, with growing pauses; gives up when the store is closed or the engine
-/// has to end.
-pub(crate) async fn patiently<T>(
-    engine: &EngineInner,
-    attempt: impl AsyncFn() -> Result<T, EngineError>,
-) -> Result<T, EngineError> {
-    let mut pause = Duration::from_millis(50);
-    loop {
-        match attempt().await {
-            Err(EngineError::Store(StoreError::Unavailable(error))) => {
-                tracing::warn!(%error, pause_ms = pause.as_millis(), "the store does not answer; trying again");
-                tokio::select! {
-                    () = tokio::time::sleep(pause) => {}
-                    () = engine.ended.cancelled() => return Err(EngineError::Store(StoreError::Closed)),
-                }
-                pause = (pause * 2).min(Duration::from_secs(5));
-            }
-            result => return result,
-        }
-    }
 }

@@ -49,8 +49,8 @@ impl Tenants {
         }
         let mut connection = store.read(id).await?;
         let tenant = tenant::tenant_get(&mut connection, id).await?;
-        let settings = tenant::settings_get(&mut connection, id).await?;
-        let smtp_password = tenant::smtp_password_get(&mut connection, secrets, id).await?;
+        let settings = tenant::settings_get(&mut connection, id).await?.settings;
+        let smtp_password = tenant::smtp_password(&mut connection, id, secrets).await?;
         let time_zone = jiff::tz::TimeZone::get(&settings.time_zone).unwrap_or(jiff::tz::TimeZone::UTC);
         let profile = Arc::new(Profile { name: tenant.name, time_zone, settings, smtp_password });
         self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::clone(&profile));

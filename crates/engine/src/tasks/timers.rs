@@ -8,7 +8,7 @@ use model::{Period, Timestamp};
 use store::timer::{timer_next, timers_fire};
 use tokio::sync::watch;
 
-use crate::{EngineError, EngineInner, runner::patiently};
+use crate::{EngineError, EngineInner, patience::patiently};
 
 /// Timers taken at once: a long backlog drains in slices, between which other work is written.
 const SLICE: i64 = 500;
@@ -42,7 +42,7 @@ impl Bell {
 pub(crate) async fn run(engine: Arc<EngineInner>) {
     let mut bell = engine.timers.earliest.subscribe();
     loop {
-        let wake_at = match patiently(&engine, async || fire(&engine).await).await {
+        let wake_at = match patiently!(&engine, { fire(&engine).await }) {
             Ok(wake_at) => wake_at,
             Err(error) => {
                 tracing::error!(%error, "timers could not be read; trying again in a minute");
