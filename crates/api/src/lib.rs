@@ -1,1 +1,107 @@
-//! HTTP: one file per resource, extractors, errors, OpenAPI.
+//! HTTP: one file for each resource in `routes/`, and what they share.
+//!
+//! A handler is thin: extractors have read and checked what came in ([`body`], [`page`]) and who asks ([`identity`]); the
+//! store or the engine does the work; [`answer`] and [`error`] are the envelopes.
+
+pub mod answer;
+pub mod body;
+mod edge;
+pub mod error;
+pub mod identity;
+pub mod limit;
+pub mod page;
+pub mod routes;
+
+use std::sync::Arc;
+
+use axum::{Router, extract::DefaultBodyLimit, middleware::from_fn};
+use store::Store;
+use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
+use utoipa::{
+    Modify, OpenApi,
+    openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
+};
+
+/// What handlers work with. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// Where everything is kept.
+    pub store: Store,
+    /// How this server is set up.
+    pub config: Arc<Config>,
+    shared: Arc<Shared>,
+}
+
+/// How this server is set up.
+#[derive(Debug, Clone, Default)]
+pub struct Config {
+    /// How people reach it, such as `https://workflows.example.com`, without a slash at its end.
+    pub public_url: Option<String>,
+    /// Cookies go over https only.
+    pub secure_cookies: bool,
+}
+
+/// What is in memory only.
+#[derive(Debug, Default)]
+struct Shared {
+    buckets: limit::Buckets,
+    keys: identity::KnownKeys,
+}
+
+impl App {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(store: Store, config: Config) -> Self {
+        Self { store, config: Arc::new(config), shared: Arc::default() }
+    }
+}
+
+/// Everything that is served.
+pub fn router(app: App) -> Router {
+    let (router, _) = routes::all().split_for_parts();
+    router
+        .fallback(edge::no_route)
+        .method_not_allowed_fallback(edge::no_method)
+        .layer(CatchPanicLayer::custom(edge::panicked))
+        .layer(DefaultBodyLimit::max(body::LONGEST_BODY))
+        .layer(CompressionLayer::new())
+        .layer(from_fn(edge::security))
+        .layer(from_fn(edge::trace))
+        .with_state(app)
+}
+
+/// The description of everything that is served, in OpenAPI 3.1.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    let (_, routes) = routes::all().split_for_parts();
+    let mut document = Document::openapi();
+    document.merge(routes);
+    document
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "VTrustX Workflows",
+        description = "Events go in, workflows match, actions run, and every step is recorded.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    modifiers(&Credentials),
+    security(("key" = []), ("session" = [])),
+)]
+struct Document;
+
+struct Credentials;
+
+impl Modify for Credentials {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let key = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("An API key: `Authorization: Bearer vtx_…`"))
+            .build();
+        let session = ApiKeyValue::with_description(identity::COOKIE, "The web app's session");
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("key", SecurityScheme::Http(key));
+        components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(session)));
+    }
+}
