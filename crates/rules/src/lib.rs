@@ -5,6 +5,7 @@
 //! compiled once ([`definition::compile`]) and then only evaluated; what compiles cannot fail on any JSON other
 //! than with an error that names the condition or the template.
 
+pub mod blank;
 mod compare;
 pub mod condition;
 pub mod decimal;

@@ -47,6 +47,12 @@ pub(crate) fn list(table: &'static str, columns: &'static str, tenant: TenantId)
     List { table, columns, predicate: "tenant_id = ?1".to_owned(), parameters: params![tenant] }
 }
 
+/// As [`list`], of a table whose rows without a tenant are everybody's.
+pub(crate) fn list_with_shared(table: &'static str, columns: &'static str, tenant: TenantId) -> List {
+    let predicate = "(tenant_id = ?1 OR tenant_id IS NULL)".to_owned();
+    List { table, columns, predicate, parameters: params![tenant] }
+}
+
 /// A list being put together from conditions.
 #[derive(Debug)]
 pub(crate) struct List {
@@ -75,8 +81,10 @@ impl List {
     pub(crate) fn containing(mut self, columns: &[&str], text: &str) -> Self {
         self.parameters.push(text.to_lowercase().into());
         let number = self.parameters.len();
-        let any: Vec<String> =
-            columns.iter().map(|column| format!("instr(lower(coalesce({column}, '')), ?{number}) > 0")).collect();
+        let any: Vec<String> = columns
+            .iter()
+            .map(|column| format!("instr(lower(coalesce({column}, '')), ?{number}) > 0"))
+            .collect();
         self.and(&format!("({})", any.join(" OR ")))
     }
 
@@ -119,8 +127,11 @@ impl List {
         );
         let rows = connection.query(sql, parameters).await?;
         let has_more = rows.len() as i64 > page.limit;
-        let rows: Vec<T> =
-            rows.into_iter().take(page.limit.unsigned_abs() as usize).map(read).collect::<StoreResult<_>>()?;
+        let rows: Vec<T> = rows
+            .into_iter()
+            .take(page.limit.unsigned_abs() as usize)
+            .map(read)
+            .collect::<StoreResult<_>>()?;
         let next = rows.last().filter(|_| has_more).map(id);
         Ok(Paged { rows, total: count.min(COUNT_CAP), total_is_capped: count > COUNT_CAP, has_more, next })
     }
