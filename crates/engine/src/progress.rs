@@ -101,11 +101,13 @@ fn failed(ended: Progress, log: &Log, policy: &RetryPolicy, now: Timestamp) -> P
             }
         }
         None => {
-            let error = if log.retryable || policy.delays.is_empty() || log.step_path == CONDITIONS {
-                error
-            } else {
-                error.map(|error| format!("{error} (not retried: the same call would fail again)"))
+            let why = match (log.retryable, ended.retry_count) {
+                _ if log.step_path == CONDITIONS => String::new(),
+                (false, _) => " (not retried: the same call would fail again)".to_owned(),
+                (true, 0) => String::new(),
+                (true, retries) => format!(" (given up after {retries} retries)"),
             };
+            let error = error.map(|error| error + &why);
             Progress { status: ExecutionStatus::Failed, error, error_stack, ..ended }
         }
     }

@@ -3,9 +3,7 @@
 //! As many run at once as there are workers; the rest wait in the order in which they came. What waits in memory is small:
 //! beyond a backlog only the ids are kept, and the rest is read when the turn comes.
 
-use std::{
-    sync::{Arc, PoisonError, atomic::Ordering},
-};
+use std::sync::{Arc, PoisonError, atomic::Ordering};
 
 use model::{ExecutionId, ExecutionStatus, StepStatus, TenantId, execution::Progress, journal::Log};
 use store::{
@@ -103,21 +101,18 @@ async fn run(engine: Arc<EngineInner>, ready: Ready, _permit: OwnedSemaphorePerm
 async fn run_to_rest(engine: &EngineInner, ready: Ready) -> Result<(), EngineError> {
     let Started { mut execution, journal } = match ready {
         Ready::Loaded(started) => *started,
-        Ready::Named(tenant, id) => {
-            patiently!(engine, {
-                let mut connection = engine.store.read(tenant).await?;
-                Ok(execution_load(&mut connection, tenant, id).await?)
-            })?
-        }
+        Ready::Named(tenant, id) => patiently!(engine, {
+            let mut connection = engine.store.read(tenant).await?;
+            Ok(execution_load(&mut connection, tenant, id).await?)
+        })?,
     };
     if execution.progress.status.is_terminal() {
         return Ok(());
     }
     let (tenant, id) = (execution.tenant_id, execution.id);
     let program = program(engine, &execution).await?;
-    let profile = patiently!(engine, {
-        Ok(engine.tenants.profile(&engine.store, &engine.secrets, tenant).await?)
-    })?;
+    let profile =
+        patiently!(engine, { Ok(engine.tenants.profile(&engine.store, &engine.secrets, tenant).await?) })?;
     let mut journal = Journal::new(journal);
     loop {
         let now = engine.store.now();

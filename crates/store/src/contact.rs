@@ -115,7 +115,11 @@ pub async fn contact_archive(tx: &mut Tx, tenant: TenantId, actor: Actor, id: Co
 ///
 /// # Errors
 /// [`StoreError::Missing`].
-pub async fn contact_get(connection: &mut Connection, tenant: TenantId, id: ContactId) -> StoreResult<Contact> {
+pub async fn contact_get(
+    connection: &mut Connection,
+    tenant: TenantId,
+    id: ContactId,
+) -> StoreResult<Contact> {
     contact_find(connection, tenant, &ContactKey::Id(id))
         .await?
         .ok_or_else(|| StoreError::missing(format!("contact {id}")))
@@ -132,7 +136,9 @@ pub async fn contact_find(
 ) -> StoreResult<Option<Contact>> {
     let row = match key {
         ContactKey::Id(id) => {
-            let sql = format!("SELECT {COLUMNS} FROM contacts WHERE id = ?1 AND tenant_id = ?2 AND archived_at IS NULL");
+            let sql = format!(
+                "SELECT {COLUMNS} FROM contacts WHERE id = ?1 AND tenant_id = ?2 AND archived_at IS NULL"
+            );
             connection.query_optional(sql, params![*id, tenant]).await?
         }
         ContactKey::Email(email) => {

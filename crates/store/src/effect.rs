@@ -55,7 +55,9 @@ pub(crate) async fn effect_apply(
             let made = notification_create(tx, origin.tenant, origin.author().actor, new).await;
             made.map(|notification| json!({"notificationId": notification.id}))
         }
-        Effect::ContactUpdate { contact, updates, upsert } => contact_set(tx, origin, contact, updates, upsert).await,
+        Effect::ContactUpdate { contact, updates, upsert } => {
+            contact_set(tx, origin, contact, updates, upsert).await
+        }
         Effect::TagAdd { entity, tag } => tag_add(tx, origin, entity, tag).await,
         Effect::MailKeep(mail) => {
             let kept = outbox_keep(tx, origin.tenant, Some(origin.execution), &mail).await;
@@ -99,7 +101,9 @@ async fn field_set(
 ) -> StoreResult<Value> {
     let fields = Map::from_iter([(field.clone(), value.clone())]);
     let changed = fields_set(tx, origin, entity, &fields).await?;
-    Ok(json!({"entity": entity.kind(), "entityId": entity.id(), "field": field, "value": value, "changed": changed}))
+    Ok(
+        json!({"entity": entity.kind(), "entityId": entity.id(), "field": field, "value": value, "changed": changed}),
+    )
 }
 
 /// Whether anything was different.
@@ -136,7 +140,9 @@ async fn contact_set(
         (None, ContactKey::Email(email)) if upsert => {
             updates.entry("email").or_insert(Value::String(email));
             let contact = contact_create(tx, origin.tenant, origin.author(), &updates).await?;
-            Ok(json!({"contactId": contact.id, "created": true, "changed": updates.keys().collect::<Vec<_>>()}))
+            Ok(
+                json!({"contactId": contact.id, "created": true, "changed": updates.keys().collect::<Vec<_>>()}),
+            )
         }
         (None, key) => Err(StoreError::missing(key)),
     }

@@ -20,7 +20,9 @@ pub enum StoreError {
         message: String,
     },
     /// Someone else changed the record first.
-    #[error("the record is at version {current}, the change was made for version {sent}: read it again and repeat the change")]
+    #[error(
+        "the record is at version {current}, the change was made for version {sent}: read it again and repeat the change"
+    )]
     Stale {
         /// The version that is stored.
         current: i64,
@@ -31,7 +33,9 @@ pub enum StoreError {
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Refused(Vec<Problem>),
     /// One event would start more executions than allowed.
-    #[error("the event would start {0} executions; one event starts at most 1,000: make the triggers narrower")]
+    #[error(
+        "the event would start {0} executions; one event starts at most 1,000: make the triggers narrower"
+    )]
     TooManyExecutions(usize),
     /// More writes are waiting than can be done soon.
     #[error("the server has more work than it can store; try again shortly")]

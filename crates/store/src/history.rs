@@ -38,7 +38,8 @@ pub async fn execution_list(
     parameters.push((page.limit + 1).into());
     parameters.push(page.offset.into());
     let (limit, offset) = (parameters.len() - 1, parameters.len());
-    let columns = COLUMNS.split(',').map(|column| format!("e.{}", column.trim())).collect::<Vec<_>>().join(", ");
+    let columns =
+        COLUMNS.split(',').map(|column| format!("e.{}", column.trim())).collect::<Vec<_>>().join(", ");
     let sql = format!(
         "SELECT {columns}, w.name FROM workflow_executions e JOIN workflows w ON w.id = e.workflow_id
           WHERE {predicate} ORDER BY e.id DESC LIMIT ?{limit} OFFSET ?{offset}"
@@ -58,7 +59,11 @@ pub async fn execution_list(
 }
 
 /// How many executions a filter lets through: exact from the rollups where they know, else counted up to a cap.
-async fn execution_count(connection: &mut Connection, tenant: TenantId, filter: &Filter) -> StoreResult<(i64, bool)> {
+async fn execution_count(
+    connection: &mut Connection,
+    tenant: TenantId,
+    filter: &Filter,
+) -> StoreResult<(i64, bool)> {
     if filter.is_counted() {
         let span = Span { workflow: filter.workflow, from: filter.from, until: filter.until };
         return Ok((rollup::existing(connection, tenant, span, filter.status).await?, false));
@@ -77,10 +82,17 @@ async fn execution_count(connection: &mut Connection, tenant: TenantId, filter: 
 ///
 /// # Errors
 /// [`crate::StoreError::Missing`].
-pub async fn execution_show(connection: &mut Connection, tenant: TenantId, id: ExecutionId) -> StoreResult<Listed> {
+pub async fn execution_show(
+    connection: &mut Connection,
+    tenant: TenantId,
+    id: ExecutionId,
+) -> StoreResult<Listed> {
     let execution = crate::execution::execution_get(connection, tenant, id).await?;
     let workflow_name = connection
-        .query_one("SELECT name FROM workflows WHERE id = ?1 AND tenant_id = ?2", params![execution.workflow_id, tenant])
+        .query_one(
+            "SELECT name FROM workflows WHERE id = ?1 AND tenant_id = ?2",
+            params![execution.workflow_id, tenant],
+        )
         .await?
         .first()?;
     Ok(Listed { execution, workflow_name })

@@ -165,6 +165,11 @@ impl Store {
         self.inner.writer.commits()
     }
 
+    /// Completes when the writer has ended, however it did.
+    pub async fn ended(&self) {
+        self.inner.writer.ended().await;
+    }
+
     /// Commits what is queued and closes the store; later writes are refused.
     pub async fn close(&self) {
         self.inner.writer.stop().await;

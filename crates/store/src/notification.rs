@@ -1,10 +1,6 @@
 //! Notifications: messages to users inside the application.
 
-use model::{
-    Actor, NotificationId, TenantId, UserId,
-    effect::NewNotification,
-    notification::Notification,
-};
+use model::{Actor, NotificationId, TenantId, UserId, effect::NewNotification, notification::Notification};
 
 use crate::{
     Connection, Page, Paged, StoreError, StoreResult, Tx,
@@ -81,12 +77,34 @@ pub async fn notification_mark(
     notification_get(tx, tenant, id).await
 }
 
+/// Marks everything that a user has not read as read. Answers how many.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn notification_mark_all(
+    tx: &mut Tx,
+    tenant: TenantId,
+    actor: Actor,
+    user: UserId,
+) -> StoreResult<u64> {
+    let now = tx.now();
+    tx.execute(
+        "UPDATE notifications SET read_at = ?1, updated_at = ?1, updated_by = ?2, version = version + 1
+          WHERE tenant_id = ?3 AND user_id = ?4 AND read_at IS NULL",
+        params![now, actor, tenant, user],
+    )
+    .await
+}
+
 /// Removes a notification.
 ///
 /// # Errors
 /// [`StoreError::Missing`].
 pub async fn notification_delete(tx: &mut Tx, tenant: TenantId, id: NotificationId) -> StoreResult<()> {
-    match tx.execute("DELETE FROM notifications WHERE id = ?1 AND tenant_id = ?2", params![id, tenant]).await? {
+    match tx
+        .execute("DELETE FROM notifications WHERE id = ?1 AND tenant_id = ?2", params![id, tenant])
+        .await?
+    {
         0 => Err(StoreError::missing(format!("notification {id}"))),
         _ => Ok(()),
     }

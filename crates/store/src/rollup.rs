@@ -227,7 +227,11 @@ pub struct StatusCount {
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn status_counts(connection: &mut Connection, tenant: TenantId, span: Span) -> StoreResult<Vec<StatusCount>> {
+pub async fn status_counts(
+    connection: &mut Connection,
+    tenant: TenantId,
+    span: Span,
+) -> StoreResult<Vec<StatusCount>> {
     let (predicate, parameters) = span.predicate(tenant);
     let sql = format!(
         "SELECT status, outcome, sum(ever), sum(duration_ms) FROM execution_rollups WHERE {predicate}
@@ -264,7 +268,11 @@ pub struct HourCount {
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn hour_counts(connection: &mut Connection, tenant: TenantId, span: Span) -> StoreResult<Vec<HourCount>> {
+pub async fn hour_counts(
+    connection: &mut Connection,
+    tenant: TenantId,
+    span: Span,
+) -> StoreResult<Vec<HourCount>> {
     let (predicate, parameters) = span.predicate(tenant);
     let sql = format!(
         "SELECT hour, status, outcome, sum(ever) FROM execution_rollups WHERE {predicate}

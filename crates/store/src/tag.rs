@@ -35,9 +35,16 @@ pub struct Tag {
 }
 
 /// Keeps the names of tags that a record carries. Known ones stay as they are.
-pub(crate) async fn tags_note(tx: &mut Tx, tenant: TenantId, actor: Actor, names: &[String]) -> StoreResult<()> {
+pub(crate) async fn tags_note(
+    tx: &mut Tx,
+    tenant: TenantId,
+    actor: Actor,
+    names: &[String],
+) -> StoreResult<()> {
     for name in names {
-        let known = tx.query_optional("SELECT 1 FROM tags WHERE tenant_id = ?1 AND name = ?2", params![tenant, name]).await?;
+        let known = tx
+            .query_optional("SELECT 1 FROM tags WHERE tenant_id = ?1 AND name = ?2", params![tenant, name])
+            .await?;
         if known.is_none() {
             tag_insert(tx, tenant, actor, name, None).await?;
         }

@@ -33,7 +33,10 @@ pub async fn ticket_create(
     let mut ticket = Ticket::new(TicketId::new(0), tenant, String::new(), tx.now(), author.actor);
     field::update(&mut ticket, fields).map_err(StoreError::Refused)?;
     if ticket.title.is_empty() {
-        return Err(crate::change::refused("title", "is required: one line that says what the ticket is about"));
+        return Err(crate::change::refused(
+            "title",
+            "is required: one line that says what the ticket is about",
+        ));
     }
     ticket_insert(tx, author, ticket).await
 }
@@ -143,7 +146,8 @@ pub async fn ticket_archive(tx: &mut Tx, tenant: TenantId, actor: Actor, id: Tic
 /// # Errors
 /// [`StoreError::Missing`].
 pub async fn ticket_get(connection: &mut Connection, tenant: TenantId, id: TicketId) -> StoreResult<Ticket> {
-    let sql = format!("SELECT {COLUMNS} FROM tickets WHERE id = ?1 AND tenant_id = ?2 AND archived_at IS NULL");
+    let sql =
+        format!("SELECT {COLUMNS} FROM tickets WHERE id = ?1 AND tenant_id = ?2 AND archived_at IS NULL");
     let row = connection.query_optional(sql, params![id, tenant]).await?;
     ticket_of(row.ok_or_else(|| StoreError::missing(format!("ticket {id}")))?)
 }
@@ -210,7 +214,9 @@ async fn ticket_check(tx: &mut Tx, ticket: &Ticket, before: Option<&Ticket>) -> 
     if let Some(contact) = ticket.contact_id.filter(|id| before.and_then(|b| b.contact_id) != Some(*id)) {
         named_check(tx, "contacts", ticket.tenant_id, contact.get(), "contact").await?;
     }
-    if let Some(submission) = ticket.submission_id.filter(|id| before.and_then(|b| b.submission_id) != Some(*id)) {
+    if let Some(submission) =
+        ticket.submission_id.filter(|id| before.and_then(|b| b.submission_id) != Some(*id))
+    {
         named_check(tx, "submissions", ticket.tenant_id, submission.get(), "submission").await?;
     }
     Ok(())

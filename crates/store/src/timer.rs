@@ -45,7 +45,8 @@ pub(crate) async fn timer_set(
         return Ok(());
     }
     if let Some(due_at) = before {
-        tx.execute("DELETE FROM timers WHERE due_at = ?1 AND execution_id = ?2", params![due_at, execution]).await?;
+        tx.execute("DELETE FROM timers WHERE due_at = ?1 AND execution_id = ?2", params![due_at, execution])
+            .await?;
     }
     if let Some(due_at) = after {
         tx.execute(

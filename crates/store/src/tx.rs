@@ -11,11 +11,7 @@ use std::{
 
 use model::Timestamp;
 
-use crate::{
-    Connection, Hooks, StoreResult, params,
-    rollup::Deltas,
-    writer::Notice,
-};
+use crate::{Connection, Hooks, StoreResult, params, rollup::Deltas, writer::Notice};
 
 /// Ids reserved with one write.
 const BLOCK: i64 = 1_000;

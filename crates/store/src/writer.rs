@@ -185,6 +185,10 @@ impl Writer {
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
+    pub(crate) async fn ended(&self) {
+        self.queue.closed().await;
+    }
+
     pub(crate) async fn stop(&self) {
         let (done, stopped) = oneshot::channel();
         if self.queue.send(Message::Stop(done)).await.is_ok() {
@@ -213,11 +217,12 @@ enum End {
 impl Thread {
     fn run(mut self) {
         let end = now(self.serve());
-        self.messages.close();
-        // The file is free for the next process before anyone hears that this one is done with it.
+        // The file is free for the next process before anyone hears that this one is done with it: the connection is
+        // dropped before the receiver, whose end closes the queue.
         drop(self);
         if let End::Stopped(Some(done)) = end {
-            drop(done.send(()));
+            // Whoever asked may be gone.
+            let _ = done.send(());
         }
     }
 

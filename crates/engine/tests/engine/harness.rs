@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use actions::address::AddressPolicy;
 use engine::{Engine, Live, Options, RetryPolicy};
 use model::{
-    Actor, ContactId, ExecutionId, ExecutionStatus, Period, TenantId, Timestamp, WorkflowId,
+    Actor, ContactId, ExecutionId, ExecutionStatus, TenantId, Timestamp, WorkflowId,
     contact::Contact,
     event::{Accepted, EventName, NewEvent},
     execution::Execution,
@@ -21,7 +21,7 @@ use store::{
     workflow::{NewWorkflow, workflow_create},
     writer::Faults,
 };
-use testkit::clock::SimulatedClock;
+use testkit::{clock::SimulatedClock, sink::Sink};
 
 pub const TENANT: TenantId = TenantId::new(1);
 
@@ -195,14 +195,22 @@ pub fn lines(journal: &[Log]) -> Vec<String> {
 
 pub async fn final_state(engine: &Engine, ended: &Started, contact: ContactId) -> FinalState {
     let mut connection = engine.store().read(TENANT).await.unwrap();
-    let tickets =
-        store::ticket::ticket_list(&mut connection, TENANT, &store::ticket::Filter::default(), Page::first(200))
-            .await
-            .unwrap();
+    let tickets = store::ticket::ticket_list(
+        &mut connection,
+        TENANT,
+        &store::ticket::Filter::default(),
+        Page::first(200),
+    )
+    .await
+    .unwrap();
     let contact = store::contact::contact_get(&mut connection, TENANT, contact).await.unwrap();
     FinalState {
         execution: describe(&ended.execution, &ended.journal),
-        tickets: tickets.rows.iter().map(|ticket: &Ticket| format!("{} {:?}", ticket.title, ticket.tags)).collect(),
+        tickets: tickets
+            .rows
+            .iter()
+            .map(|ticket: &Ticket| format!("{} {:?}", ticket.title, ticket.tags))
+            .collect(),
         contact: contact_line(&contact),
     }
 }
@@ -225,5 +233,15 @@ fn describe(execution: &Execution, journal: &[Log]) -> String {
     )
 }
 
-/// A minute.
-pub const MINUTE: Period = Period::minutes(1);
+/// Every call that a sink received: its idempotency key and its path.
+pub fn calls(sink: &Sink) -> Vec<(String, String)> {
+    let call = |request: testkit::sink::Request| {
+        (request.header("idempotency-key").unwrap_or_default().to_owned(), request.path)
+    };
+    sink.requests().into_iter().map(call).collect()
+}
+
+/// The different idempotency keys that a sink received.
+pub fn keys(sink: &Sink) -> std::collections::BTreeSet<String> {
+    calls(sink).into_iter().map(|(key, _)| key).collect()
+}

@@ -6,11 +6,7 @@ use serde_json::{Value, json};
 use store::StoreError;
 use testkit::sink::Sink;
 
-use crate::harness::{House, TENANT, lines, load, post};
-
-fn by_hand() -> Actor {
-    Actor::System
-}
+use crate::harness::{House, TENANT, keys, lines, load, post};
 
 fn detractor() -> Value {
     json!({"submission": {"contactId": 1, "data": {"q_nps": 3, "q_name": "Ada"}}})
@@ -45,17 +41,20 @@ async fn a_critical_step_is_retried_after_1_5_and_15_minutes_and_then_given_up()
     }
     assert_eq!(waits, [(1, 1), (2, 5), (3, 15)]);
     let ended = load(&engine, id).await.unwrap();
-    insta::assert_snapshot!("retries_exhausted", format!(
-        "{}\nnext retry {:?}\nerror {}\nstack {}",
-        lines(&ended.journal).join("\n"),
-        ended.execution.progress.next_retry_at,
-        ended.execution.progress.error.unwrap_or_default(),
-        ended.execution.progress.error_stack.unwrap_or_default()
-    ).replace(&sink.url(""), "http://sink"));
+    insta::assert_snapshot!(
+        "retries_exhausted",
+        format!(
+            "{}\nnext retry {:?}\nerror {}\nstack {}",
+            lines(&ended.journal).join("\n"),
+            ended.execution.progress.next_retry_at,
+            ended.execution.progress.error.unwrap_or_default(),
+            ended.execution.progress.error_stack.unwrap_or_default()
+        )
+        .replace(&sink.url(""), "http://sink")
+    );
     assert_eq!(sink.requests().len(), 4);
-    assert_eq!(sink.effects().len(), 1, "one idempotency key over all attempts");
+    assert_eq!(keys(&sink).len(), 1, "one idempotency key over all attempts");
 }
-
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_retry_by_hand_keeps_what_was_done_and_the_key_of_what_was_not() {
@@ -72,7 +71,10 @@ async fn a_retry_by_hand_keeps_what_was_done_and_the_key_of_what_was_not() {
         .await;
     let original = post(&engine, detractor()).await.executions[0].id;
     let ended = house.rest(&engine, original).await.unwrap();
-    assert_eq!((ended.execution.progress.status, ended.execution.progress.actions_failed), (ExecutionStatus::Completed, 1));
+    assert_eq!(
+        (ended.execution.progress.status, ended.execution.progress.actions_failed),
+        (ExecutionStatus::Completed, 1)
+    );
 
     // The workflow is mended; the retry runs the current definition from what failed.
     let mended = crate::harness::definition_of(json!({
@@ -87,27 +89,32 @@ async fn a_retry_by_hand_keeps_what_was_done_and_the_key_of_what_was_not() {
     engine
         .store()
         .write(move |tx| {
-            Box::pin(async move { store::workflow::workflow_update(tx, TENANT, Actor::System, workflow, change).await })
+            Box::pin(async move {
+                store::workflow::workflow_update(tx, TENANT, Actor::System, workflow, change).await
+            })
         })
         .await
         .unwrap();
     engine.workflow_changed(TENANT, workflow).await.unwrap();
     let request = RetryRequest { from: RetryFrom::FailedStep, definition: RetryDefinition::Current };
-    let retry = engine.retry(TENANT, by_hand(), original, request).await.unwrap();
+    let retry = engine.retry(TENANT, Actor::System, original, request).await.unwrap();
     let retried = house.rest(&engine, retry.id).await.unwrap();
 
     let calls: Vec<String> = sink.requests().iter().map(|request| request.path.clone()).collect();
     assert_eq!(calls, ["/status/404", "/ok", "/json"], "the completed webhook is not called again");
-    let keys = sink.effects();
-    assert_eq!(keys.values().map(Vec::len).max(), Some(2), "the failed step keeps its key");
-    insta::assert_snapshot!("retried_by_hand", lines(&retried.journal).join("\n").replace(&sink.url(""), "http://sink"));
+    assert_eq!(keys(&sink).len(), 2, "the failed step keeps its key");
+    insta::assert_snapshot!(
+        "retried_by_hand",
+        lines(&retried.journal).join("\n").replace(&sink.url(""), "http://sink")
+    );
 
-    let nothing = engine.retry(TENANT, by_hand(), retry.id, RetryRequest::default()).await.unwrap_err().to_string();
+    let nothing =
+        engine.retry(TENANT, Actor::System, retry.id, RetryRequest::default()).await.unwrap_err().to_string();
     assert_eq!(nothing, "the execution completed and none of its steps failed: there is nothing to retry");
     let anew = RetryRequest { from: RetryFrom::Start, definition: RetryDefinition::Original };
-    let anew = engine.retry(TENANT, by_hand(), original, anew).await.unwrap();
+    let anew = engine.retry(TENANT, Actor::System, original, anew).await.unwrap();
     house.rest(&engine, anew.id).await.unwrap();
-    assert_eq!(sink.effects().len(), 4, "a retry from the start uses new keys");
+    assert_eq!(keys(&sink).len(), 4, "a retry from the start uses new keys");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -125,9 +132,9 @@ async fn a_waiting_execution_is_cancelled_for_good() {
     let id = post(&engine, detractor()).await.executions[0].id;
     let waiting = house.rest(&engine, id).await.unwrap();
     assert_eq!(waiting.execution.progress.status, ExecutionStatus::Waiting);
-    engine.cancel(TENANT, by_hand(), id).await.unwrap();
+    engine.cancel(TENANT, Actor::System, id).await.unwrap();
     house.clock.set(waiting.execution.progress.wake_at.unwrap());
-    let again = engine.cancel(TENANT, by_hand(), id).await.unwrap_err();
+    let again = engine.cancel(TENANT, Actor::System, id).await.unwrap_err();
     assert!(matches!(again, engine::EngineError::Store(StoreError::Conflict { .. })), "{again}");
     let ended = load(&engine, id).await.unwrap();
     insta::assert_snapshot!("cancelled", lines(&ended.journal).join("\n"));
@@ -145,12 +152,15 @@ async fn a_missing_score_is_no_detractor_and_the_log_says_why() {
         .await;
     let id = post(&engine, json!({"submission": {"data": {}}})).await.executions[0].id;
     let ended = load(&engine, id).await.unwrap();
-    insta::assert_json_snapshot!("missing_score", json!({
-        "status": ended.execution.progress.status,
-        "outcome": ended.execution.progress.outcome,
-        "result": ended.execution.progress.result,
-        "conditions": ended.journal[0].output_data,
-    }));
+    insta::assert_json_snapshot!(
+        "missing_score",
+        json!({
+            "status": ended.execution.progress.status,
+            "outcome": ended.execution.progress.outcome,
+            "result": ended.execution.progress.result,
+            "conditions": ended.journal[0].output_data,
+        })
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -188,7 +198,9 @@ async fn a_workflow_that_starts_itself_is_stopped_with_the_reason_on_record() {
         .await
         .unwrap();
     let stopped = loop {
-        let engine::Live::Execution { id, status: ExecutionStatus::Completed, .. } = live.recv().await.unwrap() else {
+        let engine::Live::Execution { id, status: ExecutionStatus::Completed, .. } =
+            live.recv().await.unwrap()
+        else {
             continue;
         };
         let found = load(&engine, id).await.unwrap();

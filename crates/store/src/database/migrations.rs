@@ -12,7 +12,8 @@ pub(super) fn apply(connection: &mut rusqlite::Connection) -> StoreResult<()> {
         "CREATE TABLE IF NOT EXISTS schema_migrations (number INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL)",
     )?;
     let found: i64 =
-        connection.query_row("SELECT coalesce(max(number), 0) FROM schema_migrations", [], |row| row.get(0))?;
+        connection
+            .query_row("SELECT coalesce(max(number), 0) FROM schema_migrations", [], |row| row.get(0))?;
     let known = MIGRATIONS.last().map_or(0, |(number, _)| *number);
     if found > known {
         return Err(StoreError::Newer { found, known });

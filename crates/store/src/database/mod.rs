@@ -4,11 +4,11 @@
 //! as [`Value`]s, come out as [`Row`]s. Everything above this folder is unaware of which database it runs on.
 //! SQLite runs in the process: its reads are sent to the blocking threads, its writes run on the writer's own thread.
 
+mod migrations;
 pub mod page;
 pub mod readers;
 pub mod row;
 pub mod sql;
-mod migrations;
 mod sqlite;
 pub mod value;
 
@@ -74,7 +74,11 @@ impl Connection {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database refuses.
-    pub async fn query(&mut self, sql: impl Into<Cow<'static, str>>, parameters: Vec<Value>) -> StoreResult<Vec<Row>> {
+    pub async fn query(
+        &mut self,
+        sql: impl Into<Cow<'static, str>>,
+        parameters: Vec<Value>,
+    ) -> StoreResult<Vec<Row>> {
         self.run(sql.into(), parameters, |database, sql, parameters| database.query(sql, parameters)).await
     }
 
@@ -94,7 +98,11 @@ impl Connection {
     ///
     /// # Errors
     /// As for [`Connection::query`]; [`StoreError::Corrupt`] when there is no row.
-    pub async fn query_one(&mut self, sql: impl Into<Cow<'static, str>>, parameters: Vec<Value>) -> StoreResult<Row> {
+    pub async fn query_one(
+        &mut self,
+        sql: impl Into<Cow<'static, str>>,
+        parameters: Vec<Value>,
+    ) -> StoreResult<Row> {
         let sql = sql.into();
         let row = self.query_optional(sql.clone(), parameters).await?;
         row.ok_or_else(|| StoreError::Corrupt(format!("no row for: {sql}")))
@@ -104,7 +112,11 @@ impl Connection {
     ///
     /// # Errors
     /// As for [`Connection::query`].
-    pub async fn execute(&mut self, sql: impl Into<Cow<'static, str>>, parameters: Vec<Value>) -> StoreResult<u64> {
+    pub async fn execute(
+        &mut self,
+        sql: impl Into<Cow<'static, str>>,
+        parameters: Vec<Value>,
+    ) -> StoreResult<u64> {
         self.run(sql.into(), parameters, |database, sql, parameters| database.execute(sql, parameters)).await
     }
 

@@ -57,7 +57,8 @@ impl Cells {
     /// [`StoreError::Corrupt`] when the column holds something else.
     pub fn take<T: FromCell>(&mut self) -> Result<T, StoreError> {
         self.column += 1;
-        let cell = self.cells.next().ok_or_else(|| StoreError::Corrupt(format!("no column {}", self.column)))?;
+        let cell =
+            self.cells.next().ok_or_else(|| StoreError::Corrupt(format!("no column {}", self.column)))?;
         T::from_cell(cell)
             .map_err(|Mismatch(wanted)| StoreError::Corrupt(format!("column {} is no {wanted}", self.column)))
     }
@@ -68,7 +69,8 @@ impl Cells {
     /// As for [`Cells::take`].
     pub fn json<T: serde::de::DeserializeOwned>(&mut self) -> Result<T, StoreError> {
         let text: String = self.take()?;
-        serde_json::from_str(&text).map_err(|error| StoreError::Corrupt(format!("column {}: {error}", self.column)))
+        serde_json::from_str(&text)
+            .map_err(|error| StoreError::Corrupt(format!("column {}: {error}", self.column)))
     }
 }
 

@@ -62,6 +62,9 @@ mod tests {
             for_sqlite("INSERT INTO t (a, b) {rows:bigint,json}"),
             "INSERT INTO t (a, b) VALUES (?1, ?2)"
         );
-        assert_eq!(for_sqlite("a {id}, b {json}, c {time}, d {other}"), "a INTEGER, b TEXT, c INTEGER, d {other}");
+        assert_eq!(
+            for_sqlite("a {id}, b {json}, c {time}, d {other}"),
+            "a INTEGER, b TEXT, c INTEGER, d {other}"
+        );
     }
 }

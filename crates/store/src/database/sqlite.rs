@@ -60,12 +60,10 @@ fn lock(path: &Path) -> StoreResult<File> {
     let mut lock_path = path.as_os_str().to_owned();
     lock_path.push(".lock");
     let lock_path = PathBuf::from(lock_path);
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&lock_path)
-        .map_err(|error| StoreError::Unavailable(format!("cannot open {}: {error}", lock_path.display())))?;
+    let file =
+        File::options().create(true).truncate(false).write(true).open(&lock_path).map_err(|error| {
+            StoreError::Unavailable(format!("cannot open {}: {error}", lock_path.display()))
+        })?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StoreError::InUse(format!(
