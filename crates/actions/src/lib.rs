@@ -9,11 +9,6 @@
 //! store applies in the transaction that records the step (exactly once). Actions that act outside are at least
 //! once and carry an idempotency key that is the same on every attempt ([`idempotency`]).
 
-#![expect(
-    clippy::result_large_err,
-    reason = "an error carries the answer that is logged; next to a network exchange its size is nothing"
-)]
-
 pub mod action;
 pub mod address;
 pub mod answer;

@@ -40,7 +40,7 @@ use model::{
     event::{Accepted, NewEvent},
 };
 use store::{Store, StoreError, event::event_accept, secret::SecretBox};
-use tokio::sync::{Semaphore, broadcast};
+use tokio::sync::{Semaphore, broadcast, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use dry_run::DryRun;
@@ -78,6 +78,9 @@ pub enum EngineError {
     /// A walk without a next step or an end: a fault of this program.
     #[error("execution {0} has neither a next step nor an end")]
     Stuck(ExecutionId),
+    /// A panic outside of any action: a fault of this program.
+    #[error("a fault of this program stopped it")]
+    Panicked,
 }
 
 /// A running engine. Cheap to clone.
@@ -125,6 +128,35 @@ impl Engine {
     /// # Errors
     /// When the store does not answer.
     pub async fn start(store: Store, secrets: Arc<SecretBox>, options: Options) -> Result<Self, EngineError> {
+        let (engine, ready) = Self::build(store, secrets, options).await?;
+        let inner = &engine.inner;
+        let recovered = tasks::recovery::recover(inner).await?;
+        tracing::info!(recovered, "the engine has started");
+        inner.runs.spawn(runner::dispatch(Arc::clone(inner), ready));
+        inner.runs.spawn(tasks::timers::run(Arc::clone(inner)));
+        inner.runs.spawn(tasks::upkeep::run(Arc::clone(inner)));
+        Ok(engine)
+    }
+
+    /// An engine that takes events and orders but runs nothing: for a command on a store that no server has open. What it
+    /// takes in is run by the next start.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn at_rest(
+        store: Store,
+        secrets: Arc<SecretBox>,
+        options: Options,
+    ) -> Result<Self, EngineError> {
+        let (engine, _) = Self::build(store, secrets, options).await?;
+        Ok(engine)
+    }
+
+    async fn build(
+        store: Store,
+        secrets: Arc<SecretBox>,
+        options: Options,
+    ) -> Result<(Self, mpsc::UnboundedReceiver<runner::Ready>), EngineError> {
         let (queue, ready) = Queue::new();
         let inner = Arc::new(EngineInner {
             http: HttpClient::new(options.addresses),
@@ -149,12 +181,8 @@ impl Engine {
         let listener = listening::Listening { engine: Arc::downgrade(&inner) };
         inner.store.connect(Arc::new(matcher), Arc::new(listener));
         let workflows = inner.programs.load(&inner.store).await?;
-        let recovered = tasks::recovery::recover(&inner).await?;
-        tracing::info!(workflows, recovered, "the engine has started");
-        inner.runs.spawn(runner::dispatch(Arc::clone(&inner), ready));
-        inner.runs.spawn(tasks::timers::run(Arc::clone(&inner)));
-        inner.runs.spawn(tasks::upkeep::run(Arc::clone(&inner)));
-        Ok(Self { inner })
+        tracing::debug!(workflows, "workflows are loaded");
+        Ok((Self { inner }, ready))
     }
 
     /// Accepts an event. When this answers, the event and its executions are durable.

@@ -74,7 +74,7 @@ pub(crate) fn start(compiled: &Arc<Compiled>, scope: &Scope<'_>, has_room: bool,
         return Start::CountOnly;
     }
     let (progress, log) = record(compiled, scope, has_room, now);
-    Start::Record { progress, log: Box::new(log) }
+    Start::Record { progress: Box::new(progress), log: Box::new(log) }
 }
 
 /// The state and the first log row of an execution.
@@ -163,5 +163,5 @@ fn stopped(compiled: &Compiled, depth: u32, now: Timestamp) -> Start {
         })),
         ..Progress::accepted(ExecutionStatus::Completed, Some(Outcome::Stopped))
     };
-    Start::Record { progress, log: Box::new(log) }
+    Start::Record { progress: Box::new(progress), log: Box::new(log) }
 }

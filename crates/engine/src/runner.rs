@@ -3,12 +3,16 @@
 //! As many run at once as there are workers; the rest wait in the order in which they came. What waits in memory is small:
 //! beyond a backlog only the ids are kept, and the rest is read when the turn comes.
 
-use std::sync::{Arc, PoisonError, atomic::Ordering};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{Arc, PoisonError, atomic::Ordering},
+};
 
+use futures_util::FutureExt;
 use model::{ExecutionId, ExecutionStatus, StepStatus, TenantId, execution::Progress, journal::Log};
 use store::{
     StoreError,
-    execution::{Advance, Advanced, Started, execution_advance, execution_load},
+    execution::{Advance, Advanced, Started, execution_advance, execution_fail, execution_load},
 };
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -84,17 +88,38 @@ async fn run(engine: Arc<EngineInner>, ready: Ready, _permit: OwnedSemaphorePerm
     let stop = CancellationToken::new();
     engine.running.lock().unwrap_or_else(PoisonError::into_inner).insert(id, stop.clone());
     let result = tokio::select! {
-        result = run_to_rest(&engine, ready) => result,
+        result = AssertUnwindSafe(run_to_rest(&engine, ready)).catch_unwind() => result.unwrap_or(Err(EngineError::Panicked)),
         // Cancelled by a person: the state is final already; what is in flight is abandoned.
         () = stop.cancelled() => Ok(()),
     };
     engine.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
     match result {
+        // Left as it is for the next start.
         Ok(()) | Err(EngineError::Store(StoreError::Closed)) => {}
         Err(error) => {
-            tracing::error!(%tenant, execution = %id, %error, "an execution could not go on; it is taken up again at the next start");
+            tracing::error!(%tenant, execution = %id, %error, "an execution cannot go on; it is failed");
+            if let Err(error) = give_up(&engine, tenant, id, &error).await {
+                tracing::error!(%tenant, execution = %id, %error, "nor could that be written; it is taken up at the next start");
+            }
         }
     }
+}
+
+/// Fails an execution that this program cannot run: nothing stays `running` for ever.
+async fn give_up(
+    engine: &EngineInner,
+    tenant: TenantId,
+    id: ExecutionId,
+    error: &EngineError,
+) -> Result<(), EngineError> {
+    let message = format!("the server cannot run this execution: {error}");
+    patiently!(engine, {
+        let message = message.clone();
+        let write = engine.store.write_patiently(move |tx| {
+            Box::pin(async move { execution_fail(tx, tenant, id, &message).await })
+        });
+        Ok(write.await?)
+    })
 }
 
 /// Walks until the execution waits, ends, or the engine drains.
@@ -231,7 +256,7 @@ async fn record(
         Ok(written?)
     })?;
     Ok(match advanced {
-        Advanced::Done { logs, progress } => Some((logs, progress)),
+        Advanced::Done { logs, progress } => Some((logs, progress.map(|progress| *progress))),
         Advanced::Stale => None,
     })
 }

@@ -188,7 +188,7 @@ impl Form {
                 }
                 None => {}
                 Some(answer) => {
-                    problems.extend(question.fault(answer).map(|fault| Problem::at(path(), fault)))
+                    problems.extend(question.fault(answer).map(|fault| Problem::at(path(), fault)));
                 }
             }
         }
