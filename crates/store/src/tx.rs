@@ -117,6 +117,12 @@ impl Tx {
         self.now
     }
 
+    /// Lets what follows in the present operation happen at another time: for data that tells of the past. Whoever travels
+    /// comes back before the operation ends.
+    pub const fn travel(&mut self, now: Timestamp) {
+        self.now = now;
+    }
+
     pub(crate) fn hooks(&self) -> Arc<Hooks> {
         Arc::clone(&self.hooks)
     }
