@@ -124,6 +124,15 @@ pub fn read<T: DeserializeOwned>(mut document: Value) -> ApiResult<T> {
     })
 }
 
+/// For a field of a change: none when it was not sent, `Some(None)` when it was sent as null. With
+/// `#[serde(default, deserialize_with = "sent")]`.
+///
+/// # Errors
+/// As the field's own type.
+pub fn sent<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
 fn is_json(content_type: &str) -> bool {
     let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))

@@ -15,7 +15,8 @@ pub mod routes;
 use std::sync::Arc;
 
 use axum::{Router, extract::DefaultBodyLimit, middleware::from_fn};
-use store::Store;
+use engine::Engine;
+use store::{Store, secret::SecretBox};
 use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
 use utoipa::{
     Modify, OpenApi,
@@ -27,6 +28,8 @@ use utoipa::{
 pub struct App {
     /// Where everything is kept.
     pub store: Store,
+    /// What does the work.
+    pub engine: Engine,
     /// How this server is set up.
     pub config: Arc<Config>,
     shared: Arc<Shared>,
@@ -51,8 +54,13 @@ struct Shared {
 impl App {
     /// Puts the parts together.
     #[must_use]
-    pub fn new(store: Store, config: Config) -> Self {
-        Self { store, config: Arc::new(config), shared: Arc::default() }
+    pub fn new(engine: Engine, config: Config) -> Self {
+        Self { store: engine.store().clone(), engine, config: Arc::new(config), shared: Arc::default() }
+    }
+
+    /// Seals and opens stored secrets.
+    pub(crate) fn secrets(&self) -> SecretBox {
+        (**self.engine.secrets()).clone()
     }
 }
 

@@ -268,8 +268,8 @@ pub fn settings_check(settings: &Settings) -> Vec<Problem> {
     });
     check(settings.webhook_hosts.len() <= 1_000, "webhook_hosts", &|| "has more than 1,000 hosts".to_owned());
     for (index, host) in settings.webhook_hosts.iter().enumerate() {
-        check(is_host(host.strip_prefix("*.").unwrap_or(host)), &format!("webhook_hosts[{index}]"), &|| {
-            format!("{host:?} is not the name of a host, such as hooks.example.com")
+        check(is_webhook_host(host), &format!("webhook_hosts[{index}]"), &|| {
+            format!("{host:?} is not a host: write hooks.example.com, *.example.com or https://hooks.example.com:8443")
         });
     }
     let alerts = &settings.alerts;
@@ -300,6 +300,14 @@ fn is_time(text: &str) -> bool {
 /// `YYYY-MM-DD`, a day that there is.
 fn is_date(text: &str) -> bool {
     text.len() == 10 && format!("{text}T00:00:00Z").parse::<Timestamp>().is_ok()
+}
+
+/// A host, `*.` and a host for every name below it, or a scheme and a host, perhaps with a port.
+fn is_webhook_host(text: &str) -> bool {
+    let origin = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let Some(origin) = origin else { return is_host(text.strip_prefix("*.").unwrap_or(text)) };
+    let port = origin.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok_and(|port| port > 0));
+    is_host(port.map_or(origin, |(host, _)| host))
 }
 
 /// A name such as `hooks.example.com`, or an IP address; no scheme, port or path.
