@@ -23,7 +23,7 @@ use crate::{
     tx::IdKind,
 };
 
-pub use key::{KEY_RULE, is_key};
+pub use key::{KEY_RULE, is_key, slug};
 pub use purge::{workflow_purge_begin, workflow_purge_end, workflow_purge_slice};
 pub use version::{workflow_version_get, workflow_version_list};
 

@@ -65,8 +65,10 @@ pub(super) async fn made(connection: &mut Connection, tenant: TenantId, name: &s
     Ok(free.unwrap_or(slug))
 }
 
-/// Letters and digits of a name, with a dash for whatever lies between them. Leaves room for a number.
-fn slug(name: &str) -> String {
+/// The key that a workflow of this name gets when it says none and that key is free: letters and digits of the name, with a
+/// dash for whatever lies between them. Leaves room for a number.
+#[must_use]
+pub fn slug(name: &str) -> String {
     let plain: String = name
         .chars()
         .flat_map(char::to_lowercase)
