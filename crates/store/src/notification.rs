@@ -1,6 +1,10 @@
 //! Notifications: messages to users inside the application.
 
-use model::{Actor, NotificationId, TenantId, UserId, effect::NewNotification, notification::Notification};
+use model::{
+    Actor, NotificationId, TenantId, UserId,
+    effect::NewNotification,
+    notification::{Notification, NotificationType},
+};
 
 use crate::{
     Connection, Page, Paged, StoreError, StoreResult, Tx,
@@ -49,32 +53,58 @@ pub async fn notification_create(
     Ok(notification)
 }
 
-/// Marks a notification as read or unread.
+/// What is changed in a notification; nothing of what is left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Edit {
+    /// One line.
+    pub title: Option<String>,
+    /// The whole message, or none.
+    pub message: Option<Option<String>>,
+    /// The tone.
+    pub kind: Option<NotificationType>,
+    /// Read (now, unless it was before) or unread.
+    pub read: Option<bool>,
+}
+
+/// Changes a notification: most often marks it as read. With `version`, only when the record is at that version.
 ///
 /// # Errors
 /// [`StoreError::Missing`]; [`StoreError::Stale`].
-pub async fn notification_mark(
+pub async fn notification_update(
     tx: &mut Tx,
     tenant: TenantId,
     actor: Actor,
     id: NotificationId,
-    read: bool,
+    edit: Edit,
     version: Option<i64>,
 ) -> StoreResult<Notification> {
     let before = notification_get(tx, tenant, id).await?;
     if let Some(sent) = version.filter(|sent| *sent != before.version) {
         return Err(StoreError::Stale { current: before.version, sent });
     }
-    if before.read_at.is_some() == read {
+    let now = tx.now();
+    let mut next = before.clone();
+    next.title = edit.title.unwrap_or(next.title);
+    next.message = edit.message.unwrap_or(next.message);
+    next.kind = edit.kind.unwrap_or(next.kind);
+    next.read_at = match edit.read {
+        Some(true) => before.read_at.or(Some(now)),
+        Some(false) => None,
+        None => before.read_at,
+    };
+    if next == before {
         return Ok(before);
     }
-    let now = tx.now();
+    next.updated_at = now;
+    next.updated_by = Some(actor);
+    next.version += 1;
     tx.execute(
-        "UPDATE notifications SET read_at = ?1, updated_at = ?2, updated_by = ?3, version = version + 1 WHERE id = ?4 AND tenant_id = ?5",
-        params![read.then_some(now), now, actor, id, tenant],
+        "UPDATE notifications SET title = ?1, message = ?2, type = ?3, read_at = ?4, updated_at = ?5, updated_by = ?6, version = ?7
+          WHERE id = ?8 AND tenant_id = ?9",
+        params![&next.title, &next.message, next.kind, next.read_at, now, actor, next.version, id, tenant],
     )
     .await?;
-    notification_get(tx, tenant, id).await
+    Ok(next)
 }
 
 /// Marks everything that a user has not read as read. Answers how many.

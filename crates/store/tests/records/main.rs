@@ -1,0 +1,177 @@
+//! The tenant's records: what they store, what they emit, and what another tenant sees of it.
+
+mod forms;
+mod lists;
+mod people;
+mod submissions;
+mod templates;
+mod workflows;
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use model::{
+    Actor, ExecutionId, ExecutionStatus, LogId, Outcome, StepStatus, StepType, TenantId, Timestamp, UserId,
+    WorkflowId, event::NewEvent, execution::Progress, journal::Log,
+};
+use serde_json::{Map, Value, json};
+use store::{
+    Options, Store, StoreResult,
+    database::{Address, Row, row::FromCell},
+    event::{Match, Matcher, Start},
+    params,
+    writer::{Listener, Notice},
+};
+use testkit::SimulatedClock;
+
+const ONE: TenantId = TenantId::new(1);
+const TWO: TenantId = TenantId::new(2);
+const ADA: Actor = Actor::User(UserId::new(1));
+const NOW: Timestamp = Timestamp::from_millis(1_771_065_000_123);
+
+/// Every event starts this many executions of the one workflow that there is.
+#[derive(Debug, Default)]
+struct Starts(AtomicUsize);
+
+impl Matcher for Starts {
+    fn matches(&self, event: &NewEvent) -> Vec<Match> {
+        let one = || Match {
+            workflow: WorkflowId::new(1),
+            version: 1,
+            start: Start::Record {
+                progress: Box::new(Progress::accepted(ExecutionStatus::Pending, Some(Outcome::Matched))),
+                log: Box::new(log(event)),
+            },
+        };
+        std::iter::repeat_with(one).take(self.0.load(Ordering::Relaxed)).collect()
+    }
+}
+
+impl Listener for Starts {
+    fn committed(&self, _: Vec<Notice>) {}
+}
+
+fn log(event: &NewEvent) -> Log {
+    Log {
+        id: LogId::new(0),
+        tenant_id: event.tenant,
+        execution_id: ExecutionId::new(0),
+        step_number: 1,
+        step_type: StepType::Condition,
+        step_name: "conditions".to_owned(),
+        step_id: "conditions".to_owned(),
+        step_path: "conditions".to_owned(),
+        attempt: 1,
+        retry_count: 0,
+        status: StepStatus::Completed,
+        input_data: json!([]),
+        output_data: None,
+        error: None,
+        warnings: Vec::new(),
+        retryable: false,
+        resume_at: None,
+        carried_from: None,
+        started_at: Some(NOW),
+        completed_at: Some(NOW),
+        duration_ms: Some(0),
+        created_at: NOW,
+    }
+}
+
+/// A store of its own with two tenants, a user who is a member of the first, and one workflow.
+struct Bench {
+    store: Store,
+    clock: SimulatedClock,
+    starts: Arc<Starts>,
+    _folder: tempfile::TempDir,
+}
+
+impl Bench {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = SimulatedClock::new(NOW);
+        let store = open(&folder.path().join("store.db"), &clock).await;
+        let starts = Arc::new(Starts(AtomicUsize::new(1)));
+        store.connect(Arc::clone(&starts) as Arc<dyn Matcher>, Arc::clone(&starts) as Arc<dyn Listener>);
+        let bench = Self { store, clock, starts, _folder: folder };
+        for statement in [
+            "INSERT INTO tenants (id, name, settings, created_at, updated_at, version) VALUES (1, 'one', '{}', 0, 0, 1), (2, 'two', '{}', 0, 0, 1)",
+            "INSERT INTO users (id, email, created_at, updated_at, version) VALUES (1, 'ada@example.com', 0, 0, 1)",
+            "INSERT INTO memberships (tenant_id, user_id, role, created_at) VALUES (1, 1, 'admin', 0)",
+            "INSERT INTO workflows (id, tenant_id, key, name, trigger_event, trigger_config, conditions, actions, log_unmatched, is_active,
+                published_version, created_at, updated_at, version)
+             VALUES (1, 1, 'all', 'all', 'any', '{}', '[]', '[]', 1, 1, 1, 0, 0, 1)",
+        ] {
+            bench
+                .store
+                .write(move |tx| Box::pin(async move { tx.execute(statement, Vec::new()).await }))
+                .await
+                .unwrap();
+        }
+        bench
+    }
+
+    /// Each event starts `count` executions from now on.
+    fn starting(&self, count: usize) {
+        self.starts.0.store(count, Ordering::Relaxed);
+    }
+
+    async fn rows(&self, sql: &'static str) -> Vec<Row> {
+        self.store.read_any().await.unwrap().query(sql, params![]).await.unwrap()
+    }
+
+    /// The only number that a query gives.
+    async fn number<T: FromCell>(&self, sql: &'static str) -> T {
+        self.rows(sql).await.pop().unwrap().first().unwrap()
+    }
+
+    /// Every event that was stored, as `{name: data}`.
+    async fn events(&self) -> Vec<Value> {
+        let rows = self.rows("SELECT name, data FROM events ORDER BY id").await;
+        rows.into_iter()
+            .map(|row| {
+                let mut row = row.cells();
+                let (name, data) = (row.take::<String>().unwrap(), row.take::<Value>().unwrap());
+                json!({name: data})
+            })
+            .collect()
+    }
+}
+
+async fn open(path: &Path, clock: &SimulatedClock) -> Store {
+    let options =
+        Options { address: Address::Sqlite(path.to_owned()), clock: Arc::new(clock.clone()), faults: None };
+    Store::open(options).await.unwrap()
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    value.as_object().expect("an object").clone()
+}
+
+/// The sentence of an error; empty when there is none.
+fn sentence<T>(result: StoreResult<T>) -> String {
+    result.err().map(|error| error.to_string()).unwrap_or_default()
+}
+
+/// Runs one operation in a transaction of its own: `change!(bench, |tx| contact_get(tx, ONE, id))`.
+macro_rules! change {
+    ($bench:expr, |$tx:ident| $operation:expr) => {
+        $bench.store.write(move |$tx| Box::pin(async move { $operation.await })).await
+    };
+}
+
+/// Runs one query: `read!(bench, |connection| contact_get(connection, ONE, id))`.
+macro_rules! read {
+    ($bench:expr, |$connection:ident| $query:expr) => {{
+        let mut reader = $bench.store.read_any().await.unwrap();
+        let $connection = &mut *reader;
+        $query.await
+    }};
+}
+
+use {change, read};
