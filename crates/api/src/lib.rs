@@ -10,6 +10,7 @@ pub mod error;
 pub mod identity;
 pub mod limit;
 pub mod page;
+mod record;
 pub mod routes;
 
 use std::sync::Arc;

@@ -146,7 +146,9 @@ pub(crate) trait Sent: Serialize {
         let mut fields = self.new();
         for name in Self::NAMES {
             let default = defaults.iter().find(|(field, _)| field == name);
-            fields.entry(*name).or_insert_with(|| default.map_or(Value::Null, |(_, value)| Value::from(*value)));
+            fields
+                .entry(*name)
+                .or_insert_with(|| default.map_or(Value::Null, |(_, value)| Value::from(*value)));
         }
         fields
     }

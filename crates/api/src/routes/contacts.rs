@@ -5,7 +5,6 @@ use model::ContactId;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use store::contact::{self, contact_archive, contact_create, contact_get, contact_list, contact_update};
-use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
@@ -88,7 +87,7 @@ record_in! {
 }
 
 /// Which contacts a list shows.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Filter {
