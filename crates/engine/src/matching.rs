@@ -4,7 +4,9 @@
 use std::{fmt, sync::Arc};
 
 use model::{
-    ExecutionStatus, LogId, Outcome, StepStatus, StepType, Timestamp, event::NewEvent, execution::Progress,
+    ExecutionStatus, LogId, Outcome, StepStatus, StepType, TenantId, Timestamp,
+    event::{EventName, NewEvent},
+    execution::Progress,
     journal::Log,
 };
 use rules::{Compiled, ConditionError, Evaluation, Scope};
@@ -35,6 +37,11 @@ impl fmt::Debug for Matching {
 }
 
 impl Matcher for Matching {
+    fn hears(&self, tenant: TenantId, name: &EventName) -> bool {
+        let index = self.engine.upgrade().and_then(|engine| engine.programs.index(tenant));
+        index.is_some_and(|index| index.hears(name.as_str()))
+    }
+
     fn matches(&self, event: &NewEvent) -> Vec<Match> {
         let Some(engine) = self.engine.upgrade() else { return Vec::new() };
         let Some(index) = engine.programs.index(event.tenant) else { return Vec::new() };
@@ -118,7 +125,7 @@ pub(crate) fn record(
 pub(crate) fn condition_log(compiled: &Compiled, evaluation: &Evaluation, now: Timestamp) -> Log {
     Log {
         id: UNSAVED,
-        tenant_id: model::TenantId::new(0),
+        tenant_id: TenantId::new(0),
         execution_id: model::ExecutionId::new(0),
         step_number: 1,
         step_type: StepType::Condition,

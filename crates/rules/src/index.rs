@@ -57,6 +57,12 @@ impl Index {
         Self { entries, by_event }
     }
 
+    /// Whether any workflow listens to an event of that canonical name.
+    #[must_use]
+    pub fn hears(&self, event: &str) -> bool {
+        self.by_event.contains_key(event)
+    }
+
     /// The workflows that an event starts, by ascending id. `event` is a canonical name.
     pub fn matching<'a>(&'a self, event: &str, data: &'a Value) -> impl Iterator<Item = &'a Entry> + 'a {
         let mut places = Vec::new();

@@ -4,15 +4,15 @@ use model::{
     Actor, ContactId, TenantId,
     contact::Contact,
     effect::ContactKey,
+    entity::EntityKind,
     field::{self, Changes},
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::{
     Connection, Page, Paged, StoreError, StoreResult, Tx,
-    change::{Author, system_event},
+    change::{Author, record_emit},
     database::{Row, page::list},
-    event::event_emit,
     params,
     tag::tags_note,
     tx::IdKind,
@@ -35,7 +35,8 @@ pub async fn contact_create(
     let mut contact = Contact::new(id, tenant, tx.now(), author.actor);
     field::update(&mut contact, fields).map_err(StoreError::Refused)?;
     contact_check(tx, &contact).await?;
-    emit(tx, &contact, "contact_created", None, author).await?;
+    record_emit(tx, (contact.tenant_id, "contact_created"), author, (EntityKind::Contact, &contact), None)
+        .await?;
     tx.execute(
         "INSERT INTO contacts (id, tenant_id, email, name, phone, external_id, company, segment, time_zone, language, owner_id, tags, consents,
             attributes, created_at, updated_at, created_by, updated_by, version)
@@ -90,7 +91,14 @@ pub async fn contact_update(
     contact.updated_by = Some(author.actor);
     contact.version += 1;
     contact_check(tx, &contact).await?;
-    emit(tx, &contact, "contact_updated", Some(&changes), author).await?;
+    record_emit(
+        tx,
+        (contact.tenant_id, "contact_updated"),
+        author,
+        (EntityKind::Contact, &contact),
+        Some(&changes),
+    )
+    .await?;
     contact_write(tx, &contact).await?;
     tags_note(tx, tenant, author.actor, &contact.tags).await?;
     Ok((contact, changes))
@@ -249,21 +257,6 @@ async fn contact_check(tx: &mut Tx, contact: &Contact) -> StoreResult<()> {
         crate::user::member_check(tx, contact.tenant_id, owner, "owner_id").await?;
     }
     Ok(())
-}
-
-async fn emit(
-    tx: &mut Tx,
-    contact: &Contact,
-    name: &'static str,
-    changes: Option<&Changes>,
-    author: Author,
-) -> StoreResult<()> {
-    let mut data = json!({"contact": contact});
-    if let Some(changes) = changes {
-        data["previous"] = Value::Object(changes.previous.clone());
-        data["changed"] = json!(changes.changed());
-    }
-    event_emit(tx, system_event(contact.tenant_id, name, data, author)).await.map(drop)
 }
 
 fn contact_of(row: Row) -> StoreResult<Contact> {

@@ -8,7 +8,7 @@ use std::fmt::Debug;
 
 use model::{
     EventId, ExecutionId, ExecutionStatus, Outcome, Period, TenantId, WorkflowId,
-    event::{Accepted, Event, NewEvent, StartedExecution, subjects},
+    event::{Accepted, Event, EventName, NewEvent, StartedExecution, subjects},
     execution::{Execution, Progress},
     journal::Log,
 };
@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use crate::{
     Connection, StoreError, StoreResult, Tx,
+    change::Author,
     execution::{Started, execution_insert},
     journal::log_insert,
     params,
@@ -31,6 +32,9 @@ pub const DEDUPLICATION: Period = Period::hours(24);
 
 /// Knows which workflows an event starts.
 pub trait Matcher: Send + Sync + Debug + 'static {
+    /// Whether any workflow of the tenant listens to events of that name: asked before the particulars are put together.
+    fn hears(&self, tenant: TenantId, name: &EventName) -> bool;
+
     /// The matches, in the order of the workflows' ids. Pure and quick: it runs inside the transaction.
     fn matches(&self, event: &NewEvent) -> Vec<Match>;
 }
@@ -54,7 +58,7 @@ pub enum Start {
     /// An execution with its first log row.
     Record {
         /// Where it stands: pending or running to be run, or ended already.
-        progress: Progress,
+        progress: Box<Progress>,
         /// The log row of the conditions; ids and numbers are filled in here.
         log: Box<Log>,
     },
@@ -120,7 +124,7 @@ pub async fn event_accept(tx: &mut Tx, event: NewEvent) -> StoreResult<Accepted>
             }
             Start::Record { progress, log } => {
                 let started =
-                    execution_start(tx, &event, id, (found.workflow, found.version), progress, *log).await?;
+                    execution_start(tx, &event, id, (found.workflow, found.version), *progress, *log).await?;
                 executions.push(started);
             }
         }
@@ -129,14 +133,32 @@ pub async fn event_accept(tx: &mut Tx, event: NewEvent) -> StoreResult<Accepted>
     Ok(Accepted { id, public_id, duplicate: false, executions })
 }
 
-/// Takes an event that a change in this transaction makes. Nothing is stored when no workflow listens.
+/// Takes an event that a change in this transaction makes. Nothing is put together or stored when no workflow listens.
 ///
 /// # Errors
 /// As for [`event_accept`].
-pub async fn event_emit(tx: &mut Tx, event: NewEvent) -> StoreResult<Vec<StartedExecution>> {
+pub(crate) async fn event_emit(
+    tx: &mut Tx,
+    (tenant, name): (TenantId, &'static str),
+    author: Author,
+    data: impl FnOnce() -> Value,
+) -> StoreResult<Vec<StartedExecution>> {
+    let name = EventName::system(name);
     let hooks = tx.hooks();
-    let heard = hooks.matcher.get().is_some_and(|matcher| !matcher.matches(&event).is_empty());
-    if heard { Ok(event_accept(tx, event).await?.executions) } else { Ok(Vec::new()) }
+    if !hooks.matcher.get().is_some_and(|matcher| matcher.hears(tenant, &name)) {
+        return Ok(Vec::new());
+    }
+    let event = NewEvent {
+        tenant,
+        name,
+        external_id: None,
+        source: None,
+        data: data(),
+        attributes: serde_json::Map::new(),
+        actor: author.actor,
+        cause: author.cause,
+    };
+    Ok(event_accept(tx, event).await?.executions)
 }
 
 async fn execution_start(

@@ -69,7 +69,7 @@ pub enum Advanced {
         /// The rows as written.
         logs: Vec<Log>,
         /// The execution's new state.
-        progress: Option<Progress>,
+        progress: Option<Box<Progress>>,
     },
     /// The execution had ended or was taken away meanwhile; nothing was written.
     Stale,
@@ -105,7 +105,7 @@ pub async fn execution_advance(tx: &mut Tx, advance: Advance) -> StoreResult<Adv
     if let Some(progress) = &progress {
         progress_write(tx, &held, progress).await?;
     }
-    Ok(Advanced::Done { logs, progress })
+    Ok(Advanced::Done { logs, progress: progress.map(Box::new) })
 }
 
 /// The id of a log row that is not written yet.
@@ -341,6 +341,27 @@ pub async fn execution_set_progress(
 ) -> StoreResult<()> {
     let held = execution_held(tx, tenant, id).await?.ok_or_else(|| missing(id))?;
     progress_write(tx, &held, progress).await
+}
+
+/// Fails an execution that cannot be run at all; one that has ended stays as it is.
+///
+/// # Errors
+/// [`StoreError::Missing`].
+pub async fn execution_fail(tx: &mut Tx, tenant: TenantId, id: ExecutionId, error: &str) -> StoreResult<()> {
+    let before = execution_get(tx, tenant, id).await?.progress;
+    if before.status.is_terminal() {
+        return Ok(());
+    }
+    let failed = Progress {
+        status: ExecutionStatus::Failed,
+        completed_at: Some(tx.now()),
+        error: Some(error.to_owned()),
+        error_stack: Some(error.to_owned()),
+        next_retry_at: None,
+        wake_at: None,
+        ..before
+    };
+    execution_set_progress(tx, tenant, id, &failed).await
 }
 
 /// Makes an execution by hand (a retry, a run), with log rows carried over, and hands it to the engine.

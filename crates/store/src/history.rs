@@ -1,10 +1,20 @@
-//! Reading history: lists of executions by filter, page by page, with totals.
+//! Reading history: lists of executions and of events by filter, page by page, with totals.
 
-use model::{ExecutionId, TenantId, execution::Execution};
+use model::{
+    Actor, EventId, ExecutionId, TenantId,
+    event::{Event, EventName},
+    execution::Execution,
+    form::Question,
+};
+use serde_json::{Map, Value};
 
 use crate::{
-    Connection, Page, Paged, StoreResult,
-    database::page::COUNT_CAP,
+    Connection, Page, Paged, StoreError, StoreResult,
+    database::{
+        Row,
+        page::{COUNT_CAP, list},
+    },
+    event::event_find,
     execution::{COLUMNS, Filter, execution_from},
     params,
     rollup::{self, Span},
@@ -17,6 +27,8 @@ pub struct Listed {
     pub execution: Execution,
     /// The workflow's name.
     pub workflow_name: String,
+    /// The id that whoever posted the event was told.
+    pub public_event_id: Option<String>,
 }
 
 /// A page of the executions that a filter lets through, newest first.
@@ -41,7 +53,8 @@ pub async fn execution_list(
     let columns =
         COLUMNS.split(',').map(|column| format!("e.{}", column.trim())).collect::<Vec<_>>().join(", ");
     let sql = format!(
-        "SELECT {columns}, w.name FROM workflow_executions e JOIN workflows w ON w.id = e.workflow_id
+        "SELECT {columns}, w.name, v.external_id FROM workflow_executions e JOIN workflows w ON w.id = e.workflow_id
+           LEFT JOIN events v ON v.id = e.event_id
           WHERE {predicate} ORDER BY e.id DESC LIMIT ?{limit} OFFSET ?{offset}"
     );
     let rows = connection.query(sql, parameters).await?;
@@ -51,7 +64,8 @@ pub async fn execution_list(
         .take(page.limit.unsigned_abs() as usize)
         .map(|row| {
             let mut row = row.cells();
-            Ok(Listed { execution: execution_from(&mut row)?, workflow_name: row.take()? })
+            let (execution, workflow_name) = (execution_from(&mut row)?, row.take()?);
+            Ok(listed(execution, workflow_name, row.take()?))
         })
         .collect::<StoreResult<_>>()?;
     let next = rows.last().filter(|_| has_more).map(|listed| listed.execution.id.get());
@@ -88,12 +102,130 @@ pub async fn execution_show(
     id: ExecutionId,
 ) -> StoreResult<Listed> {
     let execution = crate::execution::execution_get(connection, tenant, id).await?;
-    let workflow_name = connection
+    let row = connection
         .query_one(
-            "SELECT name FROM workflows WHERE id = ?1 AND tenant_id = ?2",
-            params![execution.workflow_id, tenant],
+            "SELECT w.name, v.external_id FROM workflows w LEFT JOIN events v ON v.id = ?2 WHERE w.id = ?1 AND w.tenant_id = ?3",
+            params![execution.workflow_id, execution.event_id, tenant],
         )
+        .await?;
+    let mut row = row.cells();
+    Ok(listed(execution, row.take()?, row.take()?))
+}
+
+fn listed(execution: Execution, workflow_name: String, external_id: Option<String>) -> Listed {
+    let public_event_id = execution.event_id.map(|id| public_id(id, external_id));
+    Listed { execution, workflow_name, public_event_id }
+}
+
+fn public_id(id: EventId, external_id: Option<String>) -> String {
+    external_id.unwrap_or_else(|| format!("evt_{id}"))
+}
+
+/// The executions that retry this one, oldest first.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn execution_retries(
+    connection: &mut Connection,
+    tenant: TenantId,
+    id: ExecutionId,
+) -> StoreResult<Vec<ExecutionId>> {
+    let sql = "SELECT id FROM workflow_executions WHERE retry_of = ?1 AND +tenant_id = ?2 ORDER BY id";
+    connection.query(sql, params![id, tenant]).await?.into_iter().map(Row::first).collect()
+}
+
+/// Some form of the tenant, put away or not, has a question whose answers are personal.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn personal_questions_exist(connection: &mut Connection, tenant: TenantId) -> StoreResult<bool> {
+    let sql = "SELECT questions FROM forms WHERE tenant_id = ?1";
+    for row in connection.query(sql, params![tenant]).await? {
+        let questions: Vec<Question> = row.cells().json()?;
+        if questions.iter().any(|question| question.personal) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// An event in a list, with everything that was sent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Received {
+    /// The event.
+    pub event: Event,
+    /// The id that whoever posted it was told.
+    pub public_id: String,
+    /// CloudEvents attributes, as sent.
+    pub attributes: Map<String, Value>,
+    /// Who posted it or made the change.
+    pub created_by: Option<Actor>,
+}
+
+/// Which events a list shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    /// Only those of this name.
+    pub name: Option<EventName>,
+    /// Only this one.
+    pub id: Option<EventId>,
+}
+
+const EVENT_COLUMNS: &str =
+    "id, tenant_id, name, external_id, source, data, created_at, attributes, created_by";
+
+/// A page of the accepted events, newest first.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn event_list(
+    connection: &mut Connection,
+    tenant: TenantId,
+    filter: &EventFilter,
+    page: Page,
+) -> StoreResult<Paged<Received>> {
+    let mut query = list("events", EVENT_COLUMNS, tenant);
+    if let Some(name) = &filter.name {
+        query = query.equal("name", name.as_str());
+    }
+    if let Some(id) = filter.id {
+        query = query.equal("id", id);
+    }
+    query.run(connection, page, |received: &Received| received.event.id.get(), received_of).await
+}
+
+/// The event of which the caller was told this id.
+///
+/// # Errors
+/// [`StoreError::Missing`].
+pub async fn event_show(
+    connection: &mut Connection,
+    tenant: TenantId,
+    public_id: &str,
+) -> StoreResult<Received> {
+    let missing = || StoreError::missing(format!("event {public_id}"));
+    let id = event_find(connection, tenant, public_id).await?.ok_or_else(missing)?.id;
+    let sql = format!("SELECT {EVENT_COLUMNS} FROM events WHERE id = ?1 AND tenant_id = ?2");
+    connection
+        .query_optional(sql, params![id, tenant])
         .await?
-        .first()?;
-    Ok(Listed { execution, workflow_name })
+        .map(received_of)
+        .transpose()?
+        .ok_or_else(missing)
+}
+
+fn received_of(row: Row) -> StoreResult<Received> {
+    let mut row = row.cells();
+    let event = Event {
+        id: row.take()?,
+        tenant_id: row.take()?,
+        name: row.take()?,
+        external_id: row.take()?,
+        source: row.take()?,
+        data: row.take()?,
+        created_at: row.take()?,
+    };
+    let public_id = public_id(event.id, event.external_id.clone());
+    let attributes = row.take::<Option<Map<String, Value>>>()?.unwrap_or_default();
+    Ok(Received { event, public_id, attributes, created_by: row.take()? })
 }

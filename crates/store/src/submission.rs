@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     Connection, Page, Paged, StoreError, StoreResult, Tx,
-    change::{Author, refused, system_event},
+    change::{Author, refused},
     contact::contact_find,
     database::{Row, page::list},
     event::event_emit,
@@ -296,8 +296,8 @@ async fn complete(
         None => None,
     };
     let data =
-        json!({"formId": submission.form_id, "submission": submission.event_data(), "contact": contact});
-    event_emit(tx, system_event(submission.tenant_id, "submission_completed", data, author)).await
+        || json!({"formId": submission.form_id, "submission": submission.event_data(), "contact": contact});
+    event_emit(tx, (submission.tenant_id, "submission_completed"), author, data).await
 }
 
 /// Puts a submission away: it is in no list any more, and history still names it.

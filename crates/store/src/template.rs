@@ -7,7 +7,7 @@ use model::{
     Actor, Problem, TemplateId, TenantId,
     template::{Category, Variable, WorkflowTemplate},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     Connection, Page, Paged, StoreError, StoreResult, Tx,
@@ -20,7 +20,7 @@ const COLUMNS: &str = "id, name, description, category, use_case, workflow_defin
      usage_count, created_at, updated_at, created_by, updated_by, version";
 
 /// What a template says.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Content {
     /// What it is called.

@@ -269,7 +269,9 @@ pub fn settings_check(settings: &Settings) -> Vec<Problem> {
     check(settings.webhook_hosts.len() <= 1_000, "webhook_hosts", &|| "has more than 1,000 hosts".to_owned());
     for (index, host) in settings.webhook_hosts.iter().enumerate() {
         check(is_webhook_host(host), &format!("webhook_hosts[{index}]"), &|| {
-            format!("{host:?} is not a host: write hooks.example.com, *.example.com or https://hooks.example.com:8443")
+            format!(
+                "{host:?} is not a host: write hooks.example.com, *.example.com or https://hooks.example.com:8443"
+            )
         });
     }
     let alerts = &settings.alerts;

@@ -2,16 +2,16 @@
 
 use model::{
     Actor, ContactId, SubmissionId, TenantId, TicketId, UserId,
+    entity::EntityKind,
     field::{self, Changes},
     ticket::{Ticket, TicketPriority, TicketStatus},
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::{
     Connection, Page, Paged, StoreError, StoreResult, Tx,
-    change::{Author, system_event},
+    change::{Author, record_emit},
     database::{Row, page::list},
-    event::event_emit,
     params,
     tag::tags_note,
     tx::IdKind,
@@ -48,7 +48,8 @@ pub async fn ticket_create(
 pub(crate) async fn ticket_insert(tx: &mut Tx, author: Author, mut ticket: Ticket) -> StoreResult<Ticket> {
     ticket_check(tx, &ticket, None).await?;
     ticket.id = TicketId::new(tx.id(IdKind::Ticket).await?);
-    emit(tx, &ticket, "ticket_created", None, author).await?;
+    record_emit(tx, (ticket.tenant_id, "ticket_created"), author, (EntityKind::Ticket, &ticket), None)
+        .await?;
     tx.execute(
         "INSERT INTO tickets (id, tenant_id, title, description, status, priority, assignee_id, contact_id, submission_id, tags, attributes,
             created_at, updated_at, created_by, updated_by, version)
@@ -100,7 +101,14 @@ pub async fn ticket_update(
     ticket.updated_by = Some(author.actor);
     ticket.version += 1;
     ticket_check(tx, &ticket, Some(&before)).await?;
-    emit(tx, &ticket, "ticket_updated", Some(&changes), author).await?;
+    record_emit(
+        tx,
+        (ticket.tenant_id, "ticket_updated"),
+        author,
+        (EntityKind::Ticket, &ticket),
+        Some(&changes),
+    )
+    .await?;
     tx.execute(
         "UPDATE tickets SET title = ?1, description = ?2, status = ?3, priority = ?4, assignee_id = ?5, contact_id = ?6, submission_id = ?7,
             tags = ?8, attributes = ?9, updated_at = ?10, updated_by = ?11, version = ?12 WHERE id = ?13 AND tenant_id = ?14",
@@ -228,21 +236,6 @@ async fn named_check(tx: &mut Tx, table: &str, tenant: TenantId, id: i64, what: 
         Some(_) => Ok(()),
         None => Err(crate::change::refused(&format!("{what}_id"), format!("{what} {id} does not exist"))),
     }
-}
-
-async fn emit(
-    tx: &mut Tx,
-    ticket: &Ticket,
-    name: &'static str,
-    changes: Option<&Changes>,
-    author: Author,
-) -> StoreResult<()> {
-    let mut data = json!({"ticket": ticket});
-    if let Some(changes) = changes {
-        data["previous"] = Value::Object(changes.previous.clone());
-        data["changed"] = json!(changes.changed());
-    }
-    event_emit(tx, system_event(ticket.tenant_id, name, data, author)).await.map(drop)
 }
 
 fn ticket_of(row: Row) -> StoreResult<Ticket> {

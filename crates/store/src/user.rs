@@ -95,34 +95,33 @@ pub async fn password_hash(password: String) -> StoreResult<Hashed> {
     .await
 }
 
-/// Whether the password is the one of the account with this email address; who it is when it is. Takes as long when
-/// there is no such account, so that the time does not tell.
+/// The account with this email address, and the hash of its password.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn password_verify(
+pub async fn password_stored(
     connection: &mut Connection,
     email: &str,
-    password: String,
-) -> StoreResult<Option<UserId>> {
-    let row = connection
-        .query_optional(
-            "SELECT id, password_hash FROM users WHERE lower(email) = lower(?1)",
-            params![email.trim()],
-        )
-        .await?;
-    let (user, hash): (Option<UserId>, Option<String>) = match row {
-        Some(row) => {
-            let mut row = row.cells();
-            (Some(row.take()?), row.take()?)
-        }
-        None => (None, None),
+) -> StoreResult<(Option<Hashed>, Option<UserId>)> {
+    let sql = "SELECT id, password_hash FROM users WHERE lower(email) = lower(?1)";
+    let Some(row) = connection.query_optional(sql, params![email.trim()]).await? else {
+        return Ok((None, None));
     };
+    let mut row = row.cells();
+    let (user, hash): (UserId, Option<String>) = (row.take()?, row.take()?);
+    Ok((hash.map(Hashed), Some(user)))
+}
+
+/// Whether the password is the one that was hashed, on a thread that may block. Takes as long when there is none, so that
+/// the time does not tell who has an account.
+///
+/// # Errors
+/// When the threads are gone.
+pub async fn password_verify(hash: Option<Hashed>, password: String) -> StoreResult<bool> {
     if password.len() > LONGEST_PASSWORD {
-        return Ok(None);
+        return Ok(false);
     }
-    let is_right = blocking(move || Ok(hash_matches(hash.as_deref(), &password))).await?;
-    Ok(user.filter(|_| is_right))
+    blocking(move || Ok(hash_matches(hash.as_ref().map(|hash| hash.0.as_str()), &password))).await
 }
 
 fn hash_matches(hash: Option<&str>, password: &str) -> bool {

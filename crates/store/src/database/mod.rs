@@ -79,7 +79,7 @@ impl Connection {
         sql: impl Into<Cow<'static, str>>,
         parameters: Vec<Value>,
     ) -> StoreResult<Vec<Row>> {
-        self.run(sql.into(), parameters, |database, sql, parameters| database.query(sql, parameters)).await
+        self.run(sql.into(), parameters, sqlite::Database::query).await
     }
 
     /// Runs a query that gives one row or none.
@@ -117,7 +117,7 @@ impl Connection {
         sql: impl Into<Cow<'static, str>>,
         parameters: Vec<Value>,
     ) -> StoreResult<u64> {
-        self.run(sql.into(), parameters, |database, sql, parameters| database.execute(sql, parameters)).await
+        self.run(sql.into(), parameters, sqlite::Database::execute).await
     }
 
     /// Runs one statement for many rows. The text names the rows' types where their values go: `{rows:bigint,text}`.

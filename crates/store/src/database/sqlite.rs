@@ -46,6 +46,8 @@ pub(crate) fn open(path: &Path) -> StoreResult<Opened> {
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
     connection.pragma_update(None, "cache_size", -8_192)?;
+    // Savepoints keep what they may have to take back: in memory, not in a file.
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.set_prepared_statement_cache_capacity(256);
     connection.busy_timeout(Duration::from_secs(5))?;
     migrations::apply(&mut connection)?;

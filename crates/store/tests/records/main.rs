@@ -17,7 +17,7 @@ use std::{
 
 use model::{
     Actor, ExecutionId, ExecutionStatus, LogId, Outcome, StepStatus, StepType, TenantId, Timestamp, UserId,
-    WorkflowId, event::NewEvent, execution::Progress, journal::Log,
+    WorkflowId, event::{EventName, NewEvent}, execution::Progress, journal::Log,
 };
 use serde_json::{Map, Value, json};
 use store::{
@@ -39,6 +39,10 @@ const NOW: Timestamp = Timestamp::from_millis(1_771_065_000_123);
 struct Starts(AtomicUsize);
 
 impl Matcher for Starts {
+    fn hears(&self, _: TenantId, _: &EventName) -> bool {
+        self.0.load(Ordering::Relaxed) > 0
+    }
+
     fn matches(&self, event: &NewEvent) -> Vec<Match> {
         let one = || Match {
             workflow: WorkflowId::new(1),

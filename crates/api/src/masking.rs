@@ -1,0 +1,238 @@
+//! Personal answers in history: viewers do not read them (contract section 6).
+//!
+//! Answers are stored as they were given, for later steps need them. On the way out to a viewer the answers themselves
+//! are hidden by their key, and their text wherever a step has put it: in a rendered config, an output, an error. What a
+//! template has changed beyond case and escaping (cut off, reformatted) is not recognised any more.
+
+use std::collections::{HashMap, HashSet};
+
+use model::{
+    FormId,
+    form::Form,
+    user::{Identity, Role},
+};
+use serde_json::{Map, Value};
+use store::{
+    Connection, StoreResult,
+    form::form_find,
+    submission::{MASK, mask},
+};
+
+/// Shorter texts are not looked for: they stand everywhere.
+const SHORTEST: usize = 3;
+
+/// What is hidden from whoever asks.
+#[derive(Debug)]
+pub struct Veil {
+    forms: HashMap<FormId, Form>,
+}
+
+impl Veil {
+    /// For these events' data. Whoever may do more than read sees everything.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn over<'a>(
+        connection: &mut Connection,
+        identity: Identity,
+        data: impl Iterator<Item = &'a Value>,
+    ) -> StoreResult<Self> {
+        let mut forms = HashMap::new();
+        if identity.role == Role::Viewer {
+            for id in data.filter_map(form_of).collect::<HashSet<_>>() {
+                // A form that was never there has marked nothing as personal.
+                if let Some(form) = form_find(connection, identity.tenant, id).await? {
+                    forms.insert(id, form);
+                }
+            }
+        }
+        Ok(Self { forms })
+    }
+
+    /// What is to be hidden wherever this event's data have got to.
+    #[must_use]
+    pub fn of(&self, data: &Value) -> Personal {
+        let form = form_of(data).and_then(|id| self.forms.get(&id));
+        form.map_or_else(Personal::default, |form| Personal::of(data, form))
+    }
+}
+
+/// The personal answers of one submission.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Personal {
+    /// The questions' keys.
+    keys: Vec<String>,
+    /// What is looked for in texts, longest first so that no part of it is left.
+    texts: Vec<String>,
+}
+
+impl Personal {
+    /// Those in an event's data.
+    #[must_use]
+    pub fn of(data: &Value, form: &Form) -> Self {
+        let Some(answers) = data.pointer("/submission/data").and_then(Value::as_object) else {
+            return Self::default();
+        };
+        let mut masked = answers.clone();
+        mask(&mut masked, Some(form));
+        let personal: Vec<_> = answers.iter().filter(|(key, answer)| masked.get(*key) != Some(*answer)).collect();
+        let mut texts = Vec::new();
+        for (_, answer) in &personal {
+            texts_of(answer, &mut texts);
+        }
+        let mut texts: Vec<String> = texts.iter().flat_map(|text| spellings(text)).collect();
+        texts.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        texts.dedup();
+        Self { keys: personal.into_iter().map(|(key, _)| key.clone()).collect(), texts }
+    }
+
+    /// Hides them in the event's own data.
+    pub fn hide_in_data(&self, data: &mut Value) {
+        if let Some(answers) = data.pointer_mut("/submission/data").and_then(Value::as_object_mut) {
+            for key in &self.keys {
+                if let Some(answer) = answers.get_mut(key) {
+                    *answer = MASK.into();
+                }
+            }
+        }
+        self.hide(data);
+    }
+
+    /// Hides them in what a step was given or gave.
+    pub fn hide(&self, value: &mut Value) {
+        if self.keys.is_empty() {
+            return;
+        }
+        match value {
+            Value::String(text) => self.hide_in_text(text),
+            Value::Number(number) if self.texts.contains(&number.to_string()) => *value = MASK.into(),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.hide(item)),
+            Value::Object(fields) => {
+                fields.values_mut().for_each(|field| self.hide(field));
+                self.hide_sides(fields);
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    /// Hides them in a sentence.
+    pub fn hide_in_text(&self, text: &mut String) {
+        for personal in &self.texts {
+            if text.contains(personal.as_str()) {
+                *text = text.replace(personal.as_str(), MASK);
+            }
+        }
+    }
+
+    /// The verdict on a condition says which field it read: there the answer is hidden however short it is.
+    fn hide_sides(&self, verdict: &mut Map<String, Value>) {
+        let is_personal = verdict.get("field").and_then(Value::as_str).is_some_and(|field| {
+            let mut names = field.split(['.', '[', ']', '"', '\'']).filter(|name| !name.is_empty());
+            (names.next(), names.next()) == (Some("submission"), Some("data"))
+                && names.next().is_some_and(|name| self.keys.iter().any(|key| key == name))
+        });
+        if is_personal {
+            for side in ["left", "reason"] {
+                if let Some(value) = verdict.get_mut(side) {
+                    *value = MASK.into();
+                }
+            }
+        }
+    }
+}
+
+/// The form that an event's data say they belong to.
+fn form_of(data: &Value) -> Option<FormId> {
+    let places = ["/formId", "/submission/formId", "/form_id", "/submission/form_id"];
+    places.iter().find_map(|place| data.pointer(place)?.as_i64()?.try_into().ok())
+}
+
+fn texts_of(answer: &Value, texts: &mut Vec<String>) {
+    match answer {
+        Value::String(text) => texts.push(text.clone()),
+        Value::Number(number) => texts.push(number.to_string()),
+        Value::Array(items) => items.iter().for_each(|item| texts_of(item, texts)),
+        Value::Object(fields) => fields.values().for_each(|field| texts_of(field, texts)),
+        Value::Null | Value::Bool(_) => {}
+    }
+}
+
+/// A text as the templates' filters write it.
+fn spellings(text: &str) -> impl Iterator<Item = String> {
+    let plain = text.trim();
+    let html = plain
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;");
+    let json = Value::from(plain).to_string();
+    let json = json[1..json.len() - 1].to_owned();
+    let url = plain
+        .bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+            other => format!("%{other:02X}"),
+        })
+        .collect();
+    let all = [plain.to_owned(), plain.to_lowercase(), plain.to_uppercase(), html, json, url];
+    let is_long_enough = plain.chars().count() >= SHORTEST;
+    all.into_iter().filter(move |_| is_long_enough)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn form() -> Form {
+        serde_json::from_value(json!({
+            "id": 10, "tenant_id": 1, "name": "n", "slug": "s", "description": null, "is_active": true, "tags": [],
+            "questions": [
+                {"key": "q_nps", "type": "nps", "label": "How likely?"},
+                {"key": "q_why", "type": "text", "label": "Why?"},
+                {"key": "q_name", "type": "text", "label": "Name", "personal": true},
+                {"key": "q_age", "type": "number", "label": "Age", "personal": true},
+                {"key": "q_phone", "type": "number", "label": "Phone", "personal": true},
+            ],
+            "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z", "created_by": null,
+            "updated_by": null, "version": 1, "archived_at": null,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn personal_answers_are_hidden_wherever_they_have_got_to() {
+        let mut data = json!({"formId": 10, "submission": {"id": 7, "formId": 10, "data": {
+            "q_nps": 42, "q_why": "Ask Zoë <O'Hara>", "q_name": " Zoë <O'Hara> ", "q_age": 42, "q_phone": 33123456,
+            "q_skipped": null,
+        }}});
+        let personal = Personal::of(&data, &form());
+        personal.hide_in_data(&mut data);
+        let mut log = json!({
+            "to": "desk@example.com",
+            "subject": "Call Zoë <O'Hara>, ZOË <O'HARA>!",
+            "html": "Zoë &lt;O&#39;Hara&gt;",
+            "url": "https://example.com/?n=Zo%C3%AB%20%3CO%27Hara%3E&p=33123456",
+            "number": 33_123_456,
+            "score": 42,
+            "conditions": [
+                {"field": "submission.data[\"q_age\"]", "operator": ">", "left": 42, "right": 18, "reason": "42 is greater than 18"},
+                {"field": "submission.data.q_nps", "operator": ">", "left": 42, "right": 18, "reason": "42 is greater than 18"},
+            ],
+        });
+        personal.hide(&mut log);
+        insta::assert_json_snapshot!(json!({"data": data, "log": log}), @"");
+    }
+
+    #[test]
+    fn what_no_form_has_marked_is_shown() {
+        let data = json!({"submission": {"data": {"q_nps": 3}}});
+        let mut log = json!({"subject": "3", "field": "submission.data.q_nps", "left": 3});
+        let personal = Personal::of(&data, &form());
+        let before = log.clone();
+        personal.hide(&mut log);
+        assert_eq!((personal, log), (Personal::default(), before));
+    }
+}
