@@ -1,6 +1,31 @@
-//! The `vtrustx` binary.
+//! The `vtrustx` binary: configuration, the server, and the subcommands.
+//!
+//! - [`config`]: flag over environment over file
+//! - [`command`]: one file for each subcommand; `serve` is the wiring of everything
+//! - [`backend`]: how the other subcommands reach a tenant, through the API of a running server or of this process
+//! - [`demo`]: a small company with a month of history
 
-#[expect(dead_code, reason = "read by `serve`, which comes with the api")]
+mod backend;
+mod clock;
+mod command;
 mod config;
+mod demo;
+mod error;
+mod logs;
+mod opening;
+mod output;
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let arguments = command::Arguments::parse();
+    match command::run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -11,6 +11,7 @@ pub mod api_key;
 pub mod change;
 pub mod contact;
 pub mod database;
+pub mod demo;
 pub mod effect;
 pub mod error;
 pub mod event;

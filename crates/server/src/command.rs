@@ -1,0 +1,84 @@
+//! The subcommands, one file each.
+
+pub mod api_key;
+pub mod execution;
+pub mod migrate;
+pub mod openapi;
+pub mod serve;
+pub mod tenant;
+pub mod user;
+pub mod workflow;
+
+use std::{future::Future, thread::available_parallelism};
+
+use tokio::runtime::Builder;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::{
+    backend::Target,
+    config::{LogFormat, ServeArguments},
+    error::{CommandError, Done},
+    logs,
+};
+
+/// Customer-experience workflows: events go in, workflows match, actions run, every step is recorded.
+#[derive(Debug, clap::Parser)]
+#[command(name = "vtrustx", version, about, disable_help_subcommand = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Serve the API and run workflows
+    Serve(ServeArguments),
+    /// Make the store, or bring it up to date
+    Migrate(Target),
+    /// Print the API's description, OpenAPI 3.1
+    Openapi,
+    /// Workflows as files: list, apply, export, validate
+    Workflow(workflow::Arguments),
+    /// What ran: list, show, retry, cancel
+    Execution(execution::Arguments),
+    /// Tenants of a store: list, create
+    Tenant(tenant::Arguments),
+    /// People: list, create, invite
+    User(user::Arguments),
+    /// Programs' keys: list, create, revoke
+    ApiKey(api_key::Arguments),
+}
+
+/// Does what the command line says.
+pub fn run(arguments: Arguments) -> Done {
+    match arguments.command {
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Migrate(target) => alone(migrate::run(target)),
+        Command::Openapi => openapi::run(),
+        Command::Workflow(arguments) => alone(workflow::run(arguments)),
+        Command::Execution(arguments) => alone(execution::run(arguments)),
+        Command::Tenant(arguments) => alone(tenant::run(arguments)),
+        Command::User(arguments) => alone(user::run(arguments)),
+        Command::ApiKey(arguments) => alone(api_key::run(arguments)),
+    }
+}
+
+/// One command on one thread; only what is odd is logged.
+fn alone(work: impl Future<Output = Done>) -> Done {
+    logs::start(LogFormat::Text, LevelFilter::WARN);
+    runtime(Builder::new_current_thread())?.block_on(work)
+}
+
+/// A thread for each processor, and at least two: one slow computation must not keep everyone waiting.
+fn many_threads() -> Builder {
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(available_parallelism().map_or(2, usize::from).max(2)).thread_name("worker");
+    builder
+}
+
+fn runtime(mut builder: Builder) -> Done<tokio::runtime::Runtime> {
+    builder
+        .enable_all()
+        .build()
+        .map_err(|error| CommandError::said(format!("no threads can be had: {error}")))
+}

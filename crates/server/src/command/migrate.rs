@@ -1,0 +1,36 @@
+//! `vtrustx migrate`: what `serve` does to the store before it serves, by itself.
+
+use std::sync::Arc;
+
+use model::Actor;
+use serde_json::json;
+use store::{
+    template::templates_seed,
+    tenant::{tenant_count, tenant_create},
+};
+
+use crate::{backend::Target, clock::SystemClock, config::Database, error::Done, opening, output};
+
+/// Makes the store or brings it up to date.
+pub async fn run(target: Target) -> Done {
+    let config = target.config()?;
+    let store = opening::open(&config, Arc::new(SystemClock)).await?;
+    store
+        .write(|tx| {
+            Box::pin(async move {
+                if tenant_count(tx).await? == 0 {
+                    tenant_create(tx, Actor::System, "default").await?;
+                }
+                templates_seed(tx).await
+            })
+        })
+        .await?;
+    store.close().await;
+    let Database::Sqlite(path) = &config.database else { return Ok(()) };
+    if target.json {
+        output::say_json(&json!({"database": format!("sqlite:{}", path.display()), "ready": true}));
+    } else {
+        output::say(format_args!("{} is ready", path.display()));
+    }
+    Ok(())
+}
