@@ -106,7 +106,10 @@ pub fn document(bytes: &[u8]) -> ApiResult<Value> {
 /// # Errors
 /// 422 that names what does not fit by its path.
 pub fn read<T: DeserializeOwned>(mut document: Value) -> ApiResult<T> {
-    if let (Some(known), Some(fields)) = (fields_of::<T>(), document.as_object_mut()) {
+    if let Some(known) = fields_of::<T>() {
+        let Some(fields) = document.as_object_mut() else {
+            return Err(ApiError::invalid("", "the body must be an object"));
+        };
         fields.retain(|name, _| known.contains(&name.as_str()) || !READ_ONLY.contains(&name.as_str()));
         let problems: Vec<Problem> = fields
             .keys()
@@ -120,8 +123,32 @@ pub fn read<T: DeserializeOwned>(mut document: Value) -> ApiResult<T> {
     serde_path_to_error::deserialize(document).map_err(|error| {
         let path = error.path().to_string();
         let path = if path == "." { String::new() } else { path };
-        ApiError::invalid(path, error.into_inner().to_string())
+        let (path, message) = told(path, &error.into_inner().to_string());
+        ApiError::invalid(path, message)
     })
+}
+
+/// What serde says, in words for someone who does not know how this program is written.
+fn told(path: String, message: &str) -> (String, String) {
+    if let Some(field) = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
+        let path = if path.is_empty() { field.to_owned() } else { format!("{path}.{field}") };
+        return (path, "is required".to_owned());
+    }
+    let Some((found, expected)) = message.split_once(", expected ") else {
+        return (path, message.to_owned());
+    };
+    let expected = match expected {
+        "i64" | "i32" => "a whole number",
+        "u64" | "u32" | "u16" | "u8" | "usize" => "a whole number that is not negative",
+        "f64" => "a number",
+        "a map" => "an object",
+        "a sequence" => "a list",
+        "a boolean" => "true or false",
+        "a string" => "text",
+        other if other.starts_with("struct ") => "an object",
+        other => other,
+    };
+    (path, format!("{found}, expected {expected}"))
 }
 
 /// For a field of a change: none when it was not sent, `Some(None)` when it was sent as null. With
@@ -129,7 +156,9 @@ pub fn read<T: DeserializeOwned>(mut document: Value) -> ApiResult<T> {
 ///
 /// # Errors
 /// As the field's own type.
-pub fn sent<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+pub fn sent<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
 

@@ -9,6 +9,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use engine::EngineError;
 use model::Problem;
 use serde::Serialize;
 use store::StoreError;
@@ -137,6 +138,16 @@ impl From<StoreError> for ApiError {
             error @ (StoreError::InUse(_) | StoreError::Newer { .. } | StoreError::Corrupt(_)) => {
                 Self::internal(error)
             }
+        }
+    }
+}
+
+impl From<EngineError> for ApiError {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Store(error) => error.into(),
+            EngineError::Invalid(problems) => Self::unprocessable(problems),
+            error @ (EngineError::Stuck(_) | EngineError::Panicked) => Self::internal(error),
         }
     }
 }

@@ -4,14 +4,21 @@
 //! store or the engine does the work; [`answer`] and [`error`] are the envelopes.
 
 pub mod answer;
+mod authored;
 pub mod body;
+pub mod config_secret;
+mod dates;
+pub mod definition;
 mod edge;
 pub mod error;
 pub mod identity;
 pub mod limit;
+mod masking;
 pub mod page;
 mod record;
+mod reference;
 pub mod routes;
+mod template;
 
 use std::sync::Arc;
 
@@ -68,6 +75,11 @@ impl App {
 /// Everything that is served.
 pub fn router(app: App) -> Router {
     let (router, _) = routes::all().split_for_parts();
+    edged(router).with_state(app)
+}
+
+/// With what every request goes through.
+fn edged<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
     router
         .fallback(edge::no_route)
         .method_not_allowed_fallback(edge::no_method)
@@ -76,7 +88,6 @@ pub fn router(app: App) -> Router {
         .layer(CompressionLayer::new())
         .layer(from_fn(edge::security))
         .layer(from_fn(edge::trace))
-        .with_state(app)
 }
 
 /// The description of everything that is served, in OpenAPI 3.1.
@@ -85,7 +96,31 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     let (_, routes) = routes::all().split_for_parts();
     let mut document = Document::openapi();
     document.merge(routes);
+    for (path, item) in &mut document.paths.paths {
+        let operations = [
+            ("get", &mut item.get),
+            ("post", &mut item.post),
+            ("put", &mut item.put),
+            ("patch", &mut item.patch),
+            ("delete", &mut item.delete),
+        ];
+        for (method, operation) in operations {
+            if let Some(operation) = operation {
+                operation.operation_id = Some(operation_id(method, path));
+            }
+        }
+    }
     document
+}
+
+/// Handlers are called alike in every file; in the document each name must be the only one.
+fn operation_id(method: &str, path: &str) -> String {
+    let words = path.trim_start_matches("/api").split(['/', '-']).filter(|word| !word.is_empty());
+    let words = words.map(|word| match word.strip_prefix('{') {
+        Some(parameter) => format!("by_{}", parameter.trim_end_matches('}')),
+        None => word.replace('.', "_"),
+    });
+    std::iter::once(method.to_owned()).chain(words).collect::<Vec<_>>().join("_")
 }
 
 #[derive(OpenApi)]
@@ -112,5 +147,33 @@ impl Modify for Credentials {
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("key", SecurityScheme::Http(key));
         components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(session)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{body::to_bytes, extract::Request, routing::get};
+    use tower::ServiceExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_answered_in_the_envelope_without_its_words() {
+        async fn handler() {
+            panic!("the password is hunter2");
+        }
+        let router = edged(Router::<()>::new().route("/api/panic", get(handler)));
+        let request = Request::builder().uri("/api/panic").body(axum::body::Body::empty()).unwrap();
+        let response = router.oneshot(request).await.unwrap();
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()["cache-control"]),
+            (500, &"no-store".parse().unwrap())
+        );
+        let body = to_bytes(response.into_body(), 1 << 16).await.unwrap();
+        let body = String::from_utf8(body.to_vec()).unwrap();
+        assert_eq!(
+            body,
+            r#"{"success":false,"error":{"code":"internal_error","message":"the server failed at this request; the reason is in its log","details":[]}}"#
+        );
     }
 }

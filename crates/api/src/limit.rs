@@ -47,9 +47,11 @@ pub(crate) struct Buckets {
     buckets: Mutex<HashMap<Subject, Bucket>>,
 }
 
+const REQUEST: i64 = 60_000;
+
 #[derive(Debug, Clone, Copy)]
 struct Bucket {
-    /// In thousandths of a request.
+    /// In units of which one request takes [`REQUEST`]: then each millisecond adds exactly `per_minute` of them.
     level: i64,
     per_minute: i64,
     at: Timestamp,
@@ -57,26 +59,28 @@ struct Bucket {
 
 impl Bucket {
     const fn full(per_minute: i64, now: Timestamp) -> Self {
-        Self { level: per_minute * 1_000, per_minute, at: now }
+        Self { level: per_minute * REQUEST, per_minute, at: now }
+    }
+
+    const fn is_full(&self) -> bool {
+        self.level >= self.per_minute * REQUEST
     }
 
     fn fill(&mut self, now: Timestamp) {
-        let gained = now.millis_since(self.at).saturating_mul(self.per_minute) / 60;
-        self.level = self.level.saturating_add(gained).min(self.per_minute * 1_000);
-        if gained > 0 {
-            self.at = now;
-        }
+        let gained = now.millis_since(self.at).saturating_mul(self.per_minute);
+        self.level = self.level.saturating_add(gained).min(self.per_minute * REQUEST);
+        self.at = now;
     }
 
     /// Takes one request out, or says how long until there is one.
     fn take(&mut self, now: Timestamp) -> Result<(), Duration> {
         self.fill(now);
-        if self.level >= 1_000 {
-            self.level -= 1_000;
+        if self.level >= REQUEST {
+            self.level -= REQUEST;
             return Ok(());
         }
-        let missing = (1_000 - self.level).unsigned_abs();
-        Err(Duration::from_millis((missing * 60).div_ceil(self.per_minute.unsigned_abs())))
+        let missing = (REQUEST - self.level).unsigned_abs();
+        Err(Duration::from_millis(missing.div_ceil(self.per_minute.unsigned_abs())))
     }
 }
 
@@ -87,7 +91,7 @@ impl Buckets {
         if buckets.len() >= MANY && !buckets.contains_key(&subject) {
             buckets.retain(|_, bucket| {
                 bucket.fill(now);
-                bucket.level < bucket.per_minute * 1_000
+                !bucket.is_full()
             });
         }
         let bucket = buckets.entry(subject).or_insert_with(|| Bucket::full(per_minute, now));

@@ -184,7 +184,11 @@ async fn create(
     (status = 200, body = Data<ApiKey>),
     (status = 404, body = Failure),
 ))]
-async fn get(Admin(identity): Admin, State(app): State<App>, Id(id): Id<ApiKeyId>) -> ApiResult<Data<ApiKey>> {
+async fn get(
+    Admin(identity): Admin,
+    State(app): State<App>,
+    Id(id): Id<ApiKeyId>,
+) -> ApiResult<Data<ApiKey>> {
     let mut connection = app.store.read(identity.tenant).await?;
     Ok(Data::new(api_key_get(&mut connection, identity.tenant, id).await?.into()))
 }
@@ -203,8 +207,13 @@ async fn replace(
     Body(body): Body<ApiKeyIn>,
 ) -> ApiResult<Data<ApiKey>> {
     let ApiKeyIn { name, role, rate_limit, version, .. } = body;
-    let changes =
-        ApiKeyChanges { name: Some(name), role: Some(role), rate_limit: Some(rate_limit), version, _prefix: serde::de::IgnoredAny };
+    let changes = ApiKeyChanges {
+        name: Some(name),
+        role: Some(role),
+        rate_limit: Some(rate_limit),
+        version,
+        _prefix: serde::de::IgnoredAny,
+    };
     update(&app, identity, id, changes).await
 }
 
@@ -235,7 +244,12 @@ async fn delete(Admin(identity): Admin, State(app): State<App>, Id(id): Id<ApiKe
     Ok(Done::deleted(id.get()))
 }
 
-async fn update(app: &App, identity: Identity, id: ApiKeyId, changes: ApiKeyChanges) -> ApiResult<Data<ApiKey>> {
+async fn update(
+    app: &App,
+    identity: Identity,
+    id: ApiKeyId,
+    changes: ApiKeyChanges,
+) -> ApiResult<Data<ApiKey>> {
     let Identity { tenant, actor, .. } = identity;
     let key = app.store.write(move |tx| {
         Box::pin(async move {

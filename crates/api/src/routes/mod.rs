@@ -1,14 +1,30 @@
 //! One file for each resource: what goes in and out, the handlers, and `routes()`.
 
+pub mod api_keys;
+pub mod catalogue;
 pub mod contacts;
+pub mod docs;
+pub mod events;
+pub mod executions;
 pub mod form_page;
 pub mod forms;
+pub mod health;
+pub mod integrations;
+pub mod live;
 pub mod notifications;
 pub mod outbox;
+pub mod session;
+pub mod settings;
+pub mod sign_in;
+pub mod statistics;
 pub mod submissions;
 pub mod tags;
+pub mod templates;
 pub mod tickets;
-pub mod health;
+pub mod users;
+pub mod workflow_files;
+pub mod workflow_versions;
+pub mod workflows;
 
 use utoipa_axum::router::OpenApiRouter;
 
@@ -16,13 +32,30 @@ use crate::App;
 
 /// Every route with its description.
 pub(crate) fn all() -> OpenApiRouter<App> {
-    OpenApiRouter::new().merge(health::routes())
-        .merge(tickets::routes())
-        .merge(tags::routes())
-        .merge(submissions::routes())
-        .merge(outbox::routes())
-        .merge(notifications::routes())
-        .merge(forms::routes())
-        .merge(form_page::routes())
+    OpenApiRouter::new()
+        .merge(api_keys::routes())
+        .merge(catalogue::routes())
         .merge(contacts::routes())
+        .merge(docs::routes())
+        .merge(events::routes())
+        .merge(executions::routes())
+        .merge(form_page::routes())
+        .merge(forms::routes())
+        .merge(health::routes())
+        .merge(integrations::routes())
+        .merge(live::routes())
+        .merge(notifications::routes())
+        .merge(outbox::routes())
+        .merge(session::routes())
+        .merge(settings::routes())
+        .merge(sign_in::routes())
+        .merge(statistics::routes())
+        .merge(submissions::routes())
+        .merge(tags::routes())
+        .merge(templates::routes())
+        .merge(tickets::routes())
+        .merge(users::routes())
+        .merge(workflow_files::routes())
+        .merge(workflow_versions::routes())
+        .merge(workflows::routes())
 }

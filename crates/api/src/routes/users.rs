@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 use store::{
     session::{LINK_LIFE, session_link_create},
     user::{
-        self, NewUser, own_person_check, password_hash, user_create, user_get, user_list, user_remove, user_update,
+        self, NewUser, own_person_check, password_hash, user_create, user_get, user_list, user_remove,
+        user_update,
     },
 };
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
@@ -155,7 +156,7 @@ struct SignInLink {
 }
 
 /// Which users a list shows.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 struct Filter {
     /// Name or email contains this, without regard to case.
@@ -299,7 +300,10 @@ async fn update(
     if let Some(email) = email {
         let user = user_get(&mut *app.store.read(tenant).await?, tenant, id).await?;
         if !email.eq_ignore_ascii_case(&user.email) {
-            return Err(ApiError::invalid("email", "cannot be changed: make the person a member with the new address"));
+            return Err(ApiError::invalid(
+                "email",
+                "cannot be changed: make the person a member with the new address",
+            ));
         }
     }
     let user = app.store.write(move |tx| {
