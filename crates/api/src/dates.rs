@@ -28,7 +28,8 @@ impl<'de> Deserialize<'de> for EndDate {
     }
 }
 
-const NEEDED: &str = "must be a day (2026-02-14) or a time (2026-02-14T10:30:00Z; a + in its offset is written %2B)";
+const NEEDED: &str =
+    "must be a day (2026-02-14) or a time (2026-02-14T10:30:00Z; a + in its offset is written %2B)";
 
 /// The instant, and whether the text names a whole day. A time without an offset is UTC.
 fn read(text: &str) -> Option<(Timestamp, bool)> {

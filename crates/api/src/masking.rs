@@ -75,7 +75,8 @@ impl Personal {
         };
         let mut masked = answers.clone();
         mask(&mut masked, Some(form));
-        let personal: Vec<_> = answers.iter().filter(|(key, answer)| masked.get(*key) != Some(*answer)).collect();
+        let personal: Vec<_> =
+            answers.iter().filter(|(key, answer)| masked.get(*key) != Some(*answer)).collect();
         let mut texts = Vec::new();
         for (_, answer) in &personal {
             texts_of(answer, &mut texts);
@@ -171,7 +172,9 @@ fn spellings(text: &str) -> impl Iterator<Item = String> {
     let url = plain
         .bytes()
         .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                char::from(byte).to_string()
+            }
             other => format!("%{other:02X}"),
         })
         .collect();
@@ -223,7 +226,49 @@ mod tests {
             ],
         });
         personal.hide(&mut log);
-        insta::assert_json_snapshot!(json!({"data": data, "log": log}), @"");
+        insta::assert_json_snapshot!(json!({"data": data, "log": log}), @r#"
+        {
+          "data": {
+            "formId": 10,
+            "submission": {
+              "id": 7,
+              "formId": 10,
+              "data": {
+                "q_nps": 42,
+                "q_why": "Ask •••",
+                "q_name": "•••",
+                "q_age": "•••",
+                "q_phone": "•••",
+                "q_skipped": null
+              }
+            }
+          },
+          "log": {
+            "to": "desk@example.com",
+            "subject": "Call •••, •••!",
+            "html": "•••",
+            "url": "https://example.com/?n=•••&p=•••",
+            "number": "•••",
+            "score": 42,
+            "conditions": [
+              {
+                "field": "submission.data[\"q_age\"]",
+                "operator": ">",
+                "left": "•••",
+                "right": 18,
+                "reason": "•••"
+              },
+              {
+                "field": "submission.data.q_nps",
+                "operator": ">",
+                "left": 42,
+                "right": 18,
+                "reason": "42 is greater than 18"
+              }
+            ]
+          }
+        }
+        "#);
     }
 
     #[test]
