@@ -27,7 +27,9 @@ pub fn restore(steps: &mut Value, stored: &[&Value]) {
     let stored: Vec<(&Value, Value)> = stored.iter().map(|steps| (*steps, hide(steps))).collect();
     for step in steps.as_array_mut().into_iter().flatten() {
         let same = |other: &Value| {
-            ["id", "type"].iter().all(|field| other.get(field).is_some() && other.get(field) == step.get(field))
+            ["id", "type"]
+                .iter()
+                .all(|field| other.get(field).is_some() && other.get(field) == step.get(field))
         };
         let found = stored.iter().find_map(|(steps, shown)| {
             let at = steps.as_array()?.iter().position(same)?;
@@ -71,7 +73,11 @@ fn put_back(sent: &mut Value, stored: &Value, shown: &Value) {
 pub fn left_over(steps: &Value) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (at, step) in steps.as_array().into_iter().flatten().enumerate() {
-        let mut pending = step.get("config").map(|config| (format!("actions[{at}].config"), config)).into_iter().collect::<Vec<_>>();
+        let mut pending = step
+            .get("config")
+            .map(|config| (format!("actions[{at}].config"), config))
+            .into_iter()
+            .collect::<Vec<_>>();
         while let Some((path, value)) = pending.pop() {
             match value {
                 Value::String(text) if text == MASK => problems.push(Problem::at(
@@ -103,7 +109,8 @@ mod tests {
     #[test]
     fn a_secret_goes_out_as_a_mask_and_comes_back_as_itself() {
         let url = "https://ann:geheim@example.com/";
-        let stored = json!([webhook("s1", "whsec_a", "Bearer b", url), {"type": "unknown", "config": {"secret": 1}}]);
+        let stored =
+            json!([webhook("s1", "whsec_a", "Bearer b", url), {"type": "unknown", "config": {"secret": 1}}]);
         let shown = hide(&stored);
         for secret in ["whsec_a", "Bearer b", "geheim"] {
             assert!(!shown.to_string().contains(secret), "{shown}");

@@ -55,21 +55,27 @@ impl Sent {
     /// Each field that does not exist or is of the wrong kind.
     pub fn read(body: Value) -> Result<Self, Vec<Problem>> {
         let Value::Object(body) = body else {
-            return Err(vec![Problem::at("", "an object is needed: a workflow with name, trigger_event and actions")]);
+            return Err(vec![Problem::at(
+                "",
+                "an object is needed: a workflow with name, trigger_event and actions",
+            )]);
         };
         let mut sent = Self::default();
         let mut problems = Vec::new();
         for (name, value) in body {
             let needed = match name.as_str() {
                 "name" | "trigger_event" => (!value.is_string()).then_some("text is needed"),
-                "description" if value.as_str().is_some_and(|text| text.chars().count() > LONGEST_DESCRIPTION) => {
+                "description"
+                    if value.as_str().is_some_and(|text| text.chars().count() > LONGEST_DESCRIPTION) =>
+                {
                     Some("at most 10,000 characters are accepted")
                 }
                 "description" => (!value.is_string() && !value.is_null()).then_some("text or null is needed"),
-                "trigger_config" => {
-                    (!value.is_object() && !value.is_null()).then_some("an object is needed, such as {\"formId\":10}")
+                "trigger_config" => (!value.is_object() && !value.is_null())
+                    .then_some("an object is needed, such as {\"formId\":10}"),
+                "logUnmatched" => {
+                    (!value.is_boolean() && !value.is_null()).then_some("true or false is needed")
                 }
-                "logUnmatched" => (!value.is_boolean() && !value.is_null()).then_some("true or false is needed"),
                 "conditions" | "actions" => None,
                 "key" => {
                     sent.key = value.as_str().map(str::to_owned);
@@ -168,7 +174,7 @@ impl Sent {
 #[must_use]
 pub fn problems(definition: &Definition) -> Vec<Problem> {
     let mut problems = compile(definition, actions::catalog()).err().unwrap_or_default();
-    for problem in crate::mask::left_over(&definition.actions) {
+    for problem in crate::config_secret::left_over(&definition.actions) {
         // What an action itself says about a mask ("is no secret") helps nobody.
         problems.retain(|other| other.path != problem.path);
         problems.push(problem);
@@ -179,14 +185,15 @@ pub fn problems(definition: &Definition) -> Vec<Problem> {
 /// A definition as it is sent out, field for field as it is taken in.
 #[must_use]
 pub fn out(definition: &Definition) -> Map<String, Value> {
-    let Definition { name, description, trigger_event, trigger_config, conditions, actions, log_unmatched } = definition;
+    let Definition { name, description, trigger_event, trigger_config, conditions, actions, log_unmatched } =
+        definition;
     let fields = [
         ("name", json!(name)),
         ("description", json!(description)),
         ("trigger_event", json!(trigger_event)),
         ("trigger_config", json!(trigger_config)),
         ("conditions", conditions.clone()),
-        ("actions", crate::mask::hide(actions)),
+        ("actions", crate::config_secret::hide(actions)),
         ("logUnmatched", json!(log_unmatched)),
     ];
     fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
@@ -206,7 +213,8 @@ pub fn draft(draft: Option<&Value>) -> Option<Definition> {
 }
 
 /// A system event in its canonical spelling; anything else as it is.
-fn canonical(event: &str) -> String {
+#[must_use]
+pub fn canonical(event: &str) -> String {
     let event = event.trim();
     event.parse::<EventName>().map_or_else(|_| event.to_owned(), |name| name.to_string())
 }

@@ -1,3 +1,5 @@
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
 use model::{TemplateId, template::Category};
 use serde_json::json;
 use store::{
