@@ -17,7 +17,7 @@ use store::{
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::workflows::{DefinitionFields, WorkflowFields, within};
+use super::workflows::{DefinitionFields, WorkflowFields, to_the_end, within};
 use crate::{
     App,
     answer::Data,
@@ -131,21 +131,24 @@ async fn import(
 ) -> ApiResult<Data<ImportAnswer>> {
     let is_list = body.is_array();
     let files = files(body)?;
-    let mut tries = 0;
-    let imported = loop {
-        tries += 1;
-        let plans = plan(&app, identity.tenant, &files, is_list).await?;
-        let written = app.store.write(move |tx| Box::pin(apply(tx, identity, plans))).await;
-        match written {
-            Err(StoreError::Stale { .. } | StoreError::Conflict { code: "key_taken", .. })
-                if tries < TRIES => {}
-            written => break written?,
+    let mut imported = to_the_end(async move {
+        let mut tries = 0;
+        let imported = loop {
+            tries += 1;
+            let plans = plan(&app, identity.tenant, &files, is_list).await?;
+            let written = app.store.write(move |tx| Box::pin(apply(tx, identity, plans))).await;
+            match written {
+                Err(StoreError::Stale { .. } | StoreError::Conflict { code: "key_taken", .. })
+                    if tries < TRIES => {}
+                written => break written?,
+            }
+        };
+        for one in &imported {
+            app.engine.workflow_changed(identity.tenant, one.id).await?;
         }
-    };
-    for one in &imported {
-        app.engine.workflow_changed(identity.tenant, one.id).await?;
-    }
-    let mut imported = imported;
+        Ok(imported)
+    })
+    .await?;
     Ok(Data::new(match imported.pop() {
         Some(only) if !is_list => ImportAnswer::One(only),
         last => ImportAnswer::Many(imported.into_iter().chain(last).collect()),

@@ -116,13 +116,16 @@ async fn create(
     let sent = Sent::read(body).map_err(ApiError::unprocessable)?;
     let new = new_workflow(sent, is_draft)?;
     let problems = is_draft.then(|| definition::problems(&new.definition));
-    let made = app
-        .store
-        .write(move |tx| {
-            Box::pin(async move { workflow_create(tx, identity.tenant, identity.actor, new).await })
-        })
-        .await?;
-    app.engine.workflow_changed(identity.tenant, made.id).await?;
+    let made = to_the_end(async move {
+        let Identity { tenant, actor, .. } = identity;
+        let made = app
+            .store
+            .write(move |tx| Box::pin(async move { workflow_create(tx, tenant, actor, new).await }))
+            .await?;
+        app.engine.workflow_changed(tenant, made.id).await?;
+        Ok(made)
+    })
+    .await?;
     Ok(Created(saved(made, problems)))
 }
 
@@ -193,7 +196,7 @@ async fn replace(
 ) -> ApiResult<Data<Workflow>> {
     let sent = Sent::read(body).map_err(ApiError::unprocessable)?;
     let save = Save { whole: true, draft: saving.draft.unwrap_or(false) };
-    Ok(Data::new(update(&app, identity, id, &sent, save).await?))
+    Ok(Data::new(to_the_end(update(app, identity, id, sent, save)).await?))
 }
 
 /// Changes some fields of a workflow and publishes the next version. A draft beside it takes the change too.
@@ -212,7 +215,7 @@ async fn change(
 ) -> ApiResult<Data<Workflow>> {
     let sent = Sent::read(body).map_err(ApiError::unprocessable)?;
     let save = Save { whole: false, draft: saving.draft.unwrap_or(false) };
-    Ok(Data::new(update(&app, identity, id, &sent, save).await?))
+    Ok(Data::new(to_the_end(update(app, identity, id, sent, save)).await?))
 }
 
 /// How a change is meant.
@@ -226,13 +229,7 @@ struct Save {
 
 /// Reads, merges, checks and writes. The definition is compiled outside of the transaction, so the write insists on the version
 /// that was read; when the caller named none, a change that came between is merged with, too.
-async fn update(
-    app: &App,
-    identity: Identity,
-    id: WorkflowId,
-    sent: &Sent,
-    save: Save,
-) -> ApiResult<Workflow> {
+async fn update(app: App, identity: Identity, id: WorkflowId, sent: Sent, save: Save) -> ApiResult<Workflow> {
     let Identity { tenant, actor, .. } = identity;
     let mut tries = 0;
     loop {
@@ -241,7 +238,7 @@ async fn update(
         if let Some(version) = sent.version.filter(|version| *version != before.version) {
             return Err(StoreError::Stale { current: before.version, sent: version }.into());
         }
-        let change = changed(&before, sent, save)?;
+        let change = changed(&before, &sent, save)?;
         let problems = match &change.draft {
             DraftChange::Set(draft) if save.draft => Some(definition::problems(draft)),
             _ => None,
@@ -319,20 +316,25 @@ async fn delete(
     Parameters(deleting): Parameters<Deleting>,
 ) -> ApiResult<Done> {
     let Identity { tenant, actor, role } = identity;
-    if deleting.purge != Some(true) {
-        app.store.write(move |tx| Box::pin(workflow_archive(tx, tenant, actor, id, None))).await?;
-        app.engine.workflow_changed(tenant, id).await?;
-        return Ok(Done::deleted(id.get()));
-    }
-    if role < Role::Admin {
+    let purge = deleting.purge == Some(true);
+    if purge && role < Role::Admin {
         return Err(ApiError::forbidden(
             "only an administrator may purge history: delete the workflow without purge",
         ));
     }
-    app.store.write(move |tx| Box::pin(workflow_purge_begin(tx, tenant, actor, id))).await?;
-    app.engine.workflow_changed(tenant, id).await?;
-    while app.store.write_patiently(move |tx| Box::pin(workflow_purge_slice(tx, tenant, id))).await? {}
-    app.store.write_patiently(move |tx| Box::pin(workflow_purge_end(tx, tenant, id))).await?;
+    to_the_end(async move {
+        if !purge {
+            app.store.write(move |tx| Box::pin(workflow_archive(tx, tenant, actor, id, None))).await?;
+            app.engine.workflow_changed(tenant, id).await?;
+            return Ok(());
+        }
+        app.store.write(move |tx| Box::pin(workflow_purge_begin(tx, tenant, actor, id))).await?;
+        app.engine.workflow_changed(tenant, id).await?;
+        while app.store.write_patiently(move |tx| Box::pin(workflow_purge_slice(tx, tenant, id))).await? {}
+        app.store.write_patiently(move |tx| Box::pin(workflow_purge_end(tx, tenant, id))).await?;
+        Ok(())
+    })
+    .await?;
     Ok(Done::deleted(id.get()))
 }
 
@@ -348,7 +350,7 @@ async fn activate(
     Id(id): Id<WorkflowId>,
 ) -> ApiResult<Data<Workflow>> {
     let save = Save { whole: false, draft: false };
-    Ok(Data::new(update(&app, identity, id, &Sent::activity(true), save).await?))
+    Ok(Data::new(to_the_end(update(app, identity, id, Sent::activity(true), save)).await?))
 }
 
 /// Lets no event start a workflow any more. Executions that are under way go on.
@@ -362,7 +364,7 @@ async fn deactivate(
     Id(id): Id<WorkflowId>,
 ) -> ApiResult<Data<Workflow>> {
     let save = Save { whole: false, draft: false };
-    Ok(Data::new(update(&app, identity, id, &Sent::activity(false), save).await?))
+    Ok(Data::new(to_the_end(update(app, identity, id, Sent::activity(false), save)).await?))
 }
 
 /// Why a draft is published.
@@ -407,11 +409,15 @@ async fn publish(
     };
     check(&draft)?;
     let note = publishing.note;
-    let published = app
-        .store
-        .write(move |tx| Box::pin(workflow_publish(tx, tenant, actor, id, draft, note, Some(version))))
-        .await?;
-    app.engine.workflow_changed(tenant, id).await?;
+    let published = to_the_end(async move {
+        let published = app
+            .store
+            .write(move |tx| Box::pin(workflow_publish(tx, tenant, actor, id, draft, note, Some(version))))
+            .await?;
+        app.engine.workflow_changed(tenant, id).await?;
+        Ok(published)
+    })
+    .await?;
     Ok(Data::new(published.into()))
 }
 
@@ -429,6 +435,13 @@ async fn draft_discard(
     let change = Change { draft: DraftChange::Drop, ..Change::default() };
     let kept = app.store.write(move |tx| Box::pin(workflow_update(tx, tenant, actor, id, change))).await?;
     Ok(Data::new(kept.into()))
+}
+
+/// Does a change to its end, also when the caller hangs up meanwhile: what the store has committed the engine must know.
+pub(crate) async fn to_the_end<T: Send + 'static>(
+    change: impl Future<Output = ApiResult<T>> + Send + 'static,
+) -> ApiResult<T> {
+    tokio::spawn(change).await.unwrap_or_else(|error| Err(ApiError::internal(error)))
 }
 
 /// A body that may be left out.
