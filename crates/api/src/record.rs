@@ -127,7 +127,7 @@ pub(crate) trait Sent: Serialize {
     const NAMES: &'static [&'static str];
 
     /// What was sent, for `PATCH`.
-    fn some(&self) -> Map<String, Value> {
+    fn for_patch(&self) -> Map<String, Value> {
         match serde_json::to_value(self) {
             Ok(Value::Object(fields)) => fields,
             _ => Map::new(),
@@ -135,15 +135,15 @@ pub(crate) trait Sent: Serialize {
     }
 
     /// What a new record is made of: null is the same as nothing.
-    fn new(&self) -> Map<String, Value> {
-        let mut fields = self.some();
+    fn for_create(&self) -> Map<String, Value> {
+        let mut fields = self.for_patch();
         fields.retain(|_, value| !value.is_null());
         fields
     }
 
     /// Every field, for `PUT`: what was not sent becomes `defaults`, else nothing.
-    fn whole(&self, defaults: &[(&str, &str)]) -> Map<String, Value> {
-        let mut fields = self.new();
+    fn for_put(&self, defaults: &[(&str, &str)]) -> Map<String, Value> {
+        let mut fields = self.for_create();
         for name in Self::NAMES {
             let default = defaults.iter().find(|(field, _)| field == name);
             fields

@@ -97,7 +97,11 @@ impl Question {
                 let (min, max) = self.range();
                 let whole = self.kind != QuestionType::Number;
                 if number < min || number > max {
-                    Some(format!("must be from {min} to {max}"))
+                    Some(match (min.is_finite(), max.is_finite()) {
+                        (true, false) => format!("must be at least {min}"),
+                        (false, true) => format!("must be at most {max}"),
+                        _ => format!("must be from {min} to {max}"),
+                    })
                 } else if whole && number.fract() != 0.0 {
                     Some("must be a whole number".to_owned())
                 } else {
@@ -286,6 +290,7 @@ mod tests {
             {"key": "q_how", "type": "single_choice", "label": "How", "options": ["web", "shop"]},
             {"key": "q_what", "type": "multiple_choice", "label": "What", "options": ["a", "b"]},
             {"key": "q_day", "type": "date", "label": "Day"},
+            {"key": "q_nights", "type": "number", "label": "Nights", "min": 1},
             {"key": "q_ok", "type": "consent", "label": "OK?", "required": true},
         ]));
         let check = |answers: Value| -> Vec<String> {
@@ -298,7 +303,7 @@ mod tests {
         assert_eq!(
             check(
                 json!({"q_nps": 11, "q_email": "x", "q_how": "mail", "q_what": ["c"], "q_day": "soon", "q_ok": false,
-                "other": 1})
+                "q_nights": 0, "other": 1})
             ),
             [
                 "data.other: the form has no question with this key",
@@ -307,6 +312,7 @@ mod tests {
                 "data.q_how: must be one of: web, shop",
                 "data.q_what: must be a list of: a, b",
                 "data.q_day: must be a date such as 2026-02-14",
+                "data.q_nights: must be at least 1",
                 "data.q_ok: must be accepted",
             ]
         );

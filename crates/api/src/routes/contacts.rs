@@ -129,7 +129,7 @@ async fn create(
     State(app): State<App>,
     Body(body): Body<ContactFields>,
 ) -> ApiResult<Created<Contact>> {
-    let fields = body.new();
+    let fields = body.for_create();
     let made = app.store.write(move |tx| {
         Box::pin(async move { contact_create(tx, identity.tenant, identity.actor.into(), &fields).await })
     });
@@ -163,7 +163,7 @@ async fn replace(
     Id(id): Id<ContactId>,
     Body(body): Body<ContactFields>,
 ) -> ApiResult<Data<Contact>> {
-    update(identity, app, id, body.whole(&[]), body.version).await
+    update(identity, app, id, body.for_put(&[]), body.version).await
 }
 
 /// Changes some fields of a contact and emits `contact_updated`.
@@ -179,7 +179,7 @@ async fn change(
     Id(id): Id<ContactId>,
     Body(body): Body<ContactFields>,
 ) -> ApiResult<Data<Contact>> {
-    update(identity, app, id, body.some(), body.version).await
+    update(identity, app, id, body.for_patch(), body.version).await
 }
 
 async fn update(

@@ -113,9 +113,10 @@ impl Typed {
                 | QuestionType::Rating
                 | QuestionType::Number => number(text),
                 QuestionType::Email => Value::from(text.trim()),
-                QuestionType::Text | QuestionType::LongText | QuestionType::SingleChoice | QuestionType::Date => {
-                    Value::from(text)
-                }
+                QuestionType::Text
+                | QuestionType::LongText
+                | QuestionType::SingleChoice
+                | QuestionType::Date => Value::from(text),
             };
             Some((question.key.clone(), answer))
         });
@@ -139,10 +140,18 @@ fn number(text: &str) -> Value {
 async fn show(State(app): State<App>, Path(slug): Path<String>, RawQuery(query): RawQuery) -> Response {
     let query = query.unwrap_or_default();
     match open_form(&app, &slug).await {
-        Ok(form) if query == "sent" => message(StatusCode::OK, &form.name, "Thank you!", "Your answers have arrived."),
+        Ok(form) if query == "sent" => {
+            message(StatusCode::OK, &form.name, "Thank you!", "Your answers have arrived.")
+        }
         Ok(form) => {
             let id = page_id();
-            page(&Shown { form: &form, typed: Typed::read(query.as_bytes()), id: &id, problems: &[], fault: None })
+            page(&Shown {
+                form: &form,
+                typed: Typed::read(query.as_bytes()),
+                id: &id,
+                problems: &[],
+                fault: None,
+            })
         }
         Err(error) => fault(&error),
     }
@@ -280,7 +289,9 @@ fn field<'a>(question: &'a Question, shown: &'a Shown<'_>) -> Field<'a> {
         QuestionType::Consent => Control::Consent,
     };
     let values: Vec<String> = match control {
-        Control::Scale | Control::Stars => (0..=steps as i64).map(|step| (min as i64 + step).to_string()).collect(),
+        Control::Scale | Control::Stars => {
+            (0..=steps as i64).map(|step| (min as i64 + step).to_string()).collect()
+        }
         Control::Radios | Control::Checks => question.options.clone(),
         Control::Consent => vec!["yes".to_owned()],
         Control::Line | Control::Lines | Control::Email | Control::Number | Control::Date => Vec::new(),
@@ -293,7 +304,8 @@ fn field<'a>(question: &'a Question, shown: &'a Shown<'_>) -> Field<'a> {
         _ => None,
     };
     let path = format!("data.{}", question.key);
-    let error = shown.problems.iter().find(|problem| problem.path == path).map(|problem| in_words(&problem.message));
+    let error =
+        shown.problems.iter().find(|problem| problem.path == path).map(|problem| in_words(&problem.message));
     Field {
         key: &question.key,
         label: &question.label,
@@ -357,9 +369,10 @@ fn fault(error: &ApiError) -> Response {
             ("There is no form here", "Please check the address: perhaps a part of the link is missing.")
         }
         StatusCode::GONE => ("This form is closed", "It takes no more answers. Thank you for your interest!"),
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            ("That was too long", "Your answers are longer than we can take. Please go back and shorten them.")
-        }
+        StatusCode::PAYLOAD_TOO_LARGE => (
+            "That was too long",
+            "Your answers are longer than we can take. Please go back and shorten them.",
+        ),
         status if status.is_client_error() => {
             ("That did not work", "Your answers could not be read. Please go back and send them again.")
         }

@@ -124,8 +124,8 @@ record_in! {
 
 impl FormFields {
     /// What was sent.
-    fn some(self) -> Content {
-        let mut fields = Sent::some(&self);
+    fn for_patch(self) -> Content {
+        let mut fields = Sent::for_patch(&self);
         fields.retain(|name, _| name != "slug" && name != "questions");
         let questions = self.questions.map(|questions| {
             questions.unwrap_or_default().into_iter().map(model::form::Question::from).collect()
@@ -134,15 +134,15 @@ impl FormFields {
     }
 
     /// What a new form is made of: null is the same as nothing.
-    fn new(self) -> Content {
-        let mut content = self.some();
+    fn for_create(self) -> Content {
+        let mut content = self.for_patch();
         content.fields.retain(|_, value| !value.is_null());
         content
     }
 
     /// Everything but the address and whether answers are taken: those change only when they are sent.
-    fn whole(self) -> Content {
-        let mut content = self.new();
+    fn for_put(self) -> Content {
+        let mut content = self.for_create();
         for name in ["name", "description", "tags"] {
             content.fields.entry(name).or_insert(serde_json::Value::Null);
         }
@@ -191,7 +191,7 @@ async fn create(
     State(app): State<App>,
     Body(body): Body<FormFields>,
 ) -> ApiResult<Created<Form>> {
-    let content = body.new();
+    let content = body.for_create();
     let made = app.store.write(move |tx| Box::pin(form_create(tx, identity.tenant, identity.actor, content)));
     Ok(Created(made.await?.into()))
 }
@@ -220,7 +220,7 @@ async fn replace(
     Body(body): Body<FormFields>,
 ) -> ApiResult<Data<Form>> {
     let version = body.version;
-    update(identity, app, id, body.whole(), version).await
+    update(identity, app, id, body.for_put(), version).await
 }
 
 /// Changes some fields of a form; `questions` as a whole. Answers that are there stay as they are.
@@ -237,7 +237,7 @@ async fn change(
     Body(body): Body<FormFields>,
 ) -> ApiResult<Data<Form>> {
     let version = body.version;
-    update(identity, app, id, body.some(), version).await
+    update(identity, app, id, body.for_patch(), version).await
 }
 
 async fn update(

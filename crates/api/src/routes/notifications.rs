@@ -285,10 +285,11 @@ async fn delete(
     State(app): State<App>,
     Id(id): Id<NotificationId>,
 ) -> ApiResult<Done> {
+    may_change(identity)?;
     app.store
         .write(move |tx| {
             Box::pin(async move {
-                changeable(tx, identity, id).await?;
+                seen(tx, identity, id).await?;
                 notification_delete(tx, identity.tenant, id).await
             })
         })
@@ -303,9 +304,10 @@ async fn update(
     edit: Edit,
     version: Option<i64>,
 ) -> ApiResult<Data<Notification>> {
+    may_change(identity)?;
     let updated = app.store.write(move |tx| {
         Box::pin(async move {
-            changeable(tx, identity, id).await?;
+            seen(tx, identity, id).await?;
             notification_update(tx, identity.tenant, identity.actor, id, edit, version).await
         })
     });
@@ -325,11 +327,18 @@ fn may_see(identity: Identity, user: UserId) -> bool {
     identity.role == Role::Admin || own(identity).is_none_or(|own| own == user)
 }
 
-/// What one may not see does not exist. A program that may only read changes nothing.
-async fn changeable(tx: &mut Tx, identity: Identity, id: NotificationId) -> StoreResult<()> {
+/// A program that may only read changes nothing; people mark and remove their own, whatever their role.
+fn may_change(identity: Identity) -> ApiResult<()> {
+    if own(identity).is_none() && identity.role < Role::Editor {
+        return Err(ApiError::forbidden("this needs the role editor, and this API key has the role viewer"));
+    }
+    Ok(())
+}
+
+/// What one may not see does not exist.
+async fn seen(tx: &mut Tx, identity: Identity, id: NotificationId) -> StoreResult<()> {
     let found = notification_get(tx, identity.tenant, id).await?;
-    let is_own = own(identity) == Some(found.user_id);
-    if is_own || (may_see(identity, found.user_id) && identity.role >= Role::Editor) {
+    if may_see(identity, found.user_id) {
         return Ok(());
     }
     Err(StoreError::missing(format!("notification {id}")))

@@ -1,7 +1,7 @@
-//! `/api/outbox`: the mails that were kept because no SMTP server is set.
+//! `/api/outbox`: the mails that were kept because no SMTP server is set. Viewers read them without personal answers.
 
 use axum::extract::State;
-use model::{ExecutionId, OutboxId, TenantId, Timestamp};
+use model::{ExecutionId, OutboxId, TenantId, Timestamp, user::Role};
 use serde::{Deserialize, Serialize};
 use store::outbox::{KeptMail, outbox_delete, outbox_get, outbox_list};
 use utoipa::ToSchema;
@@ -10,8 +10,9 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     App,
     answer::{Data, Done, List},
+    authored::Authors,
     body::Id,
-    error::{ApiResult, Failure},
+    error::{ApiError, ApiResult, Failure},
     identity::{Editor, Viewer},
     page::{Listing, PageQuery},
 };
@@ -97,7 +98,7 @@ impl From<KeptMail> for OutboxMail {
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Filter {
-    /// Anything in the mail contains this, without regard to case.
+    /// Anything in the mail contains this, without regard to case. Not for viewers.
     q: Option<String>,
     /// Written by this execution.
     #[param(value_type = Option<i64>)]
@@ -108,15 +109,25 @@ pub(crate) struct Filter {
 #[utoipa::path(get, path = "/api/outbox", tag = "Outbox", params(Filter, PageQuery), responses(
     (status = 200, body = List<OutboxMail>),
     (status = 400, body = Failure),
+    (status = 403, description = "Viewers do not search in mails", body = Failure),
 ))]
 async fn list(
     Viewer(identity): Viewer,
     State(app): State<App>,
     Listing { filter, page }: Listing<Filter>,
 ) -> ApiResult<List<OutboxMail>> {
+    if filter.q.is_some() && identity.role == Role::Viewer {
+        // By searching one could find what is masked on reading.
+        return Err(ApiError::forbidden("to search in mails, the role editor is needed"));
+    }
     let mut connection = app.store.read(identity.tenant).await?;
-    let paged =
+    let mut paged =
         outbox_list(&mut connection, identity.tenant, filter.execution_id, filter.q.as_deref(), page).await?;
+    let written = paged.rows.iter().filter_map(|kept| kept.execution_id);
+    let authors = Authors::of(&mut connection, identity, written).await?;
+    for kept in &mut paged.rows {
+        kept.mail = authors.hide(kept.execution_id, kept.mail.clone())?;
+    }
     Ok(List::of(paged, page, OutboxMail::from))
 }
 
@@ -131,7 +142,10 @@ async fn get(
     Id(id): Id<OutboxId>,
 ) -> ApiResult<Data<OutboxMail>> {
     let mut connection = app.store.read(identity.tenant).await?;
-    Ok(Data::new(outbox_get(&mut connection, identity.tenant, id).await?.into()))
+    let mut kept = outbox_get(&mut connection, identity.tenant, id).await?;
+    let authors = Authors::of(&mut connection, identity, kept.execution_id.into_iter()).await?;
+    kept.mail = authors.hide(kept.execution_id, kept.mail)?;
+    Ok(Data::new(kept.into()))
 }
 
 /// Removes a kept mail.

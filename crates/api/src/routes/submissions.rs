@@ -4,7 +4,7 @@
 //! Viewers get the answers to personal questions masked, and cannot find them by searching. The public learns nothing but that its
 //! answer arrived, and its ids are its own: it can neither read nor change what a program has sent under the same id.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 use axum::{
     extract::{Path, State},
@@ -310,10 +310,11 @@ async fn masked(
     let mut forms: HashMap<FormId, Option<Form>> = HashMap::new();
     for submission in submissions {
         let id = submission.form_id;
-        if !forms.contains_key(&id) {
-            forms.insert(id, form_find(connection, identity.tenant, id).await?);
-        }
-        mask(&mut submission.data, forms.get(&id).and_then(Option::as_ref));
+        let form = match forms.entry(id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(form_find(connection, identity.tenant, id).await?),
+        };
+        mask(&mut submission.data, form.as_ref());
     }
     Ok(())
 }
@@ -429,7 +430,7 @@ async fn replace(
     Id(id): Id<SubmissionId>,
     Body(body): Body<SubmissionFields>,
 ) -> ApiResult<Data<SubmissionTaken>> {
-    let mut content = body.content(body.whole(&[]))?;
+    let mut content = body.content(body.for_put(&[]))?;
     content.data.get_or_insert_default();
     update(identity, app, id, content, body.version).await
 }
@@ -448,7 +449,7 @@ async fn change(
     Id(id): Id<SubmissionId>,
     Body(body): Body<SubmissionFields>,
 ) -> ApiResult<Data<SubmissionTaken>> {
-    let content = body.content(body.some())?;
+    let content = body.content(body.for_patch())?;
     update(identity, app, id, content, body.version).await
 }
 

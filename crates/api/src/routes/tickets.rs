@@ -1,19 +1,23 @@
-//! `/api/tickets`: the cases that the team works on.
+//! `/api/tickets`: the cases that the team works on. What a workflow wrote into them, viewers read without personal answers.
 
 use axum::extract::State;
 use model::{
-    ContactId, SubmissionId, TicketId, UserId,
+    Actor, ContactId, SubmissionId, TicketId, UserId,
     ticket::{TicketPriority, TicketStatus},
     user::Identity,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use store::ticket::{self, ticket_archive, ticket_create, ticket_get, ticket_list, ticket_update};
+use store::{
+    Connection, StoreResult,
+    ticket::{self, ticket_archive, ticket_create, ticket_get, ticket_list, ticket_update},
+};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     App,
     answer::{Created, Data, Done, List},
+    authored::Authors,
     body::{Body, Id},
     error::{ApiResult, Failure},
     identity::{Editor, Viewer},
@@ -131,7 +135,8 @@ async fn list(
         tag: filter.tag,
     };
     let mut connection = app.store.read(identity.tenant).await?;
-    let paged = ticket_list(&mut connection, identity.tenant, &filter, page).await?;
+    let mut paged = ticket_list(&mut connection, identity.tenant, &filter, page).await?;
+    masked(&mut connection, identity, &mut paged.rows).await?;
     Ok(List::of(paged, page, Ticket::from))
 }
 
@@ -145,7 +150,7 @@ async fn create(
     State(app): State<App>,
     Body(body): Body<TicketFields>,
 ) -> ApiResult<Created<Ticket>> {
-    let fields = body.new();
+    let fields = body.for_create();
     let made = app.store.write(move |tx| {
         Box::pin(async move { ticket_create(tx, identity.tenant, identity.actor.into(), &fields).await })
     });
@@ -163,7 +168,32 @@ async fn get(
     Id(id): Id<TicketId>,
 ) -> ApiResult<Data<Ticket>> {
     let mut connection = app.store.read(identity.tenant).await?;
-    Ok(Data::new(ticket_get(&mut connection, identity.tenant, id).await?.into()))
+    let mut found = [ticket_get(&mut connection, identity.tenant, id).await?];
+    masked(&mut connection, identity, &mut found).await?;
+    let [found] = found;
+    Ok(Data::new(found.into()))
+}
+
+/// Masks the personal answers that a workflow wrote into its tickets, for those who may not read them.
+async fn masked(
+    connection: &mut Connection,
+    identity: Identity,
+    tickets: &mut [model::ticket::Ticket],
+) -> StoreResult<()> {
+    let author = |ticket: &model::ticket::Ticket| match ticket.created_by {
+        Some(Actor::Execution(id)) => Some(id),
+        _ => None,
+    };
+    let authors = Authors::of(connection, identity, tickets.iter().filter_map(author)).await?;
+    for ticket in tickets {
+        let written = (
+            std::mem::take(&mut ticket.title),
+            ticket.description.take(),
+            std::mem::take(&mut ticket.attributes),
+        );
+        (ticket.title, ticket.description, ticket.attributes) = authors.hide(author(ticket), written)?;
+    }
+    Ok(())
 }
 
 /// Replaces a ticket: fields that are not sent become empty, `status` open, `priority` normal.
@@ -179,7 +209,7 @@ async fn replace(
     Id(id): Id<TicketId>,
     Body(body): Body<TicketFields>,
 ) -> ApiResult<Data<Ticket>> {
-    update(identity, app, id, body.whole(&[("status", "open"), ("priority", "normal")]), body.version).await
+    update(identity, app, id, body.for_put(&[("status", "open"), ("priority", "normal")]), body.version).await
 }
 
 /// Changes some fields of a ticket and emits `ticket_updated`.
@@ -195,7 +225,7 @@ async fn change(
     Id(id): Id<TicketId>,
     Body(body): Body<TicketFields>,
 ) -> ApiResult<Data<Ticket>> {
-    update(identity, app, id, body.some(), body.version).await
+    update(identity, app, id, body.for_patch(), body.version).await
 }
 
 async fn update(
