@@ -166,8 +166,8 @@ pub struct ExecutionLog {
     /// Where the step stands.
     #[schema(value_type = StepStatusName)]
     status: model::StepStatus,
-    /// The rendered config, or the conditions.
-    #[schema(value_type = Object)]
+    /// The rendered config, an object; or the conditions, an array.
+    #[schema(value_type = Value)]
     input_data: Value,
     /// What the step produced: for conditions, both sides of each and the verdict.
     #[schema(value_type = Option<Object>)]
