@@ -88,7 +88,7 @@ impl Store {
     /// [`StoreError::InUse`] when another process has the same SQLite file open; [`StoreError::Unavailable`] when
     /// the file or server cannot be reached; [`StoreError::Newer`] when a newer program has written it.
     pub async fn open(options: Options) -> StoreResult<Self> {
-        let opened = database::open(&options.address).await?;
+        let opened = database::open(&options.address, options.clock.now()).await?;
         let clock = Arc::clone(&options.clock);
         let writer = Writer::start(opened.writer, Arc::clone(&clock), options.faults);
         Ok(Self { inner: Arc::new(Inner { readers: opened.readers, writer, clock }) })

@@ -165,16 +165,16 @@ impl Tx {
 
     pub(crate) async fn begin(&mut self, now: Timestamp) -> StoreResult<()> {
         self.now = now;
-        self.execute("BEGIN IMMEDIATE", Vec::new()).await.map(drop)
+        self.connection.begin().await
     }
 
     pub(crate) async fn operation_begin(&mut self) -> StoreResult<()> {
         self.reserved.clear();
-        self.execute("SAVEPOINT operation", Vec::new()).await.map(drop)
+        self.connection.command("SAVEPOINT operation").await
     }
 
     pub(crate) async fn operation_keep(&mut self) -> StoreResult<()> {
-        self.execute("RELEASE operation", Vec::new()).await?;
+        self.connection.command("RELEASE operation").await?;
         self.kept.notices.append(&mut self.current.notices);
         self.kept.deltas.merge(std::mem::take(&mut self.current.deltas));
         Ok(())
@@ -185,8 +185,8 @@ impl Tx {
         for kind in self.reserved.drain(..) {
             self.ids.remove(&kind);
         }
-        self.execute("ROLLBACK TO operation", Vec::new()).await?;
-        self.execute("RELEASE operation", Vec::new()).await.map(drop)
+        self.connection.command("ROLLBACK TO operation").await?;
+        self.connection.command("RELEASE operation").await
     }
 
     /// Writes the statistics and commits.
@@ -194,11 +194,11 @@ impl Tx {
         let kept = std::mem::take(&mut self.kept);
         let result = async {
             kept.deltas.write(self).await?;
-            self.execute("COMMIT", Vec::new()).await
+            self.connection.commit().await
         }
         .await;
         match result {
-            Ok(_) => Ok(kept.notices),
+            Ok(()) => Ok(kept.notices),
             Err(error) => {
                 self.abandon().await;
                 Err(error)
@@ -213,6 +213,6 @@ impl Tx {
         // Reservations of this batch are taken back with it; their ids must not be used.
         self.ids.clear();
         // The transaction may be gone already: then there is nothing to roll back.
-        drop(self.execute("ROLLBACK", Vec::new()).await);
+        drop(self.connection.rollback().await);
     }
 }

@@ -138,8 +138,9 @@ impl Writer {
         let (queue, messages) = mpsc::channel(QUEUE);
         let hooks = Arc::new(Hooks::default());
         let commits = Arc::new(AtomicU64::new(0));
+        let blocks = connection.blocks();
         let tx = Tx::new(connection, Arc::clone(&hooks));
-        let thread = Thread {
+        let committer = Committer {
             tx,
             messages,
             clock,
@@ -148,10 +149,14 @@ impl Writer {
             commits: Arc::clone(&commits),
             operations: 0,
         };
-        std::thread::Builder::new()
-            .name("writer".to_owned())
-            .spawn(move || thread.run())
-            .expect("the system can start a thread");
+        if blocks {
+            std::thread::Builder::new()
+                .name("writer".to_owned())
+                .spawn(move || futures_executor::block_on(committer.run()))
+                .expect("the system can start a thread");
+        } else {
+            tokio::spawn(committer.run());
+        }
         Self { queue, hooks, commits }
     }
 
@@ -198,7 +203,7 @@ impl Writer {
     }
 }
 
-struct Thread {
+struct Committer {
     tx: Tx,
     messages: mpsc::Receiver<Message>,
     clock: Arc<dyn Clock>,
@@ -208,15 +213,15 @@ struct Thread {
     operations: u64,
 }
 
-/// Why the thread ends.
+/// Why the committer ends.
 enum End {
     Stopped(Option<oneshot::Sender<()>>),
     Died,
 }
 
-impl Thread {
-    fn run(mut self) {
-        let end = now(self.serve());
+impl Committer {
+    async fn run(mut self) {
+        let end = self.serve().await;
         // The file is free for the next process before anyone hears that this one is done with it: the connection is
         // dropped before the receiver, whose end closes the queue.
         drop(self);
@@ -227,7 +232,7 @@ impl Thread {
     }
 
     async fn serve(&mut self) -> End {
-        while let Some(message) = self.messages.blocking_recv() {
+        while let Some(message) = self.messages.recv().await {
             let first = match message {
                 Message::Job(job) => job,
                 Message::Stop(done) => return End::Stopped(Some(done)),
@@ -328,10 +333,4 @@ impl Thread {
             }
         }
     }
-}
-
-/// Runs a future that never waits: on the writer's own thread every statement is done when it returns.
-fn now<T>(future: impl Future<Output = T>) -> T {
-    futures_util::pin_mut!(future);
-    future.now_or_never().expect("statements on the writer's thread are done at once")
 }

@@ -4,6 +4,8 @@
 //! real socket, because a stub only proves that the code agrees with itself.
 
 pub mod clock;
+pub mod place;
+pub mod postgres;
 pub mod sink;
 pub mod smtp;
 

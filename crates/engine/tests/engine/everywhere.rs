@@ -13,7 +13,7 @@ use engine::{Engine, EngineError};
 use model::{ContactId, event::Accepted};
 use serde_json::{Value, json};
 use store::{StoreError, execution::Started, writer::Faults};
-use testkit::sink::Sink;
+use testkit::{place::Place, sink::Sink};
 
 use crate::harness::{FinalState, House, calls, event, final_state};
 
@@ -73,8 +73,8 @@ struct Trial {
 }
 
 impl Trial {
-    async fn new() -> Self {
-        let (house, sink) = (House::new(), Sink::start().await);
+    async fn new(place: Place) -> Self {
+        let (house, sink) = (House::new(place), Sink::start().await);
         let (engine, _, contact) = house.furnish(workflow(&sink)).await;
         engine.stop(std::time::Duration::from_secs(5)).await;
         Self { house, sink, contact }
@@ -121,43 +121,44 @@ impl Trial {
 /// How many calls a run makes when nothing goes wrong: 1, then 2, 3 and 1 of the failing ones.
 const CALLS: usize = 7;
 
-async fn trial(faults: Once) -> (Seen, usize, Arc<Once>) {
-    let trial = Trial::new().await;
+async fn trial(place: Place, faults: Once) -> (Seen, usize, Arc<Once>) {
+    let trial = Trial::new(place).await;
     let faults = Arc::new(faults);
     trial.run_faulty(Arc::clone(&faults)).await;
     let (seen, _) = trial.finish().await;
     (seen, trial.sink.requests().len(), faults)
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_crash_and_every_failure_ends_the_same() {
-    let (expected, calls, counted) = trial(Once::default()).await;
-    assert_eq!(calls, CALLS);
-    insta::assert_snapshot!(format!(
-        "{}\ntickets {:?}\ncontact {}",
-        expected.state.execution, expected.state.tickets, expected.state.contact
-    ));
-    let commits = counted.commits.load(Ordering::Relaxed);
-    let operations = counted.operations.load(Ordering::Relaxed);
-    assert!(commits >= 12, "the workflow makes at least a dozen commits, not {commits}");
+testkit::on_both! {
+    async fn every_crash_and_every_failure_ends_the_same(place: Place) {
+        let (expected, calls, counted) = trial(place.another(), Once::default()).await;
+        assert_eq!(calls, CALLS);
+        insta::assert_snapshot!("the_end", format!(
+            "{}\ntickets {:?}\ncontact {}",
+            expected.state.execution, expected.state.tickets, expected.state.contact
+        ));
+        let commits = counted.commits.load(Ordering::Relaxed);
+        let operations = counted.operations.load(Ordering::Relaxed);
+        assert!(commits >= 12, "the workflow makes at least a dozen commits, not {commits}");
 
-    for number in 1..=commits {
-        let before = Once { before_commit: Some(number), ..Once::default() };
-        let after = Once { after_commit: Some(number), ..Once::default() };
-        for (moment, faults) in [("before", before), ("after", after)] {
-            let (seen, calls, _) = trial(faults).await;
-            assert_eq!(seen.effects, expected.effects, "killed {moment} commit {number}");
-            assert!(
-                calls <= CALLS + 1,
-                "killed {moment} commit {number}: {calls} calls; only the one in flight may repeat"
-            );
-            same(&seen, &expected, &format!("killed {moment} commit {number}"));
+        for number in 1..=commits {
+            let before = Once { before_commit: Some(number), ..Once::default() };
+            let after = Once { after_commit: Some(number), ..Once::default() };
+            for (moment, faults) in [("before", before), ("after", after)] {
+                let (seen, calls, _) = trial(place.another(), faults).await;
+                assert_eq!(seen.effects, expected.effects, "killed {moment} commit {number}");
+                assert!(
+                    calls <= CALLS + 1,
+                    "killed {moment} commit {number}: {calls} calls; only the one in flight may repeat"
+                );
+                same(&seen, &expected, &format!("killed {moment} commit {number}"));
+            }
         }
-    }
-    for number in 1..=operations {
-        let (seen, calls, _) = trial(Once { operation: Some(number), ..Once::default() }).await;
-        assert_eq!(calls, CALLS, "operation {number} failed: nothing repeats, for nothing was killed");
-        same(&seen, &expected, &format!("operation {number} failed"));
+        for number in 1..=operations {
+            let (seen, calls, _) = trial(place.another(), Once { operation: Some(number), ..Once::default() }).await;
+            assert_eq!(calls, CALLS, "operation {number} failed: nothing repeats, for nothing was killed");
+            same(&seen, &expected, &format!("operation {number} failed"));
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! An engine on a store of its own, in a folder that goes away; the clock stands still until a test moves it.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use actions::address::AddressPolicy;
 use engine::{Engine, Live, Options, RetryPolicy};
@@ -21,12 +21,12 @@ use store::{
     workflow::{NewWorkflow, workflow_create},
     writer::Faults,
 };
-use testkit::{clock::SimulatedClock, sink::Sink};
+use testkit::{clock::SimulatedClock, place::Place, sink::Sink};
 
 pub const TENANT: TenantId = TenantId::new(1);
 
 pub struct House {
-    folder: tempfile::TempDir,
+    place: Place,
     pub clock: SimulatedClock,
 }
 
@@ -39,17 +39,13 @@ pub struct FinalState {
 }
 
 impl House {
-    pub fn new() -> Self {
+    pub fn new(place: Place) -> Self {
         let start: Timestamp = "2026-02-14T10:30:00Z".parse().unwrap();
-        Self { folder: tempfile::tempdir().unwrap(), clock: SimulatedClock::new(start) }
-    }
-
-    fn path(&self) -> PathBuf {
-        self.folder.path().join("vtrustx.db")
+        Self { place, clock: SimulatedClock::new(start) }
     }
 
     pub async fn store(&self, faults: Option<Arc<dyn Faults>>) -> StoreResult<Store> {
-        let address = store::database::Address::Sqlite(self.path());
+        let address = self.place.address().parse().unwrap();
         Store::open(store::Options { address, clock: Arc::new(self.clock.clone()), faults }).await
     }
 

@@ -12,201 +12,198 @@ fn detractor() -> Value {
     json!({"submission": {"contactId": 1, "data": {"q_nps": 3, "q_name": "Ada"}}})
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_critical_step_is_retried_after_1_5_and_15_minutes_and_then_given_up() {
-    let (house, sink) = (House::new(), Sink::start().await);
-    let (engine, _, _) = house
-        .furnish(json!({
-            "conditions": [],
-            "actions": [
-                {"type": "create_ticket", "config": {"title": "Once"}},
-                {"type": "webhook", "config": {"url": sink.url("/status/503")}, "critical": true},
-                {"type": "add_tag", "config": {"entity": "contact", "entityId": 1, "tag": "never"}},
-            ],
-        }))
-        .await;
-    let id = post(&engine, detractor()).await.executions[0].id;
-    let mut waits = Vec::new();
-    loop {
-        let started = house.rest(&engine, id).await.unwrap();
-        let progress = &started.execution.progress;
-        if progress.status != ExecutionStatus::Retrying {
-            break;
+testkit::on_both! {
+    async fn a_critical_step_is_retried_after_1_5_and_15_minutes_and_then_given_up(place: Place) {
+        let (house, sink) = (House::new(place), Sink::start().await);
+        let (engine, _, _) = house
+            .furnish(json!({
+                "conditions": [],
+                "actions": [
+                    {"type": "create_ticket", "config": {"title": "Once"}},
+                    {"type": "webhook", "config": {"url": sink.url("/status/503")}, "critical": true},
+                    {"type": "add_tag", "config": {"entity": "contact", "entityId": 1, "tag": "never"}},
+                ],
+            }))
+            .await;
+        let id = post(&engine, detractor()).await.executions[0].id;
+        let mut waits = Vec::new();
+        loop {
+            let started = house.rest(&engine, id).await.unwrap();
+            let progress = &started.execution.progress;
+            if progress.status != ExecutionStatus::Retrying {
+                break;
+            }
+            let next = progress.next_retry_at.unwrap();
+            waits.push((progress.retry_count, next.millis_since(engine.store().now()) / 60_000));
+            let mut live = engine.live();
+            house.clock.set(next);
+            live.recv().await.unwrap();
         }
-        let next = progress.next_retry_at.unwrap();
-        waits.push((progress.retry_count, next.millis_since(engine.store().now()) / 60_000));
-        let mut live = engine.live();
-        house.clock.set(next);
-        live.recv().await.unwrap();
+        assert_eq!(waits, [(1, 1), (2, 5), (3, 15)]);
+        let ended = load(&engine, id).await.unwrap();
+        insta::assert_snapshot!(
+            "retries_exhausted",
+            format!(
+                "{}\nnext retry {:?}\nerror {}\nstack {}",
+                lines(&ended.journal).join("\n"),
+                ended.execution.progress.next_retry_at,
+                ended.execution.progress.error.unwrap_or_default(),
+                ended.execution.progress.error_stack.unwrap_or_default()
+            )
+            .replace(&sink.url(""), "http://sink")
+        );
+        assert_eq!(sink.requests().len(), 4);
+        assert_eq!(keys(&sink).len(), 1, "one idempotency key over all attempts");
     }
-    assert_eq!(waits, [(1, 1), (2, 5), (3, 15)]);
-    let ended = load(&engine, id).await.unwrap();
-    insta::assert_snapshot!(
-        "retries_exhausted",
-        format!(
-            "{}\nnext retry {:?}\nerror {}\nstack {}",
-            lines(&ended.journal).join("\n"),
-            ended.execution.progress.next_retry_at,
-            ended.execution.progress.error.unwrap_or_default(),
-            ended.execution.progress.error_stack.unwrap_or_default()
-        )
-        .replace(&sink.url(""), "http://sink")
-    );
-    assert_eq!(sink.requests().len(), 4);
-    assert_eq!(keys(&sink).len(), 1, "one idempotency key over all attempts");
-}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_retry_by_hand_keeps_what_was_done_and_the_key_of_what_was_not() {
-    let (house, sink) = (House::new(), Sink::start().await);
-    let (engine, workflow, _) = house
-        .furnish(json!({
+    async fn a_retry_by_hand_keeps_what_was_done_and_the_key_of_what_was_not(place: Place) {
+        let (house, sink) = (House::new(place), Sink::start().await);
+        let (engine, workflow, _) = house
+            .furnish(json!({
+                "conditions": [{"field": "submission.data.q_nps", "operator": "<=", "value": 6}],
+                "actions": [
+                    {"type": "create_ticket", "config": {"title": "Once"}},
+                    {"type": "webhook", "config": {"url": sink.url("/status/404")}},
+                    {"type": "webhook", "config": {"url": sink.url("/ok")}},
+                ],
+            }))
+            .await;
+        let original = post(&engine, detractor()).await.executions[0].id;
+        let ended = house.rest(&engine, original).await.unwrap();
+        assert_eq!(
+            (ended.execution.progress.status, ended.execution.progress.actions_failed),
+            (ExecutionStatus::Completed, 1)
+        );
+
+        // The workflow is mended; the retry runs the current definition from what failed.
+        let mended = crate::harness::definition_of(json!({
             "conditions": [{"field": "submission.data.q_nps", "operator": "<=", "value": 6}],
             "actions": [
-                {"type": "create_ticket", "config": {"title": "Once"}},
-                {"type": "webhook", "config": {"url": sink.url("/status/404")}},
-                {"type": "webhook", "config": {"url": sink.url("/ok")}},
+                {"id": "s1", "type": "create_ticket", "config": {"title": "Once"}},
+                {"id": "s2", "type": "webhook", "config": {"url": sink.url("/json")}},
+                {"id": "s3", "type": "webhook", "config": {"url": sink.url("/ok")}},
             ],
-        }))
-        .await;
-    let original = post(&engine, detractor()).await.executions[0].id;
-    let ended = house.rest(&engine, original).await.unwrap();
-    assert_eq!(
-        (ended.execution.progress.status, ended.execution.progress.actions_failed),
-        (ExecutionStatus::Completed, 1)
-    );
-
-    // The workflow is mended; the retry runs the current definition from what failed.
-    let mended = crate::harness::definition_of(json!({
-        "conditions": [{"field": "submission.data.q_nps", "operator": "<=", "value": 6}],
-        "actions": [
-            {"id": "s1", "type": "create_ticket", "config": {"title": "Once"}},
-            {"id": "s2", "type": "webhook", "config": {"url": sink.url("/json")}},
-            {"id": "s3", "type": "webhook", "config": {"url": sink.url("/ok")}},
-        ],
-    }));
-    let change = store::workflow::Change { definition: Some(mended), ..store::workflow::Change::default() };
-    engine
-        .store()
-        .write(move |tx| {
-            Box::pin(async move {
-                store::workflow::workflow_update(tx, TENANT, Actor::System, workflow, change).await
+        }));
+        let change = store::workflow::Change { definition: Some(mended), ..store::workflow::Change::default() };
+        engine
+            .store()
+            .write(move |tx| {
+                Box::pin(async move {
+                    store::workflow::workflow_update(tx, TENANT, Actor::System, workflow, change).await
+                })
             })
-        })
-        .await
-        .unwrap();
-    engine.workflow_changed(TENANT, workflow).await.unwrap();
-    let request = RetryRequest { from: RetryFrom::FailedStep, definition: RetryDefinition::Current };
-    let retry = engine.retry(TENANT, Actor::System, original, request).await.unwrap();
-    let retried = house.rest(&engine, retry.id).await.unwrap();
+            .await
+            .unwrap();
+        engine.workflow_changed(TENANT, workflow).await.unwrap();
+        let request = RetryRequest { from: RetryFrom::FailedStep, definition: RetryDefinition::Current };
+        let retry = engine.retry(TENANT, Actor::System, original, request).await.unwrap();
+        let retried = house.rest(&engine, retry.id).await.unwrap();
 
-    let calls: Vec<String> = sink.requests().iter().map(|request| request.path.clone()).collect();
-    assert_eq!(calls, ["/status/404", "/ok", "/json"], "the completed webhook is not called again");
-    assert_eq!(keys(&sink).len(), 2, "the failed step keeps its key");
-    insta::assert_snapshot!(
-        "retried_by_hand",
-        lines(&retried.journal).join("\n").replace(&sink.url(""), "http://sink")
-    );
+        let calls: Vec<String> = sink.requests().iter().map(|request| request.path.clone()).collect();
+        assert_eq!(calls, ["/status/404", "/ok", "/json"], "the completed webhook is not called again");
+        assert_eq!(keys(&sink).len(), 2, "the failed step keeps its key");
+        insta::assert_snapshot!(
+            "retried_by_hand",
+            lines(&retried.journal).join("\n").replace(&sink.url(""), "http://sink")
+        );
 
-    let nothing =
-        engine.retry(TENANT, Actor::System, retry.id, RetryRequest::default()).await.unwrap_err().to_string();
-    assert_eq!(nothing, "the execution completed and none of its steps failed: there is nothing to retry");
-    let anew = RetryRequest { from: RetryFrom::Start, definition: RetryDefinition::Original };
-    let anew = engine.retry(TENANT, Actor::System, original, anew).await.unwrap();
-    house.rest(&engine, anew.id).await.unwrap();
-    assert_eq!(keys(&sink).len(), 4, "a retry from the start uses new keys");
-}
+        let nothing =
+            engine.retry(TENANT, Actor::System, retry.id, RetryRequest::default()).await.unwrap_err().to_string();
+        assert_eq!(nothing, "the execution completed and none of its steps failed: there is nothing to retry");
+        let anew = RetryRequest { from: RetryFrom::Start, definition: RetryDefinition::Original };
+        let anew = engine.retry(TENANT, Actor::System, original, anew).await.unwrap();
+        house.rest(&engine, anew.id).await.unwrap();
+        assert_eq!(keys(&sink).len(), 4, "a retry from the start uses new keys");
+    }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_waiting_execution_is_cancelled_for_good() {
-    let house = House::new();
-    let (engine, _, _) = house
-        .furnish(json!({
-            "conditions": [],
-            "actions": [
-                {"type": "delay", "config": {"duration": "7d"}},
-                {"type": "create_ticket", "config": {"title": "Never"}},
-            ],
-        }))
-        .await;
-    let id = post(&engine, detractor()).await.executions[0].id;
-    let waiting = house.rest(&engine, id).await.unwrap();
-    assert_eq!(waiting.execution.progress.status, ExecutionStatus::Waiting);
-    engine.cancel(TENANT, Actor::System, id).await.unwrap();
-    house.clock.set(waiting.execution.progress.wake_at.unwrap());
-    let again = engine.cancel(TENANT, Actor::System, id).await.unwrap_err();
-    assert!(matches!(again, engine::EngineError::Store(StoreError::Conflict { .. })), "{again}");
-    let ended = load(&engine, id).await.unwrap();
-    insta::assert_snapshot!("cancelled", lines(&ended.journal).join("\n"));
-    assert_eq!(ended.execution.progress.status, ExecutionStatus::Cancelled);
-}
+    async fn a_waiting_execution_is_cancelled_for_good(place: Place) {
+        let house = House::new(place);
+        let (engine, _, _) = house
+            .furnish(json!({
+                "conditions": [],
+                "actions": [
+                    {"type": "delay", "config": {"duration": "7d"}},
+                    {"type": "create_ticket", "config": {"title": "Never"}},
+                ],
+            }))
+            .await;
+        let id = post(&engine, detractor()).await.executions[0].id;
+        let waiting = house.rest(&engine, id).await.unwrap();
+        assert_eq!(waiting.execution.progress.status, ExecutionStatus::Waiting);
+        engine.cancel(TENANT, Actor::System, id).await.unwrap();
+        house.clock.set(waiting.execution.progress.wake_at.unwrap());
+        let again = engine.cancel(TENANT, Actor::System, id).await.unwrap_err();
+        assert!(matches!(again, engine::EngineError::Store(StoreError::Conflict { .. })), "{again}");
+        let ended = load(&engine, id).await.unwrap();
+        insta::assert_snapshot!("cancelled", lines(&ended.journal).join("\n"));
+        assert_eq!(ended.execution.progress.status, ExecutionStatus::Cancelled);
+    }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_missing_score_is_no_detractor_and_the_log_says_why() {
-    let house = House::new();
-    let (engine, _, _) = house
-        .furnish(json!({
-            "conditions": [{"field": "submission.data.q_nps", "operator": "<=", "value": 6}],
-            "actions": [{"type": "create_ticket", "config": {"title": "Never"}}],
-        }))
-        .await;
-    let id = post(&engine, json!({"submission": {"data": {}}})).await.executions[0].id;
-    let ended = load(&engine, id).await.unwrap();
-    insta::assert_json_snapshot!(
-        "missing_score",
-        json!({
-            "status": ended.execution.progress.status,
-            "outcome": ended.execution.progress.outcome,
-            "result": ended.execution.progress.result,
-            "conditions": ended.journal[0].output_data,
-        })
-    );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_workflow_that_starts_itself_is_stopped_with_the_reason_on_record() {
-    let house = House::new();
-    let definition = json!({"conditions": [], "actions": [
-        {"type": "update_contact", "config": {"contactId": "{{contact.id}}", "updates": {"note": "{{execution.id}}"}}},
-    ]});
-    let (engine, workflow, contact) = house.furnish(definition.clone()).await;
-    let looping = model::workflow::Definition {
-        trigger_event: "contact_updated".to_owned(),
-        ..crate::harness::definition_of(definition)
-    };
-    let change = store::workflow::Change { definition: Some(looping), ..store::workflow::Change::default() };
-    engine
-        .store()
-        .write(move |tx| {
-            Box::pin(async move {
-                store::workflow::workflow_update(tx, TENANT, Actor::System, workflow, change).await?;
-                Ok(())
+    async fn a_missing_score_is_no_detractor_and_the_log_says_why(place: Place) {
+        let house = House::new(place);
+        let (engine, _, _) = house
+            .furnish(json!({
+                "conditions": [{"field": "submission.data.q_nps", "operator": "<=", "value": 6}],
+                "actions": [{"type": "create_ticket", "config": {"title": "Never"}}],
+            }))
+            .await;
+        let id = post(&engine, json!({"submission": {"data": {}}})).await.executions[0].id;
+        let ended = load(&engine, id).await.unwrap();
+        insta::assert_json_snapshot!(
+            "missing_score",
+            json!({
+                "status": ended.execution.progress.status,
+                "outcome": ended.execution.progress.outcome,
+                "result": ended.execution.progress.result,
+                "conditions": ended.journal[0].output_data,
             })
-        })
-        .await
-        .unwrap();
-    engine.workflow_changed(TENANT, workflow).await.unwrap();
-    let mut live = engine.live();
-    engine
-        .store()
-        .write(move |tx| {
-            Box::pin(async move {
-                let fields = json!({"segment": "vip"}).as_object().cloned().unwrap_or_default();
-                store::contact::contact_update(tx, TENANT, Actor::System.into(), contact, &fields, None).await
-            })
-        })
-        .await
-        .unwrap();
-    let stopped = loop {
-        let engine::Live::Execution { id, status: ExecutionStatus::Completed, .. } =
-            live.recv().await.unwrap()
-        else {
-            continue;
+        );
+    }
+
+    async fn a_workflow_that_starts_itself_is_stopped_with_the_reason_on_record(place: Place) {
+        let house = House::new(place);
+        let definition = json!({"conditions": [], "actions": [
+            {"type": "update_contact", "config": {"contactId": "{{contact.id}}", "updates": {"note": "{{execution.id}}"}}},
+        ]});
+        let (engine, workflow, contact) = house.furnish(definition.clone()).await;
+        let looping = model::workflow::Definition {
+            trigger_event: "contact_updated".to_owned(),
+            ..crate::harness::definition_of(definition)
         };
-        let found = load(&engine, id).await.unwrap();
-        if found.execution.progress.outcome == Some(model::Outcome::Stopped) {
-            break found;
-        }
-    };
-    insta::assert_snapshot!("stopped_loop", lines(&stopped.journal).join("\n"));
+        let change = store::workflow::Change { definition: Some(looping), ..store::workflow::Change::default() };
+        engine
+            .store()
+            .write(move |tx| {
+                Box::pin(async move {
+                    store::workflow::workflow_update(tx, TENANT, Actor::System, workflow, change).await?;
+                    Ok(())
+                })
+            })
+            .await
+            .unwrap();
+        engine.workflow_changed(TENANT, workflow).await.unwrap();
+        let mut live = engine.live();
+        engine
+            .store()
+            .write(move |tx| {
+                Box::pin(async move {
+                    let fields = json!({"segment": "vip"}).as_object().cloned().unwrap_or_default();
+                    store::contact::contact_update(tx, TENANT, Actor::System.into(), contact, &fields, None).await
+                })
+            })
+            .await
+            .unwrap();
+        let stopped = loop {
+            let engine::Live::Execution { id, status: ExecutionStatus::Completed, .. } =
+                live.recv().await.unwrap()
+            else {
+                continue;
+            };
+            let found = load(&engine, id).await.unwrap();
+            if found.execution.progress.outcome == Some(model::Outcome::Stopped) {
+                break found;
+            }
+        };
+        insta::assert_snapshot!("stopped_loop", lines(&stopped.journal).join("\n"));
+    }
 }

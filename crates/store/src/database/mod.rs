@@ -6,6 +6,7 @@
 
 mod migrations;
 pub mod page;
+mod postgres;
 pub mod readers;
 pub mod row;
 pub mod sql;
@@ -18,23 +19,43 @@ pub use page::{Page, Paged};
 pub use row::{Cells, Row};
 pub use value::Value;
 
+use model::Timestamp;
+use sql::Dialect;
+
 use crate::{StoreError, StoreResult};
 
 /// Where the data is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Address {
     /// A file, used by one process at a time.
     Sqlite(PathBuf),
+    /// The address of a database on a server, with user and password.
+    Postgres(String),
+}
+
+impl std::fmt::Debug for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sqlite(path) => f.debug_tuple("Sqlite").field(path).finish(),
+            // The address holds a password.
+            Self::Postgres(_) => f.write_str("Postgres(…)"),
+        }
+    }
 }
 
 impl FromStr for Address {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            return Ok(Self::Postgres(text.to_owned()));
+        }
         match text.strip_prefix("sqlite:") {
             Some(path) if !path.trim_start_matches("//").is_empty() => {
                 Ok(Self::Sqlite(PathBuf::from(path.strip_prefix("//").unwrap_or(path))))
             }
-            _ => Err(format!("{text:?} is not a database address: sqlite:PATH is needed")),
+            _ => {
+                Err("a database address is sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/NAME".to_owned())
+            }
         }
     }
 }
@@ -44,13 +65,25 @@ pub(crate) struct Opened {
     pub(crate) readers: readers::Readers,
 }
 
-pub(crate) async fn open(address: &Address) -> StoreResult<Opened> {
+pub(crate) async fn open(address: &Address, now: Timestamp) -> StoreResult<Opened> {
     match address {
         Address::Sqlite(path) => {
             let path = path.clone();
-            tokio::task::spawn_blocking(move || sqlite::open(&path))
+            let open = move || {
+                let mut writer = Connection { inner: Inner::SqliteHere(sqlite::open(&path)?) };
+                futures_executor::block_on(migrations::apply(&mut writer, now))?;
+                Ok(Opened { writer, readers: readers::Readers::new(readers::Source::Sqlite(path)) })
+            };
+            tokio::task::spawn_blocking(open)
                 .await
                 .map_err(|error| StoreError::Unavailable(error.to_string()))?
+        }
+        Address::Postgres(url) => {
+            let config = postgres::config(url)?;
+            let database = postgres::Database::open(&config, postgres::Role::Writer).await?;
+            let mut writer = Connection { inner: Inner::Postgres(Box::new(database)) };
+            migrations::apply(&mut writer, now).await?;
+            Ok(Opened { writer, readers: readers::Readers::new(readers::Source::Postgres(Box::new(config))) })
         }
     }
 }
@@ -67,6 +100,8 @@ enum Inner {
     SqliteHere(sqlite::Database),
     /// Runs on the blocking threads: a reader's. Empty only while a query is under way.
     SqliteThere(Option<sqlite::Database>),
+    /// A session with a server.
+    Postgres(Box<postgres::Database>),
 }
 
 impl Connection {
@@ -79,7 +114,10 @@ impl Connection {
         sql: impl Into<Cow<'static, str>>,
         parameters: Vec<Value>,
     ) -> StoreResult<Vec<Row>> {
-        self.run(sql.into(), parameters, sqlite::Database::query).await
+        match &mut self.inner {
+            Inner::Postgres(database) => database.query(&sql.into(), &parameters).await,
+            _ => self.run_sqlite(sql.into(), parameters, sqlite::Database::query).await,
+        }
     }
 
     /// Runs a query that gives one row or none.
@@ -117,7 +155,10 @@ impl Connection {
         sql: impl Into<Cow<'static, str>>,
         parameters: Vec<Value>,
     ) -> StoreResult<u64> {
-        self.run(sql.into(), parameters, sqlite::Database::execute).await
+        match &mut self.inner {
+            Inner::Postgres(database) => database.execute(&sql.into(), &parameters).await,
+            _ => self.run_sqlite(sql.into(), parameters, sqlite::Database::execute).await,
+        }
     }
 
     /// Runs one statement for many rows. The text names the rows' types where their values go: `{rows:bigint,text}`.
@@ -128,24 +169,87 @@ impl Connection {
         if rows.is_empty() {
             return Ok(());
         }
-        self.run(Cow::Borrowed(sql), rows, |database, sql, rows| {
+        if let Inner::Postgres(database) = &mut self.inner {
+            return database.execute_rows(sql, &rows).await;
+        }
+        self.run_sqlite(Cow::Borrowed(sql), rows, |database, sql, rows| {
             rows.iter().try_for_each(|row| database.execute(sql, row).map(drop))
         })
         .await
     }
 
-    async fn run<P: Send + 'static, T: Send + 'static>(
+    /// Several statements at once, without parameters.
+    pub(crate) async fn batch(&mut self, sql: &'static str) -> StoreResult<()> {
+        match &mut self.inner {
+            Inner::Postgres(database) => database.batch(sql).await,
+            _ => self.run_sqlite(Cow::Borrowed(sql), (), |database, sql, ()| database.batch(sql)).await,
+        }
+    }
+
+    /// Only prepares a statement: whether the database understands it.
+    ///
+    /// # Errors
+    /// As for [`Connection::query`].
+    pub async fn prepare(&mut self, sql: String) -> StoreResult<()> {
+        match &mut self.inner {
+            Inner::Postgres(database) => database.prepare(&sql).await,
+            _ => self.run_sqlite(Cow::Owned(sql), (), |database, sql, ()| database.prepare(sql)).await,
+        }
+    }
+
+    /// A statement without parameters that is run again and again.
+    pub(crate) async fn command(&mut self, sql: &'static str) -> StoreResult<()> {
+        match &mut self.inner {
+            Inner::Postgres(database) => database.batch(sql).await,
+            _ => self.execute(sql, Vec::new()).await.map(drop),
+        }
+    }
+
+    /// Whether statements block the thread that runs them.
+    pub(crate) fn blocks(&self) -> bool {
+        matches!(self.inner, Inner::SqliteHere(_))
+    }
+
+    pub(crate) async fn begin(&mut self) -> StoreResult<()> {
+        match &mut self.inner {
+            Inner::Postgres(database) => database.begin().await,
+            _ => self.command("BEGIN IMMEDIATE").await,
+        }
+    }
+
+    pub(crate) async fn commit(&mut self) -> StoreResult<()> {
+        match &mut self.inner {
+            Inner::Postgres(database) => database.commit().await,
+            _ => self.command("COMMIT").await,
+        }
+    }
+
+    pub(crate) async fn rollback(&mut self) -> StoreResult<()> {
+        match &mut self.inner {
+            Inner::Postgres(database) => database.rollback().await,
+            _ => self.command("ROLLBACK").await,
+        }
+    }
+
+    fn dialect(&self) -> Dialect {
+        match self.inner {
+            Inner::SqliteHere(_) | Inner::SqliteThere(_) => Dialect::Sqlite,
+            Inner::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    async fn run_sqlite<P: Send + 'static, T: Send + 'static>(
         &mut self,
         sql: Cow<'static, str>,
         parameters: P,
         work: impl FnOnce(&mut sqlite::Database, &str, &P) -> StoreResult<T> + Send + 'static,
     ) -> StoreResult<T> {
         match &mut self.inner {
-            Inner::SqliteHere(database) => work(database, &sql::for_sqlite(&sql), &parameters),
+            Inner::SqliteHere(database) => work(database, &Dialect::Sqlite.text(&sql), &parameters),
             Inner::SqliteThere(slot) => {
                 let mut database = slot.take().ok_or(StoreError::Closed)?;
                 let (database, result) = tokio::task::spawn_blocking(move || {
-                    let result = work(&mut database, &sql::for_sqlite(&sql), &parameters);
+                    let result = work(&mut database, &Dialect::Sqlite.text(&sql), &parameters);
                     (database, result)
                 })
                 .await
@@ -153,6 +257,7 @@ impl Connection {
                 *slot = Some(database);
                 result
             }
+            Inner::Postgres(_) => Err(StoreError::Closed),
         }
     }
 

@@ -10,29 +10,36 @@ use std::{
 use model::TenantId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{Connection, Inner, sqlite};
+use super::{Connection, Inner, postgres, sqlite};
 use crate::{StoreError, StoreResult};
 
 /// More would only contend for two cores and keep more pages in memory.
 pub(crate) const READERS: usize = 4;
 
+/// Where new connections come from.
+#[derive(Clone)]
+pub(crate) enum Source {
+    Sqlite(PathBuf),
+    Postgres(Box<tokio_postgres::Config>),
+}
+
 /// The pool.
 #[derive(Clone)]
 pub(crate) struct Readers {
-    path: PathBuf,
+    source: Source,
     idle: Arc<Mutex<Vec<Connection>>>,
     permits: Arc<Semaphore>,
 }
 
 impl fmt::Debug for Readers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Readers").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("Readers").finish_non_exhaustive()
     }
 }
 
 impl Readers {
-    pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, idle: Arc::default(), permits: Arc::new(Semaphore::new(READERS)) }
+    pub(crate) fn new(source: Source) -> Self {
+        Self { source, idle: Arc::default(), permits: Arc::new(Semaphore::new(READERS)) }
     }
 
     /// `tenant` restricts what can be seen where the database can do that.
@@ -41,13 +48,19 @@ impl Readers {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let connection = match idle {
             Some(connection) => connection,
-            None => {
-                let path = self.path.clone();
-                let database = tokio::task::spawn_blocking(move || sqlite::open_reader(&path))
-                    .await
-                    .map_err(|error| StoreError::Unavailable(error.to_string()))??;
-                Connection { inner: Inner::SqliteThere(Some(database)) }
-            }
+            None => match &self.source {
+                Source::Sqlite(path) => {
+                    let path = path.clone();
+                    let database = tokio::task::spawn_blocking(move || sqlite::open_reader(&path))
+                        .await
+                        .map_err(|error| StoreError::Unavailable(error.to_string()))??;
+                    Connection { inner: Inner::SqliteThere(Some(database)) }
+                }
+                Source::Postgres(config) => {
+                    let database = postgres::Database::open(config, postgres::Role::Reader).await?;
+                    Connection { inner: Inner::Postgres(Box::new(database)) }
+                }
+            },
         };
         Ok(Reader { connection: Some(connection), idle: Arc::clone(&self.idle), _permit: permit })
     }

@@ -1,70 +1,123 @@
 //! One SQL text for every database: what the tokens in it stand for.
 //!
-//! | token | SQLite | what for |
-//! |---|---|---|
-//! | `{id}` | `INTEGER` | ids and counts |
-//! | `{json}` | `TEXT` | a JSON document |
-//! | `{time}` | `INTEGER` | an instant, milliseconds since 1970 |
-//! | `{bool}` | `INTEGER` | true or false |
-//! | `{bytes}` | `BLOB` | bytes |
-//! | `{clustered}` | `WITHOUT ROWID` | a table kept in the order of its key |
-//! | `{rows:bigint,text}` | `VALUES (?1, ?2)` | the rows of [`super::Connection::execute_rows`], with their types |
+//! | token | SQLite | PostgreSQL | what for |
+//! |---|---|---|---|
+//! | `{id}` | `INTEGER` | `BIGINT` | ids and counts |
+//! | `{json}` | `TEXT` | `JSONB` | a JSON document |
+//! | `{time}` | `INTEGER` | `TIMESTAMPTZ` | an instant; SQLite keeps milliseconds since 1970 |
+//! | `{bool}` | `INTEGER` | `BOOLEAN` | true or false |
+//! | `{bytes}` | `BLOB` | `BYTEA` | bytes |
+//! | `{clustered}` | `WITHOUT ROWID` | | a table kept in the order of its key |
+//! | `{rows:bigint,text}` | `VALUES (?1, ?2)` | `SELECT * FROM unnest(…)` | the rows of [`super::Connection::execute_rows`], with their types |
 //!
-//! Parameters are written `?1`, `?2` …
+//! Parameters are written `?1`, `?2` …; text is searched with `instr`, which PostgreSQL calls `strpos`.
 
 use std::borrow::Cow;
 
-/// The text that SQLite runs.
-#[must_use]
-pub(crate) fn for_sqlite(text: &str) -> Cow<'_, str> {
-    if !text.contains('{') {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::with_capacity(text.len() + 32);
-    let mut rest = text;
-    while let Some(start) = rest.find('{') {
-        let (before, from) = rest.split_at(start);
-        out.push_str(before);
-        let Some(end) = from.find('}') else {
-            out.push_str(from);
-            return Cow::Owned(out);
-        };
-        match &from[1..end] {
-            "id" | "time" | "bool" => out.push_str("INTEGER"),
-            "json" => out.push_str("TEXT"),
-            "bytes" => out.push_str("BLOB"),
-            "clustered" => out.push_str("WITHOUT ROWID"),
-            token => match token.strip_prefix("rows:") {
-                Some(types) => {
-                    out.push_str("VALUES (");
-                    for index in 1..=types.split(',').count() {
-                        out.push_str(if index == 1 { "?" } else { ", ?" });
-                        out.push_str(&index.to_string());
-                    }
-                    out.push(')');
-                }
-                None => out.push_str(&from[..=end]),
-            },
+/// A database that texts are written for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
+impl Dialect {
+    /// The text that the database runs.
+    #[must_use]
+    pub(crate) fn text(self, text: &str) -> Cow<'_, str> {
+        let with_tokens =
+            if text.contains('{') { Cow::Owned(self.tokens(text)) } else { Cow::Borrowed(text) };
+        match self {
+            Self::Sqlite => with_tokens,
+            Self::Postgres => Cow::Owned(numbered(&with_tokens.replace("instr(", "strpos("))),
         }
-        rest = &from[end + 1..];
     }
-    out.push_str(rest);
-    Cow::Owned(out)
+
+    fn tokens(self, text: &str) -> String {
+        let mut out = String::with_capacity(text.len() + 32);
+        let mut rest = text;
+        while let Some(start) = rest.find('{') {
+            let (before, from) = rest.split_at(start);
+            out.push_str(before);
+            let Some(end) = from.find('}') else { break };
+            match (self, &from[1..end]) {
+                (Self::Sqlite, "id" | "time" | "bool") => out.push_str("INTEGER"),
+                (Self::Sqlite, "json") => out.push_str("TEXT"),
+                (Self::Sqlite, "bytes") => out.push_str("BLOB"),
+                (Self::Sqlite, "clustered") => out.push_str("WITHOUT ROWID"),
+                (Self::Postgres, "id") => out.push_str("BIGINT"),
+                (Self::Postgres, "time") => out.push_str("TIMESTAMPTZ"),
+                (Self::Postgres, "bool") => out.push_str("BOOLEAN"),
+                (Self::Postgres, "json") => out.push_str("JSONB"),
+                (Self::Postgres, "bytes") => out.push_str("BYTEA"),
+                (Self::Postgres, "clustered") => {}
+                (_, token) => match token.strip_prefix("rows:") {
+                    Some(types) => out.push_str(&self.rows(types)),
+                    None => out.push_str(&from[..=end]),
+                },
+            }
+            rest = &from[end + 1..];
+        }
+        out.push_str(rest);
+        out
+    }
+
+    fn rows(self, types: &str) -> String {
+        let columns = types.split(',').enumerate().map(|(index, name)| match self {
+            Self::Sqlite => format!("?{}", index + 1),
+            Self::Postgres => format!("?{}::{}[]", index + 1, type_name(name)),
+        });
+        let columns = columns.collect::<Vec<_>>().join(", ");
+        match self {
+            Self::Sqlite => format!("VALUES ({columns})"),
+            Self::Postgres => format!("SELECT * FROM unnest({columns})"),
+        }
+    }
+}
+
+/// The type of a column of `{rows:…}` as PostgreSQL calls it.
+fn type_name(name: &str) -> &str {
+    match name.trim() {
+        "time" => "timestamptz",
+        "json" => "jsonb",
+        name => name,
+    }
+}
+
+/// `?1` as PostgreSQL writes it: `$1`.
+fn numbered(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        let is_parameter = character == '?' && characters.peek().is_some_and(char::is_ascii_digit);
+        out.push(if is_parameter { '$' } else { character });
+    }
+    out
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::Dialect::{Postgres, Sqlite};
 
     #[test]
-    fn tokens_become_what_sqlite_understands() {
+    fn one_text_becomes_what_each_database_understands() {
+        let insert = "INSERT INTO t (a, b) {rows:bigint,json} ON CONFLICT DO NOTHING";
+        assert_eq!(Sqlite.text(insert), "INSERT INTO t (a, b) VALUES (?1, ?2) ON CONFLICT DO NOTHING");
         assert_eq!(
-            for_sqlite("INSERT INTO t (a, b) {rows:bigint,json}"),
-            "INSERT INTO t (a, b) VALUES (?1, ?2)"
+            Postgres.text(insert),
+            "INSERT INTO t (a, b) SELECT * FROM unnest($1::bigint[], $2::jsonb[]) ON CONFLICT DO NOTHING"
+        );
+        let table = "CREATE TABLE t (a {id}, b {json}, c {time}, d {other}, e {bytes}) {clustered}";
+        assert_eq!(
+            Sqlite.text(table),
+            "CREATE TABLE t (a INTEGER, b TEXT, c INTEGER, d {other}, e BLOB) WITHOUT ROWID"
         );
         assert_eq!(
-            for_sqlite("a {id}, b {json}, c {time}, d {other}"),
-            "a INTEGER, b TEXT, c INTEGER, d {other}"
+            Postgres.text(table),
+            "CREATE TABLE t (a BIGINT, b JSONB, c TIMESTAMPTZ, d {other}, e BYTEA) "
         );
+        let search = "SELECT a FROM t WHERE instr(lower(b), ?12) > 0";
+        assert_eq!(Sqlite.text(search), search);
+        assert_eq!(Postgres.text(search), "SELECT a FROM t WHERE strpos(lower(b), $12) > 0");
     }
 }

@@ -9,8 +9,6 @@ use std::{
 use rusqlite::{OpenFlags, types::ValueRef};
 
 use super::{
-    Connection, Inner, Opened, migrations,
-    readers::Readers,
     row::{Cell, Row},
     value::Value,
 };
@@ -27,7 +25,7 @@ pub(crate) struct Database {
     _lock: Option<File>,
 }
 
-pub(crate) fn open(path: &Path) -> StoreResult<Opened> {
+pub(crate) fn open(path: &Path) -> StoreResult<Database> {
     if rusqlite::version_number() < OLDEST_VERSION {
         return Err(StoreError::Unavailable(format!("SQLite {} can corrupt its file", rusqlite::version())));
     }
@@ -38,7 +36,7 @@ pub(crate) fn open(path: &Path) -> StoreResult<Opened> {
         std::fs::create_dir_all(folder).map_err(|error| unavailable("cannot make the folder of", error))?;
     }
     let lock = lock(path)?;
-    let mut connection = rusqlite::Connection::open(path)?;
+    let connection = rusqlite::Connection::open(path)?;
     // Before the first table is made: pages of deleted history can then be given back to the disk.
     connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -50,11 +48,7 @@ pub(crate) fn open(path: &Path) -> StoreResult<Opened> {
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.set_prepared_statement_cache_capacity(256);
     connection.busy_timeout(Duration::from_secs(5))?;
-    migrations::apply(&mut connection)?;
-    Ok(Opened {
-        writer: Connection { inner: Inner::SqliteHere(Database { connection, _lock: Some(lock) }) },
-        readers: Readers::new(path.to_owned()),
-    })
+    Ok(Database { connection, _lock: Some(lock) })
 }
 
 /// SQLite would let a second process in; two engines would then run every execution twice.
@@ -88,6 +82,15 @@ pub(crate) fn open_reader(path: &Path) -> StoreResult<Database> {
 }
 
 impl Database {
+    pub(crate) fn batch(&mut self, sql: &str) -> StoreResult<()> {
+        Ok(self.connection.execute_batch(sql)?)
+    }
+
+    pub(crate) fn prepare(&mut self, sql: &str) -> StoreResult<()> {
+        self.connection.prepare_cached(sql)?;
+        Ok(())
+    }
+
     pub(crate) fn query(&mut self, sql: &str, parameters: &Vec<Value>) -> StoreResult<Vec<Row>> {
         let mut statement = self.connection.prepare_cached(sql)?;
         let columns = statement.column_count();

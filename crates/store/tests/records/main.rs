@@ -18,7 +18,10 @@ use std::{
 
 use model::{
     Actor, ExecutionId, ExecutionStatus, LogId, Outcome, StepStatus, StepType, TenantId, Timestamp, UserId,
-    WorkflowId, event::{EventName, NewEvent}, execution::Progress, journal::Log,
+    WorkflowId,
+    event::{EventName, NewEvent},
+    execution::Progress,
+    journal::Log,
 };
 use serde_json::{Map, Value, json};
 use store::{

@@ -1,0 +1,421 @@
+//! PostgreSQL: one session, its prepared statements, and what to do when it is lost.
+//!
+//! A session that breaks is opened anew by the next statement outside of a transaction. Inside one the statement fails, and with it the
+//! transaction. A session that breaks during a COMMIT leaves open whether it happened: then the transaction's own id is looked up in a new
+//! session ([`Database::commit`]); nobody is answered by guessing.
+
+use std::{
+    borrow::Cow,
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use bytes::{BufMut, BytesMut};
+use model::Timestamp;
+use tokio_postgres::{
+    Client, NoTls, Statement,
+    types::{IsNull, Kind, ToSql, Type, to_sql_checked},
+};
+
+use super::{
+    row::{Cell, Row},
+    sql::Dialect,
+    value::Value,
+};
+use crate::{StoreError, StoreResult};
+
+/// Statements kept prepared; when there are more, all are forgotten and prepared anew on demand.
+const MOST_STATEMENTS: usize = 512;
+/// Between two attempts to find out what became of a commit.
+const PAUSE: Duration = Duration::from_millis(250);
+/// The lock that the one writing process of a store holds.
+const WRITER_LOCK: i64 = 0x7674_7275_7374_7801;
+/// How long the lock of a process that was just killed may still be held by its session.
+const LOCK_PATIENCE: Duration = Duration::from_secs(10);
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
+
+/// What a session is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    Writer,
+    Reader,
+}
+
+/// One session.
+pub(crate) struct Database {
+    config: tokio_postgres::Config,
+    role: Role,
+    session: Option<Session>,
+    in_transaction: bool,
+}
+
+struct Session {
+    client: Client,
+    statements: HashMap<String, Statement>,
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Database").field("role", &self.role).finish_non_exhaustive()
+    }
+}
+
+pub(crate) fn config(url: &str) -> StoreResult<tokio_postgres::Config> {
+    // The parser's message may repeat the address, which holds a password.
+    let mut config: tokio_postgres::Config = url.parse().map_err(|_| {
+        StoreError::Unavailable(
+            "the database address is not understood: postgres://user:password@host:port/name is needed"
+                .to_owned(),
+        )
+    })?;
+    config.application_name("vtrustx").connect_timeout(Duration::from_secs(10));
+    Ok(config)
+}
+
+impl Database {
+    pub(crate) async fn open(config: &tokio_postgres::Config, role: Role) -> StoreResult<Self> {
+        let mut database = Self { config: config.clone(), role, session: None, in_transaction: false };
+        database.session().await?;
+        Ok(database)
+    }
+
+    async fn session(&mut self) -> StoreResult<&mut Session> {
+        let is_lost = self.session.as_ref().is_none_or(|session| session.client.is_closed());
+        if is_lost {
+            self.session = None;
+            if self.in_transaction {
+                return Err(StoreError::Unavailable("the connection to the database was lost".to_owned()));
+            }
+            let (client, connection) = self.config.connect(NoTls).await.map_err(unavailable)?;
+            tokio::spawn(async move {
+                if let Err(error) = connection.await {
+                    tracing::warn!(error = %describe(&error), "a connection to the database ended");
+                }
+            });
+            match self.role {
+                Role::Reader => {
+                    client
+                        .batch_execute("SET default_transaction_read_only = on")
+                        .await
+                        .map_err(unavailable)?;
+                }
+                Role::Writer => claim(&client).await?,
+            }
+            self.session = Some(Session { client, statements: HashMap::new() });
+        }
+        self.session.as_mut().ok_or_else(|| StoreError::Unavailable("no connection".to_owned()))
+    }
+
+    /// Several statements at once, without parameters.
+    pub(crate) async fn batch(&mut self, sql: &str) -> StoreResult<()> {
+        let text = Dialect::Postgres.text(sql).into_owned();
+        self.session().await?.client.batch_execute(&text).await.map_err(unavailable)
+    }
+
+    pub(crate) async fn begin(&mut self) -> StoreResult<()> {
+        self.in_transaction = false;
+        self.session().await?.client.batch_execute("BEGIN").await.map_err(unavailable)?;
+        self.in_transaction = true;
+        Ok(())
+    }
+
+    pub(crate) async fn rollback(&mut self) -> StoreResult<()> {
+        self.in_transaction = false;
+        match &self.session {
+            Some(session) if !session.client.is_closed() => {
+                session.client.batch_execute("ROLLBACK").await.map_err(unavailable)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Commits. When the session breaks while committing, finds out in a new one whether it happened, for as long as it takes.
+    pub(crate) async fn commit(&mut self) -> StoreResult<()> {
+        let id = self.query("SELECT CAST(pg_current_xact_id_if_assigned() AS TEXT)", &[]).await?;
+        let id: Option<String> = id.into_iter().next().map(Row::first).transpose()?.flatten();
+        let committed = self.session().await?.client.batch_execute("COMMIT").await;
+        self.in_transaction = false;
+        match (committed, id) {
+            (Ok(()), _) | (Err(_), None) => Ok(()),
+            (Err(error), Some(_)) if error.as_db_error().is_some_and(|error| !ended_session(error)) => {
+                Err(unavailable(error))
+            }
+            (Err(error), Some(id)) => {
+                tracing::warn!(error = %describe(&error), "the connection was lost during a commit; looking up what became of it");
+                self.session = None;
+                self.outcome_of(id).await
+            }
+        }
+    }
+
+    async fn outcome_of(&mut self, id: String) -> StoreResult<()> {
+        loop {
+            let found = self
+                .query("SELECT pg_xact_status(CAST(CAST(?1 AS TEXT) AS xid8))", &[Value::Text(id.clone())])
+                .await;
+            match found.map(|rows| rows.into_iter().next().map(Row::first::<Option<String>>)) {
+                Ok(Some(Ok(Some(status)))) if status == "committed" => return Ok(()),
+                Ok(Some(Ok(Some(status)))) if status == "aborted" => {
+                    return Err(StoreError::Unavailable(
+                        "the connection was lost and the commit did not happen".to_owned(),
+                    ));
+                }
+                // Still in progress, or the server does not answer yet.
+                Ok(_) | Err(_) => tokio::time::sleep(PAUSE).await,
+            }
+        }
+    }
+
+    async fn prepared(&mut self, sql: &str) -> StoreResult<(&Client, Statement)> {
+        let session = self.session().await?;
+        if let Some(statement) = session.statements.get(sql) {
+            return Ok((&session.client, statement.clone()));
+        }
+        let text = Dialect::Postgres.text(sql).into_owned();
+        let statement = session.client.prepare(&text).await.map_err(|error| refused(error, sql))?;
+        if session.statements.len() >= MOST_STATEMENTS {
+            session.statements.clear();
+        }
+        session.statements.insert(sql.to_owned(), statement.clone());
+        Ok((&session.client, statement))
+    }
+
+    /// Only prepares: a test does that with every statement.
+    pub(crate) async fn prepare(&mut self, sql: &str) -> StoreResult<()> {
+        self.prepared(sql).await.map(drop)
+    }
+
+    pub(crate) async fn query(&mut self, sql: &str, parameters: &[Value]) -> StoreResult<Vec<Row>> {
+        let (client, statement) = self.prepared(sql).await?;
+        let rows =
+            client.query(&statement, &borrowed(parameters)).await.map_err(|error| refused(error, sql))?;
+        rows.iter().map(row).collect()
+    }
+
+    pub(crate) async fn execute(&mut self, sql: &str, parameters: &[Value]) -> StoreResult<u64> {
+        let (client, statement) = self.prepared(sql).await?;
+        client.execute(&statement, &borrowed(parameters)).await.map_err(|error| refused(error, sql))
+    }
+
+    /// All rows in one statement: a column is one array.
+    pub(crate) async fn execute_rows(&mut self, sql: &str, rows: &[Vec<Value>]) -> StoreResult<()> {
+        let (client, statement) = self.prepared(sql).await?;
+        let columns: Vec<Column<'_>> =
+            (0..statement.params().len()).map(|index| Column { rows, index }).collect();
+        let parameters: Vec<&(dyn ToSql + Sync)> =
+            columns.iter().map(|column| column as &(dyn ToSql + Sync)).collect();
+        client.execute(&statement, &parameters).await.map(drop).map_err(|error| refused(error, sql))
+    }
+}
+
+/// One process writes: several nodes need leases, which this store does not have yet.
+async fn claim(client: &Client) -> StoreResult<()> {
+    let asked = Instant::now();
+    while asked.elapsed() < LOCK_PATIENCE {
+        let row = client
+            .query_one("SELECT pg_try_advisory_lock($1)", &[&WRITER_LOCK])
+            .await
+            .map_err(unavailable)?;
+        if row.get::<_, bool>(0) {
+            return Ok(());
+        }
+        tokio::time::sleep(LOCK_PAUSE).await;
+    }
+    Err(StoreError::InUse(
+        "another vtrustx process works on this database; for now one may. Stop the other one, or talk to it with --url and --api-key".to_owned(),
+    ))
+}
+
+fn borrowed(parameters: &[Value]) -> Vec<&(dyn ToSql + Sync)> {
+    parameters.iter().map(|value| value as &(dyn ToSql + Sync)).collect()
+}
+
+fn describe(error: &tokio_postgres::Error) -> String {
+    match (error.as_db_error(), std::error::Error::source(error)) {
+        (Some(error), _) => format!("{} ({})", error.message(), error.code().code()),
+        (None, Some(source)) => format!("{error}: {source}"),
+        (None, None) => error.to_string(),
+    }
+}
+
+fn unavailable(error: tokio_postgres::Error) -> StoreError {
+    StoreError::Unavailable(describe(&error))
+}
+
+fn refused(error: tokio_postgres::Error, sql: &str) -> StoreError {
+    let start: Cow<'_, str> = sql.split_whitespace().take(8).collect::<Vec<_>>().join(" ").into();
+    StoreError::Unavailable(format!("{} in: {start} …", describe(&error)))
+}
+
+/// The server ended the session (a restart, an administrator): what was under way is as open as when the network breaks.
+fn ended_session(error: &tokio_postgres::error::DbError) -> bool {
+    error.code().code().starts_with("57P")
+}
+
+/// Microseconds from 1970 to 2000, where PostgreSQL's time begins.
+const EPOCH_MICROS: i64 = 946_684_800_000_000;
+
+fn row(row: &tokio_postgres::Row) -> StoreResult<Row> {
+    let cells = row.columns().iter().enumerate().map(|(index, column)| {
+        let raw = row.try_get::<_, Option<Raw<'_>>>(index).map_err(unavailable)?;
+        match raw {
+            None => Ok(Cell::Null),
+            Some(Raw(bytes)) => cell(column.type_(), bytes).ok_or_else(|| {
+                StoreError::Corrupt(format!("column {} of type {}", column.name(), column.type_()))
+            }),
+        }
+    });
+    cells.collect::<StoreResult<_>>().map(Row)
+}
+
+/// A value as it came, whatever its type.
+struct Raw<'a>(&'a [u8]);
+
+impl<'a> tokio_postgres::types::FromSql<'a> for Raw<'a> {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(Self(raw))
+    }
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+}
+
+fn cell(kind: &Type, bytes: &[u8]) -> Option<Cell> {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok().map(Cell::Text);
+    match *kind {
+        Type::BOOL => Some(Cell::Integer(i64::from(*bytes.first()? != 0))),
+        Type::INT2 => Some(Cell::Integer(i16::from_be_bytes(bytes.try_into().ok()?).into())),
+        Type::INT4 => Some(Cell::Integer(i32::from_be_bytes(bytes.try_into().ok()?).into())),
+        Type::INT8 => Some(Cell::Integer(i64::from_be_bytes(bytes.try_into().ok()?))),
+        Type::FLOAT4 => Some(Cell::Real(f32::from_be_bytes(bytes.try_into().ok()?).into())),
+        Type::FLOAT8 => Some(Cell::Real(f64::from_be_bytes(bytes.try_into().ok()?))),
+        Type::NUMERIC => numeric(bytes),
+        Type::TIMESTAMPTZ | Type::TIMESTAMP => {
+            let micros = i64::from_be_bytes(bytes.try_into().ok()?).checked_add(EPOCH_MICROS)?;
+            Some(Cell::Integer(micros.div_euclid(1_000)))
+        }
+        Type::BYTEA => Some(Cell::Bytes(bytes.to_vec())),
+        // The first byte is the format's version.
+        Type::JSONB => text(bytes.get(1..)?),
+        Type::TEXT | Type::VARCHAR | Type::NAME | Type::JSON | Type::BPCHAR | Type::UNKNOWN => text(bytes),
+        _ => None,
+    }
+}
+
+/// The sum of whole numbers is a `numeric`: base 10,000 digits with a weight.
+fn numeric(bytes: &[u8]) -> Option<Cell> {
+    let word = |index: usize| -> Option<i16> {
+        Some(i16::from_be_bytes(bytes.get(index * 2..index * 2 + 2)?.try_into().ok()?))
+    };
+    let (digits, weight, sign) = (word(0)?, i32::from(word(1)?), word(2)?);
+    let mut value = 0_f64;
+    let mut whole = Some(0_i64);
+    for index in 0..i32::from(digits) {
+        let digit = word(4 + usize::try_from(index).ok()?)?;
+        let power = weight - index;
+        value += f64::from(digit) * 10_000_f64.powi(power);
+        whole = match u32::try_from(power) {
+            Ok(power) => whole
+                .zip(10_000_i64.checked_pow(power).and_then(|factor| factor.checked_mul(digit.into())))
+                .and_then(|(sum, part)| sum.checked_add(part)),
+            Err(_) => whole.filter(|_| digit == 0),
+        };
+    }
+    let is_negative = sign == 0x4000;
+    Some(match whole {
+        Some(whole) => Cell::Integer(if is_negative { -whole } else { whole }),
+        None => Cell::Real(if is_negative { -value } else { value }),
+    })
+}
+
+type Sent = Result<IsNull, Box<dyn std::error::Error + Sync + Send>>;
+
+impl ToSql for Value {
+    fn to_sql(&self, kind: &Type, out: &mut BytesMut) -> Sent {
+        match (self, kind) {
+            (Self::Null, _) => return Ok(IsNull::Yes),
+            (Self::Integer(value), &Type::INT8) => out.put_i64(*value),
+            (Self::Integer(value), &Type::INT4) => out.put_i32((*value).try_into()?),
+            (Self::Integer(value), &Type::INT2) => out.put_i16((*value).try_into()?),
+            (Self::Integer(value), &Type::FLOAT8) => out.put_f64(*value as f64),
+            (Self::Real(value), &Type::FLOAT8) => out.put_f64(*value),
+            (Self::Real(value), &Type::FLOAT4) => out.put_f32(*value as f32),
+            (Self::Bool(value), &Type::BOOL) => out.put_u8((*value).into()),
+            (Self::Time(time), &Type::TIMESTAMPTZ) => out.put_i64(micros(*time)),
+            (Self::Bytes(bytes), &Type::BYTEA) => out.put_slice(bytes),
+            (Self::Json(text) | Self::Text(text), &Type::JSONB) => {
+                out.put_u8(1);
+                out.put_slice(text.as_bytes());
+            }
+            (
+                Self::Json(text) | Self::Text(text),
+                &Type::TEXT | &Type::VARCHAR | &Type::JSON | &Type::NAME,
+            ) => {
+                out.put_slice(text.as_bytes());
+            }
+            (value, kind) => return Err(format!("a parameter of type {kind} cannot take {value:?}").into()),
+        }
+        Ok(IsNull::No)
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    to_sql_checked!();
+}
+
+fn micros(time: Timestamp) -> i64 {
+    time.as_millis().saturating_mul(1_000).saturating_sub(EPOCH_MICROS)
+}
+
+/// One column of many rows, sent as an array.
+#[derive(Debug)]
+struct Column<'a> {
+    rows: &'a [Vec<Value>],
+    index: usize,
+}
+
+impl ToSql for Column<'_> {
+    fn to_sql(&self, kind: &Type, out: &mut BytesMut) -> Sent {
+        let Kind::Array(member) = kind.kind() else { return Err(format!("{kind} is no array").into()) };
+        let (one_dimension, may_hold_null, first_index) = (1, 1, 1);
+        out.put_i32(one_dimension);
+        out.put_i32(may_hold_null);
+        out.put_u32(member.oid());
+        out.put_i32(self.rows.len().try_into()?);
+        out.put_i32(first_index);
+        for row in self.rows {
+            let value = row.get(self.index).ok_or("a row is too short")?;
+            let start = out.len();
+            out.put_i32(-1);
+            if matches!(value.to_sql(member, out)?, IsNull::No) {
+                let length: i32 = (out.len() - start - 4).try_into()?;
+                out[start..start + 4].copy_from_slice(&length.to_be_bytes());
+            }
+        }
+        Ok(IsNull::No)
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    to_sql_checked!();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_are_read_as_whole_numbers() {
+        // 1,234,567: digits 123, 4567; weight 1.
+        let words: [i16; 6] = [2, 1, 0, 0, 123, 4567];
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_be_bytes()).collect();
+        assert_eq!(numeric(&bytes), Some(Cell::Integer(1_234_567)));
+        let words: [i16; 5] = [1, -1, 0x4000, 1, 5000];
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_be_bytes()).collect();
+        assert_eq!(numeric(&bytes), Some(Cell::Real(-0.5)));
+    }
+}
