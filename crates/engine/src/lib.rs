@@ -35,6 +35,7 @@ use actions::{
     http::HttpClient,
     mail::{SmtpClient, SmtpServer},
 };
+use futures_util::future::join_all;
 use model::{
     ExecutionId, Problem, TenantId, WorkflowId,
     event::{Accepted, NewEvent},
@@ -192,6 +193,19 @@ impl Engine {
     pub async fn accept(&self, event: NewEvent) -> Result<Accepted, EngineError> {
         self.prepare(event.tenant).await?;
         Ok(self.inner.store.write(move |tx| Box::pin(event_accept(tx, event))).await?)
+    }
+
+    /// Accepts several events of one tenant, each for itself, in order and in as few commits as possible.
+    ///
+    /// # Errors
+    /// When the tenant cannot be read; each event has an answer of its own.
+    pub async fn accept_all(
+        &self,
+        tenant: TenantId,
+        events: Vec<NewEvent>,
+    ) -> Result<Vec<Result<Accepted, EngineError>>, EngineError> {
+        self.prepare(tenant).await?;
+        Ok(join_all(events.into_iter().map(|event| self.accept(event))).await)
     }
 
     /// Makes sure that conditions can see the tenant's name and zone.

@@ -67,7 +67,30 @@ impl std::fmt::Display for ContactKey {
     }
 }
 
-/// A ticket to be made. Contact and submission default to those of the event.
+/// A record that a new one is linked to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Link<T> {
+    /// Nothing.
+    None,
+    /// The one that the step names: it must exist.
+    Named(T),
+    /// The one of the event, which may be another system's id: linked when it exists.
+    OfEvent(T),
+}
+
+impl<T> Link<T> {
+    /// What the step names, else what the event is about.
+    #[must_use]
+    pub fn new(named: Option<T>, of_event: Option<T>) -> Self {
+        match (named, of_event) {
+            (Some(id), _) => Self::Named(id),
+            (None, Some(id)) => Self::OfEvent(id),
+            (None, None) => Self::None,
+        }
+    }
+}
+
+/// A ticket to be made.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewTicket {
     /// One line.
@@ -81,9 +104,9 @@ pub struct NewTicket {
     /// Whose it is.
     pub assignee_id: Option<UserId>,
     /// Whom it is about.
-    pub contact_id: Option<ContactId>,
+    pub contact: Link<ContactId>,
     /// The answer that caused it.
-    pub submission_id: Option<SubmissionId>,
+    pub submission: Link<SubmissionId>,
     /// Tag names.
     pub tags: Vec<String>,
     /// Everything else.

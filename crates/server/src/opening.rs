@@ -18,10 +18,7 @@ use crate::{
 pub fn address(config: &Config) -> Done<Address> {
     match &config.database {
         Database::Sqlite(path) => Ok(Address::Sqlite(path.clone())),
-        Database::Postgres(_) => Err(CommandError::said(
-            "PostgreSQL is not built into this version: it comes with the PostgreSQL store. Name an SQLite file: \
-             --database sqlite:PATH",
-        )),
+        Database::Postgres(url) => Ok(Address::Postgres(url.clone())),
     }
 }
 
@@ -32,7 +29,7 @@ pub async fn open(config: &Config, clock: Arc<dyn Clock>) -> Done<Store> {
 
 /// Refuses where there is no store yet: only `serve` and `migrate` make one.
 pub fn must_exist(config: &Config) -> Done {
-    let Address::Sqlite(path) = address(config)?;
+    let Address::Sqlite(path) = address(config)? else { return Ok(()) };
     if Path::new(&path).exists() {
         return Ok(());
     }

@@ -5,8 +5,8 @@
 //! that does not exist) is an answer, not a fault: the step fails and the run's rules decide.
 
 use model::{
-    Actor, ExecutionId, TenantId, TicketId,
-    effect::{ContactKey, Effect, EffectError, NewTicket},
+    Actor, ContactId, ExecutionId, SubmissionId, TenantId, TicketId,
+    effect::{ContactKey, Effect, EffectError, Link, NewTicket},
     entity::EntityRef,
     event::Cause,
     ticket::Ticket,
@@ -20,6 +20,7 @@ use crate::{
     form::{form_get, form_update},
     notification::notification_create,
     outbox::outbox_keep,
+    params,
     submission::{submission_get, submission_update},
     ticket::{ticket_get, ticket_insert, ticket_update},
 };
@@ -77,19 +78,40 @@ pub(crate) async fn effect_apply(
 
 async fn ticket_new(tx: &mut Tx, origin: EffectOrigin, new: NewTicket) -> StoreResult<Value> {
     let author = origin.author();
+    let contact_id = linked(tx, "contacts", origin.tenant, new.contact, ContactId::get).await?;
+    let submission_id = linked(tx, "submissions", origin.tenant, new.submission, SubmissionId::get).await?;
     let ticket = Ticket {
         description: new.description,
         status: new.status,
         priority: new.priority,
         assignee_id: new.assignee_id,
-        contact_id: new.contact_id,
-        submission_id: new.submission_id,
+        contact_id,
+        submission_id,
         tags: new.tags,
         attributes: new.attributes,
         ..Ticket::new(TicketId::new(0), origin.tenant, new.title, tx.now(), author.actor)
     };
     let ticket = ticket_insert(tx, author, ticket).await?;
     Ok(json!({"ticketId": ticket.id, "ticket": ticket}))
+}
+
+/// What a new record is linked to: what the event is about only when it exists here.
+async fn linked<T: Copy>(
+    tx: &mut Tx,
+    table: &str,
+    tenant: TenantId,
+    link: Link<T>,
+    id: impl Fn(T) -> i64,
+) -> StoreResult<Option<T>> {
+    match link {
+        Link::None => Ok(None),
+        Link::Named(named) => Ok(Some(named)),
+        Link::OfEvent(of_event) => {
+            let sql = format!("SELECT 1 FROM {table} WHERE id = ?1 AND tenant_id = ?2");
+            let found = tx.query_optional(sql, params![id(of_event), tenant]).await?;
+            Ok(found.map(|_| of_event))
+        }
+    }
 }
 
 async fn field_set(

@@ -582,7 +582,7 @@ impl Filter {
             also("e.created_at < ??", until.into());
         }
         if let Some(text) = &self.text {
-            also("instr(lower(e.trigger_data), ??) > 0", text.to_lowercase().into());
+            also("instr(lower(CAST(e.trigger_data AS TEXT)), lower(??)) > 0", text.into());
         }
         (sql, parameters)
     }

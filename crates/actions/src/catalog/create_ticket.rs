@@ -2,7 +2,7 @@
 
 use model::{
     ContactId, SubmissionId, UserId,
-    effect::{Effect, NewTicket},
+    effect::{Effect, Link, NewTicket},
     entity::LONGEST_TAG,
     ticket::{TicketPriority, TicketStatus},
 };
@@ -94,8 +94,8 @@ impl Action for CreateTicket {
             status: config.status.0.map_or(TicketStatus::Open, |status| status.0),
             priority: config.priority.0.map_or(TicketPriority::Normal, |priority| priority.0),
             assignee_id: config.assignee.0.map(|id| id.0),
-            contact_id: config.contact_id.0.map(|id| id.0).or(cx.contact),
-            submission_id: config.submission_id.0.map(|id| id.0).or(cx.submission),
+            contact: Link::new(config.contact_id.0.map(|id| id.0), cx.contact),
+            submission: Link::new(config.submission_id.0.map(|id| id.0), cx.submission),
             tags,
             attributes: config.attributes.0.unwrap_or_default().0,
         })))
@@ -125,8 +125,8 @@ mod tests {
                 status: TicketStatus::Open,
                 priority: TicketPriority::Normal,
                 assignee_id: None,
-                contact_id: Some(ContactId::new(7)),
-                submission_id: Some(SubmissionId::new(70)),
+                contact: Link::OfEvent(ContactId::new(7)),
+                submission: Link::OfEvent(SubmissionId::new(70)),
                 tags: Vec::new(),
                 attributes: serde_json::Map::new(),
             }
@@ -145,7 +145,8 @@ mod tests {
         assert_eq!(ticket.description.as_deref(), Some(r#"{"q":1}"#));
         assert_eq!((ticket.priority, ticket.status), (TicketPriority::Urgent, TicketStatus::Pending));
         assert_eq!(ticket.assignee_id, Some(UserId::new(5)));
-        assert_eq!((ticket.contact_id, ticket.submission_id), (Some(ContactId::new(8)), Some(SubmissionId::new(80))));
+        let expected = (Link::Named(ContactId::new(8)), Link::Named(SubmissionId::new(80)));
+        assert_eq!((ticket.contact, ticket.submission), expected);
         assert_eq!(ticket.tags, ["vip", "nps"]);
     }
 

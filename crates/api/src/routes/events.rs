@@ -5,7 +5,6 @@ mod incoming;
 use std::{convert::Infallible, str::FromStr};
 
 use axum::extract::State;
-use futures_util::future::join_all;
 use model::{
     Actor, EventId, Problem, TenantId, Timestamp,
     event::{self, EventName, NewEvent},
@@ -162,7 +161,7 @@ async fn post(
         Incoming::One(sent) => PostedEvents::One(accept(&app, sent.event(identity)?).await?),
         Incoming::Batch(sent) => {
             let events = sent.into_iter().map(|sent| sent.event(identity)).collect();
-            PostedEvents::Batch(accept_all(&app, events).await?)
+            PostedEvents::Batch(accept_all(&app, identity, events).await?)
         }
     };
     Ok(Accepted(answer))
@@ -173,18 +172,31 @@ async fn accept(app: &App, event: NewEvent) -> ApiResult<PostedEvent> {
 }
 
 /// Accepts what can be accepted, with an answer for each in order.
-async fn accept_all(app: &App, events: Vec<ApiResult<NewEvent>>) -> ApiResult<Vec<BatchAnswer>> {
-    let mut answers = Vec::with_capacity(events.len());
-    let mut events = events.into_iter().map(|event| async { accept(app, event?).await });
-    // The first good one goes ahead: the engine then knows the tenant, and the others reach the writer in
-    // their order without waiting for anything on the way. They all share what commits there are.
-    for event in events.by_ref() {
-        answers.push(event.await);
-        if matches!(answers.last(), Some(Ok(_))) {
-            break;
+async fn accept_all(
+    app: &App,
+    identity: Identity,
+    events: Vec<ApiResult<NewEvent>>,
+) -> ApiResult<Vec<BatchAnswer>> {
+    let tenant = identity.tenant;
+    let mut refused = Vec::with_capacity(events.len());
+    let mut good = Vec::with_capacity(events.len());
+    for event in events {
+        match event {
+            Ok(event) => {
+                good.push(event);
+                refused.push(None);
+            }
+            Err(error) => refused.push(Some(error)),
         }
     }
-    answers.extend(join_all(events).await);
+    let mut accepted = app.engine.accept_all(tenant, good).await?.into_iter();
+    let mut answers: Vec<ApiResult<PostedEvent>> = refused
+        .into_iter()
+        .filter_map(|refused| match refused {
+            Some(error) => Some(Err(error)),
+            None => accepted.next().map(|answer| answer.map(Into::into).map_err(Into::into)),
+        })
+        .collect();
     let overloaded = |answer: &ApiResult<_>| matches!(answer, Err(error) if error.retry_after.is_some());
     if answers.iter().all(overloaded)
         && let Some(Err(error)) = answers.pop()

@@ -79,11 +79,11 @@ impl List {
 
     /// Only rows one of whose columns contains `text`, without regard to case.
     pub(crate) fn containing(mut self, columns: &[&str], text: &str) -> Self {
-        self.parameters.push(text.to_lowercase().into());
+        self.parameters.push(text.into());
         let number = self.parameters.len();
         let any: Vec<String> = columns
             .iter()
-            .map(|column| format!("instr(lower(coalesce({column}, '')), ?{number}) > 0"))
+            .map(|column| format!("instr(lower(coalesce({column}, '')), lower(?{number})) > 0"))
             .collect();
         self.and(&format!("({})", any.join(" OR ")))
     }
@@ -93,7 +93,7 @@ impl List {
         // The list is JSON text: a tag in it stands in quotes, escaped as JSON escapes it.
         self.parameters.push(Value::Text(serde_json::Value::from(tag).to_string()));
         let number = self.parameters.len();
-        self.and(&format!("instr(tags, ?{number}) > 0"))
+        self.and(&format!("instr(CAST(tags AS TEXT), ?{number}) > 0"))
     }
 
     /// Reads the page.

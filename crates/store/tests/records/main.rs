@@ -8,12 +8,9 @@ mod submissions;
 mod templates;
 mod workflows;
 
-use std::{
-    path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
 };
 
 use model::{
@@ -26,12 +23,12 @@ use model::{
 use serde_json::{Map, Value, json};
 use store::{
     Options, Store, StoreResult,
-    database::{Address, Row, row::FromCell},
+    database::{Row, row::FromCell},
     event::{Match, Matcher, Start},
     params,
     writer::{Listener, Notice},
 };
-use testkit::SimulatedClock;
+use testkit::{SimulatedClock, place::Place};
 
 const ONE: TenantId = TenantId::new(1);
 const TWO: TenantId = TenantId::new(2);
@@ -96,28 +93,27 @@ struct Bench {
     store: Store,
     clock: SimulatedClock,
     starts: Arc<Starts>,
-    _folder: tempfile::TempDir,
+    _place: Place,
 }
 
 impl Bench {
-    async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+    async fn new(place: Place) -> Self {
         let clock = SimulatedClock::new(NOW);
-        let store = open(&folder.path().join("store.db"), &clock).await;
+        let store = open(&place, &clock).await;
         let starts = Arc::new(Starts(AtomicUsize::new(1)));
         store.connect(Arc::clone(&starts) as Arc<dyn Matcher>, Arc::clone(&starts) as Arc<dyn Listener>);
-        let bench = Self { store, clock, starts, _folder: folder };
+        let bench = Self { store, clock, starts, _place: place };
         for statement in [
-            "INSERT INTO tenants (id, name, settings, created_at, updated_at, version) VALUES (1, 'one', '{}', 0, 0, 1), (2, 'two', '{}', 0, 0, 1)",
-            "INSERT INTO users (id, email, created_at, updated_at, version) VALUES (1, 'ada@example.com', 0, 0, 1)",
-            "INSERT INTO memberships (tenant_id, user_id, role, created_at) VALUES (1, 1, 'admin', 0)",
+            "INSERT INTO tenants (id, name, settings, created_at, updated_at, version) VALUES (1, 'one', '{}', ?1, ?1, 1), (2, 'two', '{}', ?1, ?1, 1)",
+            "INSERT INTO users (id, email, created_at, updated_at, version) VALUES (1, 'ada@example.com', ?1, ?1, 1)",
+            "INSERT INTO memberships (tenant_id, user_id, role, created_at) VALUES (1, 1, 'admin', ?1)",
             "INSERT INTO workflows (id, tenant_id, key, name, trigger_event, trigger_config, conditions, actions, log_unmatched, is_active,
                 published_version, created_at, updated_at, version)
-             VALUES (1, 1, 'all', 'all', 'any', '{}', '[]', '[]', 1, 1, 1, 0, 0, 1)",
+             VALUES (1, 1, 'all', 'all', 'any', '{}', '[]', '[]', TRUE, TRUE, 1, ?1, ?1, 1)",
         ] {
             bench
                 .store
-                .write(move |tx| Box::pin(async move { tx.execute(statement, Vec::new()).await }))
+                .write(move |tx| Box::pin(async move { tx.execute(statement, params![Timestamp::EPOCH]).await }))
                 .await
                 .unwrap();
         }
@@ -151,10 +147,9 @@ impl Bench {
     }
 }
 
-async fn open(path: &Path, clock: &SimulatedClock) -> Store {
-    let options =
-        Options { address: Address::Sqlite(path.to_owned()), clock: Arc::new(clock.clone()), faults: None };
-    Store::open(options).await.unwrap()
+async fn open(place: &Place, clock: &SimulatedClock) -> Store {
+    let address = place.address().parse().unwrap();
+    Store::open(Options { address, clock: Arc::new(clock.clone()), faults: None }).await.unwrap()
 }
 
 fn object(value: Value) -> Map<String, Value> {
@@ -182,4 +177,12 @@ macro_rules! read {
     }};
 }
 
-use {change, read};
+/// A snapshot that is the same on every database: PostgreSQL keeps a document's keys in an order of its own.
+macro_rules! sorted_snapshot {
+    ($name:literal, $value:expr $(,)?) => {{
+        let value = $value;
+        insta::with_settings!({sort_maps => true}, { insta::assert_json_snapshot!($name, value) });
+    }};
+}
+
+use {change, read, sorted_snapshot};
