@@ -1,11 +1,14 @@
 //! What comes in: JSON bodies, query strings, ids in paths. Everything that can be wrong with them is found here, before a
 //! handler runs, and named by its path.
 
+use std::time::Duration;
+
 use axum::{
     body::Bytes,
-    extract::{FromRequest, FromRequestParts, Query, RawPathParams, Request, rejection::BytesRejection},
+    extract::{FromRequest, FromRequestParts, Query, RawPathParams, Request},
     http::{StatusCode, Uri, header, request::Parts},
 };
+use futures_util::StreamExt;
 use model::Problem;
 use serde::{
     Deserialize, Deserializer,
@@ -18,6 +21,10 @@ use crate::error::{ApiError, ApiResult};
 
 /// The longest body, in bytes.
 pub const LONGEST_BODY: usize = 1 << 20;
+/// How much of a body that is too long is read before the connection is closed on it.
+const LONGEST_THROWN_AWAY: usize = 32 << 20;
+/// How long a body may take to arrive.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// What every record carries and nobody sends: ignored when it comes back (contract section 3).
 const READ_ONLY: &[&str] = &[
@@ -48,7 +55,7 @@ pub struct Body<T>(pub T);
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &S) -> ApiResult<Self> {
+    async fn from_request(request: Request, _: &S) -> ApiResult<Self> {
         let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         if !content_type.is_some_and(is_json) {
             return Err(ApiError::new(
@@ -57,26 +64,47 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
                 "send JSON, with the header Content-Type: application/json",
             ));
         }
-        let bytes = bytes(request, state).await?;
+        let bytes = bytes(request).await?;
         read(document(&bytes)?).map(Self)
     }
 }
 
-/// The bytes of a body of any kind, when it is not too long.
+/// The bytes of a body of any kind, when it is not too long. A body that is too long is read to its end and thrown away as
+/// far as is bearable: a caller that is still sending when the connection closes never sees the answer.
 ///
 /// # Errors
-/// 413; 400 when the connection breaks.
-pub async fn bytes<S: Send + Sync>(request: Request, state: &S) -> ApiResult<Bytes> {
-    Bytes::from_request(request, state).await.map_err(|rejection| match rejection {
-        BytesRejection::FailedToBufferBody(inner) if inner.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            ApiError::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "payload_too_large",
-                "the body is longer than 1 MiB: send less at once",
-            )
+/// 413; 408 when it takes too long; 400 when the connection breaks.
+pub async fn bytes(request: Request) -> ApiResult<Bytes> {
+    let mut chunks = request.into_body().into_data_stream();
+    let read = async {
+        let (mut kept, mut length) = (Vec::new(), 0_usize);
+        while let Some(chunk) = chunks.next().await {
+            let chunk =
+                chunk.map_err(|_| ApiError::bad_request("the body did not arrive whole: send it again"))?;
+            length = length.saturating_add(chunk.len());
+            if length <= LONGEST_BODY {
+                kept.extend_from_slice(&chunk);
+            } else if length > LONGEST_THROWN_AWAY {
+                break;
+            }
         }
-        _ => ApiError::bad_request("the body did not arrive whole: send it again"),
+        if length <= LONGEST_BODY { Ok(Bytes::from(kept)) } else { Err(too_long()) }
+    };
+    tokio::time::timeout(LONGEST_WAIT, read).await.unwrap_or_else(|_| {
+        Err(ApiError::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "body_timeout",
+            "the body took too long to arrive: send it again",
+        ))
     })
+}
+
+fn too_long() -> ApiError {
+    ApiError::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "payload_too_large",
+        "the body is longer than 1 MiB: send less at once",
+    )
 }
 
 /// The JSON document that a body holds.

@@ -14,6 +14,7 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
         ("page.html", include_str!("templates/page.html")),
         ("sign_in.html", include_str!("templates/sign_in.html")),
         ("docs.html", include_str!("templates/docs.html")),
+        ("front.html", include_str!("templates/front.html")),
     ] {
         environment
             .add_template(name, text)

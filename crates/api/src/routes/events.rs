@@ -190,24 +190,40 @@ async fn accept_all(
         }
     }
     let mut accepted = app.engine.accept_all(tenant, good).await?.into_iter();
-    let mut answers: Vec<ApiResult<PostedEvent>> = refused
+    let answers: Vec<ApiResult<PostedEvent>> = refused
         .into_iter()
         .filter_map(|refused| match refused {
             Some(error) => Some(Err(error)),
             None => accepted.next().map(|answer| answer.map(Into::into).map_err(Into::into)),
         })
         .collect();
-    let overloaded = |answer: &ApiResult<_>| matches!(answer, Err(error) if error.retry_after.is_some());
-    if answers.iter().all(overloaded)
-        && let Some(Err(error)) = answers.pop()
-    {
-        return Err(error);
+    if answers.iter().all(Result::is_err) {
+        return Err(nothing_accepted(answers.into_iter().filter_map(Result::err).collect()));
     }
     Ok(answers
         .into_iter()
         .map(|answer| answer.map_or_else(BatchAnswer::from, BatchAnswer::Accepted))
         .collect())
 }
+
+/// The failure of a batch of which nothing was accepted: to come back when that helps, else every fault with its place.
+fn nothing_accepted(mut errors: Vec<ApiError>) -> ApiError {
+    if let Some(busy) = errors.iter().position(|error| error.retry_after.is_some()) {
+        return errors.swap_remove(busy);
+    }
+    let problems = errors.into_iter().enumerate().flat_map(|(index, error)| {
+        let whole = vec![Problem::at("", error.message)];
+        let details = if error.details.is_empty() { whole } else { error.details };
+        details.into_iter().map(move |problem| {
+            let separator = if problem.path.is_empty() { "" } else { "." };
+            Problem::at(format!("[{index}]{separator}{}", problem.path), problem.message)
+        })
+    });
+    ApiError::unprocessable(problems.take(MOST_PROBLEMS).collect())
+}
+
+/// Faults of a batch that are named.
+const MOST_PROBLEMS: usize = 100;
 
 /// An accepted event.
 #[derive(Debug, Serialize, ToSchema)]

@@ -296,7 +296,7 @@ impl<S: Send + Sync, T: serde::de::DeserializeOwned + Default> FromRequest<S> fo
         if let Some(content_type) = request.headers_mut().remove(header::CONTENT_TYPE) {
             again.headers_mut().insert(header::CONTENT_TYPE, content_type);
         }
-        let bytes = bytes(request, state).await?;
+        let bytes = bytes(request).await?;
         if bytes.is_empty() {
             return Ok(Self(T::default()));
         }

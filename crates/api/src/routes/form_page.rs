@@ -168,7 +168,7 @@ async fn send(
         Ok(form) => form,
         Err(error) => return fault(&error),
     };
-    let typed = match read(request, &app).await {
+    let typed = match read(request).await {
         Ok(typed) => typed,
         Err(error) => return fault(&error),
     };
@@ -196,7 +196,7 @@ async fn send(
     }
 }
 
-async fn read(request: Request, app: &App) -> ApiResult<Typed> {
+async fn read(request: Request) -> ApiResult<Typed> {
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let is_form = content_type.is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
     if !is_form {
@@ -206,7 +206,7 @@ async fn read(request: Request, app: &App) -> ApiResult<Typed> {
             "this page takes what its own form sends; programs send JSON to /public/forms/{slug}/submissions",
         ));
     }
-    Ok(Typed::read(&body::bytes(request, app).await?))
+    Ok(Typed::read(&body::bytes(request).await?))
 }
 
 /// Nobody guesses it: whoever knows it has the page.

@@ -8,6 +8,7 @@ pub mod events;
 pub mod executions;
 pub mod form_page;
 pub mod forms;
+pub mod front_page;
 pub mod health;
 pub mod integrations;
 pub mod live;
@@ -41,6 +42,7 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .merge(executions::routes())
         .merge(form_page::routes())
         .merge(forms::routes())
+        .merge(front_page::routes())
         .merge(health::routes())
         .merge(integrations::routes())
         .merge(live::routes())

@@ -268,7 +268,7 @@ async fn make_workflow(
     Id(id): Id<TemplateId>,
     request: Request,
 ) -> ApiResult<Created<Workflow>> {
-    let filling: Filling = optional(&app, request).await?;
+    let filling: Filling = optional(request).await?;
     let template = template_get(&mut *app.store.read(tenant).await?, tenant, id).await?;
     let filled = blank::fill(&template.workflow_definition, &template.variables, &filling.variables);
     let mut filled = filled.map_err(ApiError::unprocessable)?;

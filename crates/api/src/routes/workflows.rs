@@ -392,7 +392,7 @@ async fn publish(
     Id(id): Id<WorkflowId>,
     request: Request,
 ) -> ApiResult<Data<Workflow>> {
-    let publishing: Publishing = optional(&app, request).await?;
+    let publishing: Publishing = optional(request).await?;
     if publishing.note.as_ref().is_some_and(|note| note.chars().count() > 1_000) {
         return Err(ApiError::invalid("note", "at most 1,000 characters are accepted"));
     }
@@ -445,8 +445,8 @@ pub(crate) async fn to_the_end<T: Send + 'static>(
 }
 
 /// A body that may be left out.
-pub(crate) async fn optional<T: DeserializeOwned + Default>(app: &App, request: Request) -> ApiResult<T> {
-    let bytes = bytes(request, app).await?;
+pub(crate) async fn optional<T: DeserializeOwned + Default>(request: Request) -> ApiResult<T> {
+    let bytes = bytes(request).await?;
     if bytes.is_empty() { Ok(T::default()) } else { read(document(&bytes)?) }
 }
 

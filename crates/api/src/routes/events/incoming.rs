@@ -126,10 +126,10 @@ pub enum Incoming {
 impl<S: Send + Sync> FromRequest<S> for Incoming {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &S) -> ApiResult<Self> {
+    async fn from_request(request: Request, _: &S) -> ApiResult<Self> {
         let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let format = format(content_type.unwrap_or_default())?;
-        let bytes = body::bytes(request, state).await?;
+        let bytes = body::bytes(request).await?;
         shape(format, body::document(&bytes)?)
     }
 }
