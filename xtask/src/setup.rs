@@ -82,6 +82,14 @@ const TOOLS: &[Tool] = &[
         present: Probe::Runs("python3", &["-c", "import ensurepip, venv"]),
     },
     Tool {
+        name: "curl",
+        packages: &["curl"],
+        why: "the README's tour is run word for word",
+        purposes: &[Purpose::Test],
+        needed: Needed::Always,
+        present: Probe::Runs("curl", &["--version"]),
+    },
+    Tool {
         name: "PostgreSQL",
         packages: &["postgresql"],
         why: "every store test runs on both databases; the tests start a server of their own",
@@ -229,14 +237,14 @@ mod tests {
         let root = env::temp_dir().join(format!("xtask-setup-{}", std::process::id()));
         fs::create_dir_all(root.join("web")).unwrap();
         assert_eq!(names(Purpose::Run, &root), ["cc"]);
-        assert_eq!(names(Purpose::Test, &root), ["cc", "python3 with venv"]);
+        assert_eq!(names(Purpose::Test, &root), ["cc", "python3 with venv", "curl"]);
         fs::write(root.join("web/package.json"), "{}").unwrap();
         assert_eq!(names(Purpose::Run, &root), ["cc", "node", "npm"]);
         fs::write(root.join("web/package.json"), r#"{"devDependencies":{"@playwright/test":"1"}}"#).unwrap();
         fs::write(root.join("Cargo.lock"), "[[package]]\nname = \"tokio-postgres\"\n").unwrap();
         assert_eq!(
             names(Purpose::Test, &root),
-            ["cc", "node", "npm", "python3 with venv", "PostgreSQL", "Chromium"]
+            ["cc", "node", "npm", "python3 with venv", "curl", "PostgreSQL", "Chromium"]
         );
         assert_eq!(names(Purpose::Run, &root), ["cc", "node", "npm"]);
         fs::remove_dir_all(&root).unwrap();

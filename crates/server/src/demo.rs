@@ -62,12 +62,13 @@ pub async fn seed(config: &Config) -> Done {
 
     let options = super::command::serve::engine_options(config)?;
     let retry = options.retry.clone();
+    let runtime = tokio::runtime::Handle::current();
     let engine = engine::Engine::at_rest(store.clone(), secrets, options).await?;
     for program in &company.programs {
         engine.workflow_changed(company.tenant, program.workflow).await?;
     }
     let executions = store
-        .write(move |tx| Box::pin(life::live(tx, life::Script { company, clock, retry, present })))
+        .write(move |tx| Box::pin(life::live(tx, life::Script { company, clock, retry, present, runtime })))
         .await?;
     engine.stop(std::time::Duration::ZERO).await;
     tracing::info!(executions, milliseconds = begun.elapsed().as_millis(), "the demo company is there");

@@ -4,6 +4,9 @@ use crate::{Connection, StoreResult, Tx, params};
 
 const FACT: &str = "demo";
 
+/// The public address of the demo's form.
+pub const DEMO_FORM: &str = "northwind-nps";
+
 /// Whether the demo data were ever put in.
 ///
 /// # Errors

@@ -145,16 +145,39 @@ fn say_one(execution: &Value) {
     say("");
     let logs = execution["logs"].as_array().map(Vec::as_slice).unwrap_or_default();
     let rows = logs.iter().map(|log| {
-        let said = if log["error"].is_null() { cell(&log["output_data"]) } else { cell(&log["error"]) };
         vec![
             cell(&log["step_number"]),
             cell(&log["step_name"]),
             cell(&log["status"]),
             milliseconds(&log["duration_ms"]),
-            shortened(&said),
+            shortened(&said(log)),
         ]
     });
     say_table(&["STEP", "NAME", "STATUS", "TOOK", "RESULT"], rows.collect(), "No step has run yet.");
+}
+
+/// What came of a step: why it failed, why conditions held or not, else its output.
+fn said(log: &Value) -> String {
+    let output = &log["output_data"];
+    match (log["error"].as_str(), log["step_type"].as_str(), log["resume_at"].as_str()) {
+        (Some(error), ..) => error.to_owned(),
+        (None, Some("condition"), _) => {
+            let verdict = if output["result"] == true { "met" } else { "not met" };
+            let mut reasons = Vec::new();
+            reasons_of(&output["conditions"], &mut reasons);
+            if reasons.is_empty() { verdict.to_owned() } else { format!("{verdict}: {}", reasons.join("; ")) }
+        }
+        (None, _, Some(_)) => format!("until {}", time_cell(&log["resume_at"])),
+        _ => cell(output),
+    }
+}
+
+/// The reasons of conditions, and of those in groups.
+fn reasons_of<'a>(conditions: &'a Value, reasons: &mut Vec<&'a str>) {
+    for condition in conditions.as_array().into_iter().flatten() {
+        reasons.extend(condition["reason"].as_str());
+        reasons_of(&condition["conditions"], reasons);
+    }
 }
 
 fn milliseconds(value: &Value) -> String {

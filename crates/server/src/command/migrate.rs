@@ -26,11 +26,15 @@ pub async fn run(target: Target) -> Done {
         })
         .await?;
     store.close().await;
-    let Database::Sqlite(path) = &config.database else { return Ok(()) };
+    // The address of a server may hold a password.
+    let place = match &config.database {
+        Database::Sqlite(path) => path.display().to_string(),
+        Database::Postgres(_) => "the database".to_owned(),
+    };
     if target.json {
-        output::say_json(&json!({"database": format!("sqlite:{}", path.display()), "ready": true}));
+        output::say_json(&json!({"store": place, "ready": true}));
     } else {
-        output::say(format_args!("{} is ready", path.display()));
+        output::say(format_args!("{place} is ready"));
     }
     Ok(())
 }

@@ -157,11 +157,22 @@ async fn prepare(config: &Config) -> Done<(Store, First)> {
         store.close().await;
         drop(store);
         demo::seed(config).await?;
+        begin_anew();
         store = opening::open(config, Arc::new(SystemClock)).await?;
     }
     let first = bootstrap(&store, options).await?;
     store.write(|tx| Box::pin(templates_seed(tx))).await?;
     Ok((store, First { sign_in: first.sign_in_token }))
+}
+
+/// Becomes the same program again: living through a month leaves a heap that the server would carry around for ever.
+fn begin_anew() {
+    use std::os::unix::process::CommandExt;
+    if let Ok(program) = std::env::current_exe() {
+        // Returns only when that is not possible; then this process serves as well, only larger.
+        let error = std::process::Command::new(program).args(std::env::args_os().skip(1)).exec();
+        tracing::debug!(%error, "going on in the same process");
+    }
 }
 
 /// Tells how to get in, where that is not known yet.

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use store::{
     StoreError, StoreResult, Tx, api_key,
     contact::contact_create,
-    demo::{demo_is_alone, demo_mark},
+    demo::{DEMO_FORM, demo_is_alone, demo_mark},
     form::{self, form_create},
     integration::{self, integration_create},
     secret::SecretBox,
@@ -133,7 +133,7 @@ async fn forms(tx: &mut Tx, tenant: TenantId, by: Actor) -> StoreResult<[FormId;
     let [name, email] = person.clone();
     let nps = make(
         json!({"name": "NPS after support", "description": "Thank you for talking to us. Two questions, half a minute.", "tags": ["nps"]}),
-        "northwind-nps",
+        DEMO_FORM,
         json!([
             {"key": "q_nps", "type": "nps", "label": "How likely are you to recommend Northwind Care to a colleague?"},
             {"key": "q_feedback", "type": "long_text", "label": "What is the main reason for your score?"},

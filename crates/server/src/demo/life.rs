@@ -13,6 +13,7 @@ use engine::{
     progress,
     walk::{self, Journal, Next},
 };
+use futures_util::FutureExt;
 use jiff::tz::TimeZone;
 use model::{
     Actor, Clock, ExecutionId, ExecutionStatus, Period, StepStatus, TicketId, Timestamp, effect::Effect,
@@ -52,6 +53,8 @@ pub struct Script {
     pub retry: RetryPolicy,
     /// When the story ends.
     pub present: Timestamp,
+    /// Lends the actions its timers.
+    pub runtime: tokio::runtime::Handle,
 }
 
 /// Something that happens at its time.
@@ -75,6 +78,7 @@ struct Life<'a> {
     agenda: BinaryHeap<Reverse<(Timestamp, Happening)>>,
     executions: usize,
     cancelled: bool,
+    down: [std::ops::Range<Timestamp>; 2],
 }
 
 /// Plays the month. Answers how many executions there were.
@@ -87,7 +91,9 @@ pub async fn live(tx: &mut Tx, script: Script) -> StoreResult<usize> {
     let agenda =
         answers.iter().enumerate().map(|(at, answer)| Reverse((answer.at, Happening::Answer(at)))).collect();
     let zone = TimeZone::get(ZONE).unwrap_or(TimeZone::UTC);
-    let mut life = Life { tx, script, random: Random::new(7), zone, agenda, executions: 0, cancelled: false };
+    let down = month::outages(present);
+    let mut life =
+        Life { down, tx, script, random: Random::new(7), zone, agenda, executions: 0, cancelled: false };
     while let Some(Reverse((at, happening))) = life.agenda.pop() {
         if at > present {
             break;
@@ -271,7 +277,7 @@ impl Life<'_> {
         let company = &self.script.company;
         let outside = Outside {
             now: started,
-            present: self.script.present,
+            down: self.down.clone(),
             sender: company.sender.clone(),
             helpdesk: company.helpdesk.clone(),
         };
@@ -292,7 +298,12 @@ impl Life<'_> {
         let mut log = empty_log(execution, journal, &step, attempt, started);
         log.input_data = entry.redact(rendered.value.clone());
         log.warnings = rendered.warnings;
-        let outcome = entry.run(rendered.value, &context).await;
+        let outcome = {
+            // Actions set timeouts, for which they need the runtime that this thread is no part of.
+            let _entered = self.script.runtime.enter();
+            entry.run(rendered.value, &context).now_or_never()
+        };
+        let outcome = outcome.ok_or_else(|| unreadable(&"an action waited for something"))?;
         match step.action_type.as_str() {
             "sync_integration" => self.spend(140, 1_400),
             "send_email" => self.spend(2, 30),

@@ -1,5 +1,7 @@
 //! What people answered in the month: when, whom, which form, what. Pure.
 
+use std::ops::Range;
+
 use jiff::{civil::Weekday, tz::TimeZone};
 use model::{Period, Timestamp};
 use serde_json::{Map, Value, json};
@@ -32,7 +34,7 @@ pub struct Answer {
 
 /// 2 × 210 + 180 executions make about 600.
 const NPS: usize = 210;
-const CSAT: usize = 178;
+const CSAT: usize = 174;
 const CONTACT: usize = 24;
 
 /// How busy each hour of a working day is.
@@ -49,14 +51,33 @@ pub fn answers(present: Timestamp, days: i64, contacts: usize) -> Vec<Answer> {
             answers.push(answer(&mut random, kind, at, contacts));
         }
     }
-    // Two that the present outage of the helpdesk meets, so that a visitor sees a retry that is under way.
-    for minutes in [10, 38] {
-        let mut late = answer(&mut random, Kind::Csat, present.minus(Period::minutes(minutes)), contacts);
-        late.data = csat(&mut random, Some(1));
-        answers.push(late);
+    // Unhappy ones that the helpdesk's outages meet: the last one of the past outage gets through by a retry, and of the
+    // present outage a visitor sees one that was given up and one that is to be retried.
+    let [past, _] = outages(present);
+    let then = [310, 205, 120, 8].map(|minutes| past.end.minus(Period::minutes(minutes)));
+    let now = [38, 10].map(|minutes| present.minus(Period::minutes(minutes)));
+    for at in then.into_iter().chain(now) {
+        let mut unhappy = answer(&mut random, Kind::Csat, at, contacts);
+        unhappy.data = csat(&mut random, Some(1));
+        answers.push(unhappy);
     }
     answers.sort_by_key(|answer| answer.at);
     answers
+}
+
+/// When the helpdesk was down: all day on the Tuesday of the week before last, and since three quarters of an hour ago.
+pub fn outages(present: Timestamp) -> [Range<Timestamp>; 2] {
+    let zone = TimeZone::get(ZONE).unwrap_or(TimeZone::UTC);
+    let today = present.to_jiff().to_zoned(zone.clone()).date();
+    let since_monday = i64::from(today.weekday().to_monday_zero_offset());
+    let tuesday = today.saturating_sub(jiff::Span::new().days(since_monday + 13));
+    let noon =
+        tuesday.at(12, 0, 0, 0).to_zoned(zone).map_or(present, |noon| Timestamp::from(noon.timestamp()));
+    let four_hours = Period::hours(4);
+    [
+        noon.minus(four_hours)..noon.plus(four_hours),
+        present.minus(Period::minutes(45))..present.plus(Period::days(1)),
+    ]
 }
 
 /// An instant of the month, at the hours when the company's customers are awake.

@@ -1,5 +1,7 @@
 //! The world outside, as the demo's month had it: a helpdesk that answers but for two outages, and no mail server.
 
+use std::ops::Range;
+
 use actions::{
     ActionError, ErrorKind,
     capability::{
@@ -8,24 +10,17 @@ use actions::{
 };
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, ready};
-use model::{Period, Timestamp, effect::Mail};
+use model::{Timestamp, effect::Mail};
 use serde_json::{Value, json};
 
 use super::company::HELPDESK;
-
-/// When the helpdesk is down: an afternoon a week and a half ago, and again since three quarters of an hour ago.
-pub fn is_down(at: Timestamp, present: Timestamp) -> bool {
-    let since = |days: u16, hours: u32| present.minus(Period::days(days)).minus(Period::hours(hours));
-    let past = since(9, 6)..since(9, 0);
-    past.contains(&at) || at >= present.minus(Period::minutes(45))
-}
 
 /// Plays everything that steps reach, at one instant.
 pub struct Outside {
     /// The time of the step.
     pub now: Timestamp,
-    /// The end of the story.
-    pub present: Timestamp,
+    /// When the helpdesk does not answer.
+    pub down: [Range<Timestamp>; 2],
     /// Who mails come from.
     pub sender: String,
     /// The company's connection.
@@ -34,7 +29,7 @@ pub struct Outside {
 
 impl Http for Outside {
     fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, ActionError>> {
-        let answer = if is_down(self.now, self.present) {
+        let answer = if self.down.iter().any(|span| span.contains(&self.now)) {
             answer(503, &json!({"error": "maintenance"}))
         } else {
             // A case number that follows from the request, as a real one would be another for each.

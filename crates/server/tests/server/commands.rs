@@ -1,0 +1,138 @@
+//! The commands, as a transcript: on the store itself, and through a running server.
+
+use std::{ffi::OsStr, fmt::Write};
+
+use serde_json::{Value, json};
+
+use crate::process::{House, KEY};
+
+/// What was typed and what came of it, with everything left out that is another each time.
+struct Transcript<'a> {
+    house: &'a House,
+    environment: Vec<(&'static str, String)>,
+    text: String,
+}
+
+impl Transcript<'_> {
+    async fn run(&mut self, line: &str) -> String {
+        let arguments: Vec<&str> = line.split(' ').collect();
+        let mut command = self.house.command(&arguments);
+        command.envs(self.environment.iter().map(|(name, value)| (name, OsStr::new(value))));
+        let output = command.output().await.unwrap();
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        writeln!(self.text, "$ vtrustx {line}\n{}{}", masked(&stdout), masked(&stderr)).unwrap();
+        if !output.status.success() {
+            writeln!(self.text, "(exit code {})\n", output.status.code().unwrap_or(-1)).unwrap();
+        }
+        stdout
+    }
+}
+
+/// Times, keys and ports are another each time.
+fn masked(text: &str) -> String {
+    let mut masked = String::with_capacity(text.len());
+    for line in text.lines() {
+        let mut words: Vec<String> = Vec::new();
+        for word in line.split(' ') {
+            let is_date = word.len() >= 10
+                && word.trim_matches(['"', ',']).as_bytes().get(4) == Some(&b'-')
+                && word.contains("20");
+            let is_time = word.len() == 8
+                && word.as_bytes().get(2) == Some(&b':')
+                && word.as_bytes().get(5) == Some(&b':');
+            words.push(match word {
+                word if word.contains("token=") => "LINK".to_owned(),
+                word if word.trim_matches('"').starts_with("vtx_") => "KEY".to_owned(),
+                _ if is_date => "DATE".to_owned(),
+                _ if is_time => "TIME".to_owned(),
+                word => word.to_owned(),
+            });
+        }
+        masked.push_str(words.join(" ").trim_end());
+        masked.push('\n');
+    }
+    masked
+}
+
+fn workflow(text: &str) -> Value {
+    json!({
+        "key": "greet", "name": "Greet", "trigger_event": "hello", "is_active": true,
+        "actions": [{"type": "send_email", "config": {"to": "{{email}}", "subject": text, "body": "Hi"}}],
+    })
+}
+
+#[tokio::test]
+async fn a_day_of_an_operator() {
+    let house = House::new();
+    house.file("greet.json", &workflow("Hello").to_string());
+    house.file(
+        "other.json",
+        &json!([{"name": "Tag VIPs", "trigger_event": "contact_created", "actions": []}]).to_string(),
+    );
+    house.file(
+        "wrong.json",
+        &json!({"name": "", "trigger_event": "x", "actions": [{"type": "send_mail", "config": {}}]})
+            .to_string(),
+    );
+    let mut day = Transcript { house: &house, environment: Vec::new(), text: String::new() };
+
+    day.run("migrate").await;
+    day.run("tenant create Acme").await;
+    day.run("tenant list --json").await;
+    day.run("workflow validate greet.json other.json").await;
+    day.run("workflow validate wrong.json").await;
+    day.run("workflow apply greet.json wrong.json").await;
+    day.run("workflow apply greet.json other.json --tenant 2 --dry-run").await;
+    day.run("workflow apply greet.json other.json --tenant 2").await;
+    day.run("workflow apply greet.json other.json --tenant 2").await;
+    house.file("greet.json", &workflow("Hello again").to_string());
+    day.run("workflow apply greet.json other.json --tenant 2 --json").await;
+    day.run("workflow list --tenant 2").await;
+    day.run("workflow export greet --tenant 2").await;
+    day.run("workflow export --tenant 2 --output exported").await;
+    day.run("workflow apply exported/greet.json exported/tag-vips.json --tenant 2").await;
+    day.run("user create sam@example.com --role editor --tenant 2").await;
+    day.run("user invite kim@example.com --tenant 2").await;
+    day.run("user list --tenant 2").await;
+    day.run("api-key create --tenant 2 --role admin --name robot").await;
+    day.run("api-key list --tenant 2").await;
+    day.run("api-key revoke 1 --tenant 2").await;
+    day.run("workflow list --tenant 9").await;
+
+    let server = house.serve(&[]).await;
+    day.text.push_str("(a server starts on this store)\n\n");
+    day.run("workflow list").await;
+    day.environment = vec![("VTRUSTX_URL", server.url.clone()), ("VTRUSTX_API_KEY", KEY.to_owned())];
+    day.run("workflow apply greet.json").await;
+    let event = server.post("/api/events", &json!({"event": "hello", "data": {"email": "nobody"}})).await;
+    let path = format!("/api/workflow-executions/{}", event["executions"][0]["id"]);
+    server.until(&path, |execution| execution["data"]["status"] == "completed").await;
+    let listed = day.run("execution list --json --limit 1").await;
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!(listed[0]["event_id"], event["eventId"]);
+    day.text.clear_after("$ vtrustx execution list --json");
+    let id = listed[0]["id"].to_string();
+    day.text.push_str("(an event came in)\n\n");
+    day.run(&format!("execution show {id}")).await;
+    day.run(&format!("execution retry {id}")).await;
+    day.run(&format!("execution cancel {id}")).await;
+    day.run("execution list --status failed").await;
+    day.run("tenant list").await;
+    day.run("workflow list --tenant 2").await;
+    server.stop().await;
+    insta::assert_snapshot!(day.text);
+}
+
+trait ClearAfter {
+    fn clear_after(&mut self, mark: &str);
+}
+
+impl ClearAfter for String {
+    /// Drops what is long and another each time.
+    fn clear_after(&mut self, mark: &str) {
+        if let Some(at) = self.rfind(mark) {
+            self.truncate(at);
+        }
+    }
+}
