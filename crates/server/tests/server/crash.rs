@@ -53,6 +53,7 @@ async fn nothing_is_lost_and_nothing_is_done_twice() {
     let ledger = Arc::new(Ledger::default());
     let number = Arc::new(AtomicU64::new(0));
     let mut contact = 0;
+    let mut done = BTreeMap::new();
     for round in 0..rounds {
         let server = Arc::new(house.serve(&["--allow-private-targets"]).await);
         if round == 0 {
@@ -78,6 +79,9 @@ async fn nothing_is_lost_and_nothing_is_done_twice() {
             client.await.unwrap();
         }
         Arc::into_inner(server).expect("the clients are done").ended().await;
+        for (event, calls) in calls_of_the_completed(&house, &sink).await {
+            done.entry(event).or_insert(calls);
+        }
     }
 
     let server = house.serve(&["--allow-private-targets"]).await;
@@ -99,7 +103,34 @@ async fn nothing_is_lost_and_nothing_is_done_twice() {
     });
     settled.await.expect("every execution ends");
     audit(&server, &sink, &sent, rounds).await;
+    let at_last = calls_by_event(&sink);
+    let again: Vec<_> =
+        done.iter().filter(|(event, calls)| at_last.get(*event) != Some(calls)).take(5).collect();
+    assert!(again.is_empty(), "called again after they had completed: {again:?}");
     server.stop().await;
+}
+
+/// How often the webhook was called for each event whose execution the journal, found after a crash, says is completed.
+async fn calls_of_the_completed(house: &House, sink: &Sink) -> BTreeMap<String, usize> {
+    let list = ["execution", "list", "--status", "completed", "--json", "--limit", "1000000"];
+    let output = house.command(&list).output().await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let executions: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+    let calls = calls_by_event(sink);
+    let of_one = |execution: &Value| {
+        let event = execution["event_id"].as_str()?.to_owned();
+        let calls = *calls.get(&event)?;
+        Some((event, calls))
+    };
+    executions.iter().filter_map(of_one).collect()
+}
+
+fn calls_by_event(sink: &Sink) -> BTreeMap<String, usize> {
+    let mut calls = BTreeMap::new();
+    for request in sink.requests() {
+        *calls.entry(request.json()["event"].as_str().unwrap_or("?").to_owned()).or_default() += 1;
+    }
+    calls
 }
 
 async fn furnish(server: &Server, sink: &Sink) -> i64 {
