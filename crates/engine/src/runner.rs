@@ -12,7 +12,9 @@ use futures_util::FutureExt;
 use model::{ExecutionId, ExecutionStatus, StepStatus, TenantId, execution::Progress, journal::Log};
 use store::{
     StoreError,
-    execution::{Advance, Advanced, Started, execution_advance, execution_fail, execution_load},
+    execution::{
+        Advance, Advanced, Started, execution_advance, execution_fail, execution_get, execution_load,
+    },
 };
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -124,6 +126,9 @@ async fn give_up(
 
 /// Walks until the execution waits, ends, or the engine drains.
 async fn run_to_rest(engine: &EngineInner, ready: Ready) -> Result<(), EngineError> {
+    // What was loaded before a worker was free may have been cancelled while it waited: nothing outside is touched before
+    // it is seen that it still runs. Whoever cancels it later finds it among the running ones.
+    let mut is_fresh = matches!(ready, Ready::Named(..));
     let Started { mut execution, journal } = match ready {
         Ready::Loaded(started) => *started,
         Ready::Named(tenant, id) => patiently!(engine, {
@@ -147,8 +152,10 @@ async fn run_to_rest(engine: &EngineInner, ready: Ready) -> Result<(), EngineErr
                     return Ok(());
                 }
                 let is_outside = is_external(&program, position);
-                if execution.progress.status != ExecutionStatus::Running && is_outside {
+                if is_outside && execution.progress.status != ExecutionStatus::Running {
                     execution.progress = mark_running(engine, &execution, &program, &journal).await?;
+                } else if is_outside && !is_fresh && !still_runs(engine, tenant, id).await? {
+                    return Ok(());
                 }
                 let attempt = Attempt {
                     engine,
@@ -174,6 +181,7 @@ async fn run_to_rest(engine: &EngineInner, ready: Ready) -> Result<(), EngineErr
         else {
             return Ok(());
         };
+        is_fresh = true;
         journal = journal.with(&logs);
         match progress {
             Some(progress) => execution.progress = progress,
@@ -205,6 +213,14 @@ fn woken(log: &Log, now: model::Timestamp) -> Log {
         duration_ms: Some(0),
         ..log.clone()
     }
+}
+
+async fn still_runs(engine: &EngineInner, tenant: TenantId, id: ExecutionId) -> Result<bool, EngineError> {
+    patiently!(engine, {
+        let mut connection = engine.store.read(tenant).await?;
+        let progress = execution_get(&mut connection, tenant, id).await?.progress;
+        Ok(progress.status == ExecutionStatus::Running)
+    })
 }
 
 /// People shall see that work has begun before a slow step ends.

@@ -1,6 +1,6 @@
 //! What happens to executions from their event to their end, told as journals.
 
-use engine::{RetryDefinition, RetryFrom, RetryRequest};
+use engine::{Live, RetryDefinition, RetryFrom, RetryRequest};
 use model::{Actor, ExecutionStatus};
 use serde_json::{Value, json};
 use store::StoreError;
@@ -139,6 +139,36 @@ testkit::on_both! {
         assert_eq!(ended.execution.progress.status, ExecutionStatus::Cancelled);
     }
 
+    async fn what_is_cancelled_before_a_worker_is_free_calls_nobody(place: Place) {
+        let (house, sink) = (House::new(place), Sink::start().await);
+        let webhook = json!({"type": "webhook", "config": {"url": sink.url("/{{path}}")}, "critical": true});
+        let (engine, _, _) = house.furnish(json!({"conditions": [], "actions": [webhook]})).await;
+        let go = async |path: &str| post(&engine, json!({"path": path})).await.executions[0].id;
+        let retried = go("status/503").await;
+        let waiting = house.rest(&engine, retried).await.unwrap();
+        // Every worker is taken; the retry is due, and runs as far as anyone can see, but has to wait for one.
+        let mut blockers = Vec::new();
+        for _ in 0..4 {
+            blockers.push(go("hang").await);
+        }
+        let mut live = engine.live();
+        house.clock.set(waiting.execution.progress.next_retry_at.unwrap());
+        let resumed = |change: &Live| {
+            matches!(change, Live::Execution { id, status: ExecutionStatus::Running, .. } if *id == retried)
+        };
+        while !resumed(&live.recv().await.unwrap()) {}
+        engine.cancel(TENANT, Actor::System, retried).await.unwrap();
+        // One worker becomes free: first for what was cancelled, then for this one.
+        let last = go("ok").await;
+        engine.cancel(TENANT, Actor::System, blockers[0]).await.unwrap();
+        house.rest(&engine, last).await.unwrap();
+        let called: Vec<_> = sink.requests().into_iter().map(|request| request.path).filter(|path| path != "/hang").collect();
+        assert_eq!(called, ["/status/503", "/ok"]);
+        for blocker in &blockers[1..] {
+            engine.cancel(TENANT, Actor::System, *blocker).await.unwrap();
+        }
+    }
+
     async fn a_missing_score_is_no_detractor_and_the_log_says_why(place: Place) {
         let house = House::new(place);
         let (engine, _, _) = house
@@ -193,7 +223,7 @@ testkit::on_both! {
             .await
             .unwrap();
         let stopped = loop {
-            let engine::Live::Execution { id, status: ExecutionStatus::Completed, .. } =
+            let Live::Execution { id, status: ExecutionStatus::Completed, .. } =
                 live.recv().await.unwrap()
             else {
                 continue;
