@@ -82,6 +82,11 @@ pub trait Action: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// How long a rendered config asks the step to take, which counts when the step itself does not say.
+    fn timeout(_config: &Value) -> Option<Duration> {
+        None
+    }
+
     /// Does it.
     fn run(
         config: Self::Config,

@@ -47,12 +47,25 @@ fn body(response: &HttpResponse) -> Value {
         && !response.truncated
         && let Ok(value) = serde_json::from_slice(&response.body)
     {
-        return value;
+        return storable(value);
     }
     let text = String::from_utf8_lossy(&response.body);
-    // A cut may have split the last character. U+0000 cannot be stored in every database.
+    // A cut may have split the last character.
     let text = if response.truncated { text.trim_end_matches('\u{fffd}') } else { &text };
-    text.replace('\0', "\u{fffd}").into()
+    storable(text.into())
+}
+
+/// U+0000 cannot be stored in every database. The parser bounds the depth.
+fn storable(value: Value) -> Value {
+    let text = |text: String| if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text };
+    match value {
+        Value::String(string) => Value::String(text(string)),
+        Value::Array(items) => items.into_iter().map(storable).collect(),
+        Value::Object(fields) => {
+            fields.into_iter().map(|(name, value)| (text(name), storable(value))).collect()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => value,
+    }
 }
 
 /// 2xx is success; everything else is an error that keeps the answer.
@@ -95,6 +108,24 @@ pub fn retry_after(value: &str, now: Timestamp) -> Option<Period> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_cannot_be_stored_is_replaced_in_text_and_in_json() {
+        let body_of = |kind: &str, sent: &'static [u8]| {
+            body(&HttpResponse {
+                status: 200,
+                headers: vec![("content-type".to_owned(), kind.to_owned())],
+                body: sent.into(),
+                truncated: false,
+                not_followed: None,
+            })
+        };
+        assert_eq!(body_of("text/plain", b"a\0b"), json!("a\u{fffd}b"));
+        assert_eq!(
+            body_of("application/json", br#"{"a\u0000b":["\u0000",{"c":"d\u0000"},null]}"#),
+            json!({"a\u{fffd}b": ["\u{fffd}", {"c": "d\u{fffd}"}, null]})
+        );
+    }
 
     #[test]
     fn reads_every_way_to_say_later() {

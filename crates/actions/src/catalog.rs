@@ -3,7 +3,7 @@
 //! Each file of `catalog/` becomes a module by itself and registers its action when the program starts, so adding an
 //! action is adding a file.
 
-use std::{collections::BTreeMap, panic::AssertUnwindSafe, sync::LazyLock};
+use std::{collections::BTreeMap, panic::AssertUnwindSafe, sync::LazyLock, time::Duration};
 
 use futures_util::{FutureExt, future::BoxFuture};
 use model::Problem;
@@ -27,6 +27,7 @@ pub struct Registration {
     check: fn(&Value) -> Vec<Problem>,
     parse: fn(Value) -> Result<(), ActionError>,
     literal_hosts: fn(&Value) -> Vec<String>,
+    timeout: fn(&Value) -> Option<Duration>,
     run: for<'a> fn(Value, &'a Context<'_>) -> BoxFuture<'a, Result<Outcome, ActionError>>,
 }
 
@@ -41,6 +42,7 @@ impl Registration {
             check: A::check,
             parse: |config| typed::<A>(config).map(drop),
             literal_hosts: A::literal_hosts,
+            timeout: A::timeout,
             run: run::<A>,
         }
     }
@@ -94,6 +96,12 @@ impl Entry {
     #[must_use]
     pub fn literal_hosts(&self, config: &Value) -> Vec<String> {
         (self.action.literal_hosts)(config)
+    }
+
+    /// How long a rendered config asks the step to take.
+    #[must_use]
+    pub fn timeout(&self, config: &Value) -> Option<Duration> {
+        (self.action.timeout)(config)
     }
 
     /// A config, rendered or not, as a log may show it: without secrets.

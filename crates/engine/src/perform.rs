@@ -137,7 +137,8 @@ impl Attempt<'_> {
         config: Value,
         now: Timestamp,
     ) -> Result<Outcome, ActionError> {
-        let timeout = step.timeout.map_or(DEFAULT_TIMEOUT, model::Period::as_duration);
+        let own = step.timeout.map(model::Period::as_duration);
+        let timeout = own.or_else(|| entry.timeout(&config)).unwrap_or(DEFAULT_TIMEOUT);
         let (tenant, execution) = (self.execution.tenant_id, self.execution);
         let hosts = step.literal_hosts.iter().chain(&self.profile.settings.webhook_hosts).cloned();
         let http = self.engine.http.bound(hosts);

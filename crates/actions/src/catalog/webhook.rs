@@ -109,6 +109,11 @@ impl Action for Webhook {
         config.get("url").and_then(Value::as_str).and_then(literal_host).into_iter().collect()
     }
 
+    fn timeout(config: &Value) -> Option<Duration> {
+        let Whole(millis) = serde_json::from_value(config.get("timeoutMs")?.clone()).ok()?;
+        u64::try_from(millis).ok().filter(|millis| *millis > 0).map(Duration::from_millis)
+    }
+
     async fn run(config: Config, cx: &Context<'_>) -> Result<Outcome, ActionError> {
         let request = request(config, cx)?;
         let response = cx.http.send(request).await?;
@@ -264,6 +269,23 @@ mod tests {
         let error = bench.run("webhook", json!({"url": sink.url("/drop-after")})).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Connection);
         assert_eq!(sink.effects()["vtx_key"].len(), 2);
+    }
+
+    #[test]
+    fn its_own_timeout_may_be_longer_than_a_step_usually_takes() {
+        let entry = crate::catalog().get("webhook").unwrap();
+        for (written, seconds) in [
+            (json!(90_000), Some(90)),
+            (json!("90000"), Some(90)),
+            (json!(null), None),
+            (json!(0), None),
+            (json!(-1), None),
+            (json!("soon"), None),
+        ] {
+            let asked = entry.timeout(&json!({"timeoutMs": written}));
+            assert_eq!(asked, seconds.map(Duration::from_secs), "{written}");
+        }
+        assert_eq!(entry.timeout(&json!({})), None);
     }
 
     #[tokio::test]
