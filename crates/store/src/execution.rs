@@ -582,7 +582,7 @@ impl Filter {
             also("e.created_at < ??", until.into());
         }
         if let Some(text) = &self.text {
-            also("instr(lower(CAST(e.trigger_data AS TEXT)), lower(??)) > 0", text.into());
+            also("instr(fold(CAST(e.trigger_data AS TEXT)), fold(??)) > 0", text.into());
         }
         (sql, parameters)
     }

@@ -222,6 +222,11 @@ enum End {
 impl Committer {
     async fn run(mut self) {
         let end = self.serve().await;
+        if matches!(end, End::Stopped(_))
+            && let Err(error) = self.tx.settle().await
+        {
+            tracing::debug!(%error, "the write-ahead log stays beside the database for the next start");
+        }
         // The file is free for the next process before anyone hears that this one is done with it: the connection is
         // dropped before the receiver, whose end closes the queue.
         drop(self);

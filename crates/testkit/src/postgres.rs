@@ -75,7 +75,14 @@ fn cluster() -> String {
     }
     if !data.join("PG_VERSION").exists() {
         own(&folder);
-        let options = ["--auth=trust", "--username=vtrustx", "--encoding=UTF8", "--no-sync", "--pgdata"];
+        let options = [
+            "--auth=trust",
+            "--username=vtrustx",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+            "--no-sync",
+            "--pgdata",
+        ];
         assert!(as_owner(&folder, "initdb", &options, &data), "initdb failed in {}", folder.display());
     }
     let port = TcpListener::bind("127.0.0.1:0")

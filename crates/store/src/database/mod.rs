@@ -231,6 +231,14 @@ impl Connection {
         }
     }
 
+    /// Before the last connection closes: everything into the one file that people copy.
+    pub(crate) async fn settle(&mut self) -> StoreResult<()> {
+        match self.inner {
+            Inner::Postgres(_) => Ok(()),
+            _ => self.query("PRAGMA wal_checkpoint(TRUNCATE)", Vec::new()).await.map(drop),
+        }
+    }
+
     fn dialect(&self) -> Dialect {
         match self.inner {
             Inner::SqliteHere(_) | Inner::SqliteThere(_) => Dialect::Sqlite,

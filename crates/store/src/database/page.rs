@@ -83,7 +83,7 @@ impl List {
         let number = self.parameters.len();
         let any: Vec<String> = columns
             .iter()
-            .map(|column| format!("instr(lower(coalesce({column}, '')), lower(?{number})) > 0"))
+            .map(|column| format!("instr(fold(coalesce({column}, '')), fold(?{number})) > 0"))
             .collect();
         self.and(&format!("({})", any.join(" OR ")))
     }

@@ -10,7 +10,8 @@
 //! | `{clustered}` | `WITHOUT ROWID` | | a table kept in the order of its key |
 //! | `{rows:bigint,text}` | `VALUES (?1, ?2)` | `SELECT * FROM unnest(…)` | the rows of [`super::Connection::execute_rows`], with their types |
 //!
-//! Parameters are written `?1`, `?2` …; text is searched with `instr`, which PostgreSQL calls `strpos`.
+//! Parameters are written `?1`, `?2` …; text is searched with `instr`, which PostgreSQL calls `strpos`, and compared without
+//! regard to case by `fold`, which PostgreSQL calls `lower`: SQLite's own `lower` knows only the letters a to z.
 
 use std::borrow::Cow;
 
@@ -29,7 +30,9 @@ impl Dialect {
             if text.contains('{') { Cow::Owned(self.tokens(text)) } else { Cow::Borrowed(text) };
         match self {
             Self::Sqlite => with_tokens,
-            Self::Postgres => Cow::Owned(numbered(&with_tokens.replace("instr(", "strpos("))),
+            Self::Postgres => {
+                Cow::Owned(numbered(&with_tokens.replace("instr(", "strpos(").replace("fold(", "lower(")))
+            }
         }
     }
 
@@ -116,7 +119,7 @@ mod tests {
             Postgres.text(table),
             "CREATE TABLE t (a BIGINT, b JSONB, c TIMESTAMPTZ, d {other}, e BYTEA) "
         );
-        let search = "SELECT a FROM t WHERE instr(lower(b), ?12) > 0";
+        let search = "SELECT a FROM t WHERE instr(fold(b), ?12) > 0";
         assert_eq!(Sqlite.text(search), search);
         assert_eq!(Postgres.text(search), "SELECT a FROM t WHERE strpos(lower(b), $12) > 0");
     }

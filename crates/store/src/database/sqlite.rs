@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{OpenFlags, types::ValueRef};
+use rusqlite::{OpenFlags, functions::FunctionFlags, types::ValueRef};
 
 use super::{
     row::{Cell, Row},
@@ -48,6 +48,7 @@ pub(crate) fn open(path: &Path) -> StoreResult<Database> {
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.set_prepared_statement_cache_capacity(256);
     connection.busy_timeout(Duration::from_secs(5))?;
+    add_fold(&connection)?;
     Ok(Database { connection, _lock: Some(lock) })
 }
 
@@ -72,12 +73,22 @@ fn lock(path: &Path) -> StoreResult<File> {
     }
 }
 
+/// `fold(text)`: in lower case, whatever the script. Not named `lower`, which indexes of the file are made with.
+fn add_fold(connection: &rusqlite::Connection) -> rusqlite::Result<()> {
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+    connection.create_scalar_function("fold", 1, flags, |context| {
+        let text = context.get_raw(0).as_str_or_null()?;
+        Ok(text.map(str::to_lowercase))
+    })
+}
+
 pub(crate) fn open_reader(path: &Path) -> StoreResult<Database> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = rusqlite::Connection::open_with_flags(path, flags)?;
     connection.pragma_update(None, "cache_size", -4_096)?;
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(64);
+    add_fold(&connection)?;
     Ok(Database { connection, _lock: None })
 }
 

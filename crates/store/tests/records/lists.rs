@@ -65,7 +65,7 @@ testkit::on_both! {
         for fields in [
             json!({"name": "Ada", "email": "Ada@Example.com", "segment": "vip", "tags": ["a", "a\"b"]}),
             json!({"name": "Bob", "company": "Example & Sons", "segment": "new", "tags": ["ab"]}),
-            json!({"name": "100% Cem", "external_id": "X_1"}),
+            json!({"name": "100% Çem", "external_id": "X_1"}),
         ] {
             let fields = object(fields);
             change!(bench, |tx| contact_create(tx, ONE, ADA.into(), &fields)).unwrap();
@@ -81,6 +81,7 @@ testkit::on_both! {
         assert_eq!(contacts(text("EXAMPLE")).await, [2, 1]);
         assert_eq!(contacts(text("%")).await, [3], "no character is a wildcard");
         assert_eq!(contacts(text("x_1")).await, [3]);
+        assert_eq!(contacts(text("100% ÇEM")).await, [3], "letters beyond a to z have two cases too");
         assert_eq!(contacts(tag("a")).await, [1], "a tag is a whole one");
         assert_eq!(contacts(tag("a\"b")).await, [1]);
         assert_eq!(

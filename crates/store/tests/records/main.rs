@@ -93,7 +93,7 @@ struct Bench {
     store: Store,
     clock: SimulatedClock,
     starts: Arc<Starts>,
-    _place: Place,
+    place: Place,
 }
 
 impl Bench {
@@ -102,7 +102,7 @@ impl Bench {
         let store = open(&place, &clock).await;
         let starts = Arc::new(Starts(AtomicUsize::new(1)));
         store.connect(Arc::clone(&starts) as Arc<dyn Matcher>, Arc::clone(&starts) as Arc<dyn Listener>);
-        let bench = Self { store, clock, starts, _place: place };
+        let bench = Self { store, clock, starts, place };
         for statement in [
             "INSERT INTO tenants (id, name, settings, created_at, updated_at, version) VALUES (1, 'one', '{}', ?1, ?1, 1), (2, 'two', '{}', ?1, ?1, 1)",
             "INSERT INTO users (id, email, created_at, updated_at, version) VALUES (1, 'ada@example.com', ?1, ?1, 1)",
@@ -186,3 +186,14 @@ macro_rules! sorted_snapshot {
 }
 
 use {change, read, sorted_snapshot};
+
+#[tokio::test]
+async fn a_store_that_was_closed_is_one_whole_file() {
+    let bench = Bench::new(Place::sqlite()).await;
+    assert_eq!(bench.number::<i64>("SELECT count(*) FROM tenants").await, 2);
+    let address = bench.place.address();
+    let log = format!("{}-wal", address.strip_prefix("sqlite:").unwrap());
+    assert_ne!(std::fs::metadata(&log).unwrap().len(), 0);
+    bench.store.close().await;
+    assert_eq!(std::fs::metadata(&log).map_or(0, |file| file.len()), 0, "{log}");
+}
