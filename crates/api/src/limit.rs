@@ -6,7 +6,7 @@
 
 use std::{
     collections::HashMap,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -125,7 +125,7 @@ macro_rules! public {
 
             async fn from_request_parts(parts: &mut Parts, app: &App) -> ApiResult<Self> {
                 let address = client_of(parts);
-                app.limit(Subject::$subject(address), $per_minute)?;
+                app.limit(Subject::$subject(network(address)), $per_minute)?;
                 Ok(Self(address))
             }
         }
@@ -151,6 +151,14 @@ fn client_of(parts: &Parts) -> IpAddr {
     }
 }
 
+/// Whoever has one address of IPv6 has the 2^64 beside it: they count as one.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+        address => address,
+    }
+}
+
 fn forwarded(headers: &HeaderMap) -> Option<IpAddr> {
     let last = headers.get_all("x-forwarded-for").iter().next_back()?;
     last.to_str().ok()?.rsplit(',').next()?.trim().parse().ok()
@@ -159,6 +167,19 @@ fn forwarded(headers: &HeaderMap) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn neighbours_in_one_ipv6_network_share_a_bucket() {
+        for (address, counted) in [
+            ("192.0.2.7", "192.0.2.7"),
+            ("::ffff:192.0.2.7", "192.0.2.7"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+            ("2001:db8:1:2::1", "2001:db8:1:2::"),
+        ] {
+            let address: IpAddr = address.parse().unwrap();
+            assert_eq!(network(address).to_string(), counted, "{address}");
+        }
+    }
 
     #[test]
     fn a_bucket_gives_a_minute_s_worth_and_then_says_when() {

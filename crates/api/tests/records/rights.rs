@@ -142,5 +142,7 @@ async fn a_viewer_reads_no_personal_answer_wherever_a_workflow_put_it() {
         );
     }
     assert_eq!(house.get("viewer", "/api/outbox?q=grace").await.failure().0, 403);
+    assert_eq!(house.get("viewer", "/api/tickets?q=grace").await.failure().0, 403);
+    assert_eq!(house.get("editor", "/api/tickets?q=grace").await.json()["pagination"]["total"], 1);
     assert_eq!(house.get("viewer", "/api/submissions?q=grace").await.json()["pagination"]["total"], 0);
 }
