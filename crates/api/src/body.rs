@@ -69,6 +69,28 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     }
 }
 
+/// A body that may be left out; one that is there is as for [`Body`].
+#[derive(Debug)]
+pub struct Perhaps<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for Perhaps<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(mut request: Request, state: &S) -> ApiResult<Self> {
+        let mut again = Request::default();
+        if let Some(content_type) = request.headers_mut().remove(header::CONTENT_TYPE) {
+            again.headers_mut().insert(header::CONTENT_TYPE, content_type);
+        }
+        let bytes = bytes(request).await?;
+        if bytes.is_empty() {
+            return Ok(Self(T::default()));
+        }
+        *again.body_mut() = bytes.into();
+        let Body(body) = Body::from_request(again, state).await?;
+        Ok(Self(body))
+    }
+}
+
 /// The bytes of a body of any kind, when it is not too long. A body that is too long is read to its end and thrown away as
 /// far as is bearable: a caller that is still sending when the connection closes never sees the answer.
 ///
@@ -162,9 +184,11 @@ fn told(path: String, message: &str) -> (String, String) {
         let path = if path.is_empty() { field.to_owned() } else { format!("{path}.{field}") };
         return (path, "is required".to_owned());
     }
-    let Some((found, expected)) = message.split_once(", expected ") else {
+    let Some((found, expected)) = message.rsplit_once(", expected ") else {
         return (path, message.to_owned());
     };
+    // Text in the place of something else may be a secret: that it is text is told, and not what it says.
+    let found = if found.starts_with("invalid type: string ") { "invalid type: text" } else { found };
     let expected = match expected {
         "i64" | "i32" => "a whole number",
         "u64" | "u32" | "u16" | "u8" | "usize" => "a whole number that is not negative",

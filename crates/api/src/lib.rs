@@ -11,6 +11,7 @@ mod dates;
 pub mod definition;
 mod edge;
 pub mod error;
+mod failures;
 pub mod identity;
 pub mod limit;
 mod masking;
@@ -96,6 +97,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     let (_, routes) = routes::all().split_for_parts();
     let mut document = Document::openapi();
     document.merge(routes);
+    failures::describe(&mut document);
     for (path, item) in &mut document.paths.paths {
         let operations = [
             ("get", &mut item.get),

@@ -109,7 +109,9 @@ fn operation_of(schemas: &Schemas<'_>, path: &str, method: &str, operation: &Val
             rows: schemas.rows(&content["schema"]),
         })
         .collect();
-    let responses = object(&operation["responses"]).map(|(status, response)| Answer {
+    // What is only referred to is common to many operations, and told once, above.
+    let own = object(&operation["responses"]).filter(|(_, response)| response["$ref"].is_null());
+    let responses = own.map(|(status, response)| Answer {
         status: status.clone(),
         description: or(text(&response["description"]), meaning(status)),
         good: status.starts_with('2'),

@@ -149,6 +149,7 @@ struct ApiKeyChanges {
 #[utoipa::path(get, path = "/api/api-keys", tag = "API keys", params(PageQuery), responses(
     (status = 200, body = List<ApiKey>),
     (status = 400, body = Failure),
+    (status = 403, description = "Only administrators see keys", body = Failure),
 ))]
 async fn list(
     Admin(identity): Admin,
@@ -182,6 +183,7 @@ async fn create(
 /// One key, without the key itself.
 #[utoipa::path(get, path = "/api/api-keys/{id}", tag = "API keys", params(("id" = i64, Path)), responses(
     (status = 200, body = Data<ApiKey>),
+    (status = 403, description = "Only administrators see keys", body = Failure),
     (status = 404, body = Failure),
 ))]
 async fn get(

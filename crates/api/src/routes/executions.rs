@@ -2,12 +2,7 @@
 
 pub(crate) mod shape;
 
-use axum::{
-    Json,
-    body::Body as Payload,
-    extract::{FromRequest, Request, State},
-    http::header,
-};
+use axum::{Json, extract::State};
 use engine::{RetryDefinition, RetryFrom, RetryRequest};
 use model::{
     ContactId, ExecutionId, ExecutionStatus, LogId, Outcome, SubmissionId, TenantId, WorkflowId,
@@ -28,7 +23,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     App,
     answer::{Data, Done, List},
-    body::{Body, Id, Parameters, bytes},
+    body::{Id, Parameters, Perhaps},
     dates::{EndDate, StartDate},
     error::{ApiError, ApiResult, Failure},
     identity::{Admin, Editor, Viewer},
@@ -282,27 +277,6 @@ impl From<RetryIn> for RetryRequest {
                 Some(RetryVersion::Current) => RetryDefinition::Current,
             },
         }
-    }
-}
-
-/// A body that may be left out.
-struct Perhaps<T>(T);
-
-impl<S: Send + Sync, T: serde::de::DeserializeOwned + Default> FromRequest<S> for Perhaps<T> {
-    type Rejection = ApiError;
-
-    async fn from_request(mut request: Request, state: &S) -> ApiResult<Self> {
-        let mut again = Request::new(Payload::empty());
-        if let Some(content_type) = request.headers_mut().remove(header::CONTENT_TYPE) {
-            again.headers_mut().insert(header::CONTENT_TYPE, content_type);
-        }
-        let bytes = bytes(request).await?;
-        if bytes.is_empty() {
-            return Ok(Self(T::default()));
-        }
-        *again.body_mut() = Payload::from(bytes);
-        let Body(body) = Body::from_request(again, state).await?;
-        Ok(Self(body))
     }
 }
 

@@ -7,7 +7,7 @@
 use std::{fmt::Write, sync::LazyLock};
 
 use axum::{
-    extract::{Path, RawQuery, Request, State},
+    extract::{RawQuery, Request, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{Html, IntoResponse, Redirect, Response},
     routing::get,
@@ -25,9 +25,10 @@ use sha2::{Digest, Sha256};
 use store::submission::NewSubmission;
 use utoipa_axum::router::OpenApiRouter;
 
-use super::submissions::{open_form, take_public};
+use super::submissions::{FormAddress, open_form, take_public};
 use crate::{
-    App, body,
+    App,
+    body::{self, Id},
     error::{ApiError, ApiResult},
     limit::PublicForm,
 };
@@ -137,9 +138,13 @@ fn number(text: &str) -> Value {
 }
 
 /// Shows the form. The query may bring answers along: `?q_nps=9` in a mail's link.
-async fn show(State(app): State<App>, Path(slug): Path<String>, RawQuery(query): RawQuery) -> Response {
+async fn show(
+    State(app): State<App>,
+    address: Result<Id<FormAddress>, ApiError>,
+    RawQuery(query): RawQuery,
+) -> Response {
     let query = query.unwrap_or_default();
-    match open_form(&app, &slug).await {
+    match found(&app, address).await {
         Ok(form) if query == "sent" => {
             message(StatusCode::OK, &form.name, "Thank you!", "Your answers have arrived.")
         }
@@ -160,11 +165,11 @@ async fn show(State(app): State<App>, Path(slug): Path<String>, RawQuery(query):
 /// Takes the answers and says thank you, or shows the page again with what is to be mended.
 async fn send(
     State(app): State<App>,
-    Path(slug): Path<String>,
+    address: Result<Id<FormAddress>, ApiError>,
     limit: Result<PublicForm, ApiError>,
     request: Request,
 ) -> Response {
-    let form = match open_form(&app, &slug).await {
+    let form = match found(&app, address).await {
         Ok(form) => form,
         Err(error) => return fault(&error),
     };
@@ -194,6 +199,12 @@ async fn send(
         }
         Err(error) => page(&Shown { form: &form, typed, id: &id, problems: &[], fault: Some(&error) }),
     }
+}
+
+/// The form at an address that may be no text at all.
+async fn found(app: &App, address: Result<Id<FormAddress>, ApiError>) -> ApiResult<Form> {
+    let Id(FormAddress(slug)) = address?;
+    open_form(app, &slug).await
 }
 
 async fn read(request: Request) -> ApiResult<Typed> {

@@ -4,12 +4,13 @@
 //! Viewers get the answers to personal questions masked, and cannot find them by searching. The public learns nothing but that its
 //! answer arrived, and its ids are its own: it can neither read nor change what a program has sent under the same id.
 
-use std::collections::{HashMap, hash_map::Entry};
-
-use axum::{
-    extract::{Path, State},
-    http::StatusCode,
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    convert::Infallible,
+    str::FromStr,
 };
+
+use axum::{extract::State, http::StatusCode};
 use model::{
     Actor, ContactId, FormId, SubmissionId, TenantId,
     event::StartedExecution,
@@ -356,7 +357,7 @@ async fn create(
 async fn create_public(
     _: PublicForm,
     State(app): State<App>,
-    Path(slug): Path<String>,
+    Id(FormAddress(slug)): Id<FormAddress>,
     Body(body): Body<SubmissionNew>,
 ) -> ApiResult<(StatusCode, Data<SubmissionReceipt>)> {
     let form = open_form(&app, &slug).await?;
@@ -370,6 +371,17 @@ async fn create_public(
     let Submitted { submission, duplicate, .. } = submitted;
     let status = if duplicate { StatusCode::OK } else { StatusCode::CREATED };
     Ok((status, Data::new(SubmissionReceipt { id: submission.id, status: submission.status, duplicate })))
+}
+
+/// The address of a form, as it is in the path: any text may be one.
+#[derive(Debug)]
+pub(crate) struct FormAddress(pub(crate) String);
+
+impl FromStr for FormAddress {
+    type Err = Infallible;
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(text.to_owned()))
+    }
 }
 
 /// The form at a public address.

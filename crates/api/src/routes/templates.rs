@@ -1,6 +1,6 @@
 //! `/api/workflow-templates`: ready-made workflows, the system's and the tenant's own.
 
-use axum::extract::{Request, State};
+use axum::extract::State;
 use model::{
     Problem, TemplateId, TenantId,
     template::{Category, Variable, WorkflowTemplate},
@@ -19,11 +19,11 @@ use store::{
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::workflows::{Workflow, new_workflow, optional, within};
+use super::workflows::{Workflow, new_workflow, within};
 use crate::{
     App,
     answer::{Created, Data, Done, List},
-    body::{Body, Id},
+    body::{Body, Id, Perhaps},
     config_secret,
     definition::{self, Sent as SentWorkflow},
     error::{ApiError, ApiResult, Failure},
@@ -266,9 +266,8 @@ async fn make_workflow(
     Editor(Identity { tenant, actor, .. }): Editor,
     State(app): State<App>,
     Id(id): Id<TemplateId>,
-    request: Request,
+    Perhaps(filling): Perhaps<Filling>,
 ) -> ApiResult<Created<Workflow>> {
-    let filling: Filling = optional(request).await?;
     let template = template_get(&mut *app.store.read(tenant).await?, tenant, id).await?;
     let filled = blank::fill(&template.workflow_definition, &template.variables, &filling.variables);
     let mut filled = filled.map_err(ApiError::unprocessable)?;

@@ -1,6 +1,6 @@
 //! `/api/workflows/{id}/versions`: what a workflow was.
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, State, rejection::PathRejection};
 use model::{Actor, Timestamp, WorkflowId, workflow::WorkflowVersion};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -94,8 +94,9 @@ async fn get(
     Viewer(identity): Viewer,
     State(app): State<App>,
     Id(id): Id<WorkflowId>,
-    Path((_, number)): Path<(String, String)>,
+    number: Result<Path<(String, String)>, PathRejection>,
 ) -> ApiResult<Data<Version>> {
+    let number = number.map_or_else(|_| String::new(), |Path((_, number))| number);
     let missing = || ApiError::not_found(format!("version {number} of workflow {id}"));
     let mut connection = app.store.read(identity.tenant).await?;
     let workflow = workflow_recall(&mut connection, identity.tenant, id).await?;

@@ -3,13 +3,13 @@
 
 mod shape;
 
-use axum::extract::{Request, State};
+use axum::extract::State;
 use model::{
     Problem, WorkflowId,
     user::{Identity, Role},
     workflow::Definition,
 };
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use store::{
     StoreError,
@@ -25,7 +25,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     App,
     answer::{Created, Data, Done, List},
-    body::{Body, Id, Parameters, bytes, document, read},
+    body::{Body, Id, Parameters, Perhaps},
     config_secret,
     definition::{self, Sent},
     error::{ApiError, ApiResult, Failure},
@@ -390,9 +390,8 @@ async fn publish(
     Editor(Identity { tenant, actor, .. }): Editor,
     State(app): State<App>,
     Id(id): Id<WorkflowId>,
-    request: Request,
+    Perhaps(publishing): Perhaps<Publishing>,
 ) -> ApiResult<Data<Workflow>> {
-    let publishing: Publishing = optional(request).await?;
     if publishing.note.as_ref().is_some_and(|note| note.chars().count() > 1_000) {
         return Err(ApiError::invalid("note", "at most 1,000 characters are accepted"));
     }
@@ -442,12 +441,6 @@ pub(crate) async fn to_the_end<T: Send + 'static>(
     change: impl Future<Output = ApiResult<T>> + Send + 'static,
 ) -> ApiResult<T> {
     tokio::spawn(change).await.unwrap_or_else(|error| Err(ApiError::internal(error)))
-}
-
-/// A body that may be left out.
-pub(crate) async fn optional<T: DeserializeOwned + Default>(request: Request) -> ApiResult<T> {
-    let bytes = bytes(request).await?;
-    if bytes.is_empty() { Ok(T::default()) } else { read(document(&bytes)?) }
 }
 
 /// What a check found.
