@@ -129,6 +129,7 @@ impl From<StoreError> for ApiError {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "too_many_executions", message)
             }
             StoreError::QueueFull => Self::unavailable(StoreError::QueueFull.to_string()),
+            StoreError::Fenced => Self::unavailable("this node is starting anew; try again shortly"),
             StoreError::Closed => Self::unavailable("the server is stopping; try again shortly"),
             StoreError::Unavailable(cause) => {
                 // What the database says may name files and hosts: that is for the log.

@@ -11,6 +11,7 @@ pub mod listening;
 pub mod locals;
 pub mod manual;
 pub mod matching;
+pub mod node;
 mod patience;
 pub mod perform;
 mod ports;
@@ -47,11 +48,13 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub use dry_run::DryRun;
 pub use listening::Live;
 pub use manual::{RetryDefinition, RetryFrom, RetryRequest};
+pub use node::Lease;
 pub use progress::RetryPolicy;
 
+use node::Node;
 use program::Programs;
 use runner::Queue;
-use tasks::timers::Bell;
+use tasks::{claim::Call, timers::Bell};
 use tenants::Tenants;
 
 /// How an engine works.
@@ -65,6 +68,23 @@ pub struct Options {
     pub addresses: AddressPolicy,
     /// The installation's mail server.
     pub smtp: Option<SmtpServer>,
+    /// How long this process is believed to live without a sign of it; only where several may work on one store.
+    pub lease: Lease,
+    /// What operators call this process.
+    pub name: String,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            retry: RetryPolicy::default(),
+            workers: 256,
+            addresses: AddressPolicy::Public,
+            smtp: None,
+            lease: Lease::default(),
+            name: "vtrustx".to_owned(),
+        }
+    }
 }
 
 /// Why the engine did not do something.
@@ -99,10 +119,16 @@ pub(crate) struct EngineInner {
     pub(crate) mail: SmtpClient,
     pub(crate) policy: RetryPolicy,
     pub(crate) queue: Queue,
+    pub(crate) node: Node,
+    pub(crate) lease: Lease,
+    pub(crate) name: String,
+    pub(crate) call: Call,
     pub(crate) timers: Bell,
     pub(crate) live: broadcast::Sender<Live>,
     pub(crate) workers: Arc<Semaphore>,
     pub(crate) runs: TaskTracker,
+    /// The lease is kept while the last runs end.
+    leases: TaskTracker,
     /// Executions being run, to stop one that is cancelled.
     pub(crate) running: Mutex<HashMap<ExecutionId, CancellationToken>>,
     /// How many wait for a worker.
@@ -120,6 +146,11 @@ impl std::fmt::Debug for EngineInner {
     }
 }
 
+/// Executions in hand that wait for a worker, where nobody else could take them: about a second's worth.
+const QUEUE_ALONE: usize = 2_000;
+/// The same where others could.
+const QUEUE_SHARED: usize = 256;
+
 /// Changes that a slow watcher may lag behind before it has to read anew.
 const LIVE_BUFFER: usize = 1_024;
 
@@ -131,9 +162,11 @@ impl Engine {
     pub async fn start(store: Store, secrets: Arc<SecretBox>, options: Options) -> Result<Self, EngineError> {
         let (engine, ready) = Self::build(store, secrets, options).await?;
         let inner = &engine.inner;
-        let recovered = tasks::recovery::recover(inner).await?;
-        tracing::info!(recovered, "the engine has started");
+        tasks::lease::join(inner).await?;
         inner.runs.spawn(runner::dispatch(Arc::clone(inner), ready));
+        inner.leases.spawn(tasks::lease::run(Arc::clone(inner)));
+        inner.runs.spawn(tasks::claim::run(Arc::clone(inner)));
+        inner.runs.spawn(tasks::definitions::run(Arc::clone(inner)));
         inner.runs.spawn(tasks::timers::run(Arc::clone(inner)));
         inner.runs.spawn(tasks::upkeep::run(Arc::clone(inner)));
         Ok(engine)
@@ -157,7 +190,7 @@ impl Engine {
         store: Store,
         secrets: Arc<SecretBox>,
         options: Options,
-    ) -> Result<(Self, mpsc::UnboundedReceiver<runner::Ready>), EngineError> {
+    ) -> Result<(Self, mpsc::UnboundedReceiver<Box<store::execution::Started>>), EngineError> {
         let (queue, ready) = Queue::new();
         let inner = Arc::new(EngineInner {
             http: HttpClient::new(options.addresses),
@@ -168,10 +201,15 @@ impl Engine {
             tenants: Tenants::default(),
             policy: options.retry,
             queue,
+            node: Node::nobody(),
+            lease: options.lease,
+            name: options.name,
+            call: Call::default(),
             timers: Bell::new(),
             live: broadcast::Sender::new(LIVE_BUFFER),
             workers: Arc::new(Semaphore::new(options.workers.max(1))),
             runs: TaskTracker::new(),
+            leases: TaskTracker::new(),
             running: Mutex::default(),
             waiting: AtomicUsize::new(0),
             draining: CancellationToken::new(),
@@ -264,7 +302,6 @@ impl Engine {
         if tokio::time::timeout(grace, inner.runs.wait()).await.is_err() {
             tracing::warn!("steps are still running; their executions are taken up again at the next start");
         }
-        inner.ended.cancel();
         let tokens: Vec<_> = inner
             .running
             .lock()
@@ -273,14 +310,27 @@ impl Engine {
             .cloned()
             .collect();
         tokens.iter().for_each(CancellationToken::cancel);
+        tasks::lease::leave(inner).await;
+        inner.ended.cancel();
+        inner.leases.close();
+        inner.leases.wait().await;
         inner.store.close().await;
     }
 }
 
 impl EngineInner {
     /// A worker is free for an execution that starts now.
-    pub(crate) fn has_room(&self) -> bool {
+    pub(crate) fn has_worker(&self) -> bool {
         self.waiting.load(Ordering::Relaxed) == 0 && self.workers.available_permits() > 0
+    }
+
+    /// How many more executions this node takes in hand: a short queue keeps the workers busy, and what is beyond it is left for nodes
+    /// that have room, and to fairness between tenants.
+    pub(crate) fn room(&self) -> i64 {
+        let queue = if self.store.is_alone() { QUEUE_ALONE } else { QUEUE_SHARED };
+        let room =
+            (queue + self.workers.available_permits()).saturating_sub(self.waiting.load(Ordering::Relaxed));
+        i64::try_from(room).unwrap_or(i64::MAX)
     }
 
     /// Something was committed since the last call, other than by the caller itself.

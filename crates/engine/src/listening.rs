@@ -5,7 +5,7 @@ use std::{fmt, sync::Weak};
 use model::{ExecutionId, ExecutionStatus, NotificationId, TenantId, UserId, WorkflowId};
 use store::writer::{Listener, Notice};
 
-use crate::{EngineInner, runner::Ready};
+use crate::EngineInner;
 
 /// Something that people who watch want to see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +66,7 @@ impl Listener for Listening {
                         workflow: execution.workflow_id,
                         status: execution.progress.status,
                     };
-                    engine.queue.push(&engine, Ready::Loaded(started));
+                    engine.queue.push(&engine, started);
                     live
                 }
                 Notice::ExecutionChanged { tenant, execution, workflow, status } => {
@@ -74,6 +74,10 @@ impl Listener for Listening {
                 }
                 Notice::Notified { tenant, user, notification } => {
                     Live::Notification { tenant, user, id: notification }
+                }
+                Notice::Unowned => {
+                    engine.call.work();
+                    continue;
                 }
                 Notice::TimerSet(due_at) => {
                     engine.timers.set(due_at);

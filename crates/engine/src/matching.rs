@@ -50,7 +50,7 @@ impl Matcher for Matching {
         let tenant_name = profile.as_ref().map_or("", |profile| profile.name.as_str());
         let zone = profile.as_ref().map_or(jiff::tz::TimeZone::UTC, |profile| profile.time_zone.clone());
         let depth = event.cause.map_or(0, |cause| cause.depth);
-        let has_room = engine.has_room();
+        let (has_worker, owned) = (engine.has_worker(), engine.room() > 0);
         index
             .matching(event.name.as_str(), &event.data)
             .map(|entry| {
@@ -67,7 +67,7 @@ impl Matcher for Matching {
                 } else {
                     let locals = locals(surroundings, &Journal::default());
                     let scope = Scope { trigger: &event.data, locals: &locals, time_zone: &zone };
-                    start(&entry.compiled, &scope, has_room, now)
+                    start(&entry.compiled, &scope, (has_worker, owned), now)
                 };
                 Match { workflow: entry.workflow, version: entry.version, start }
             })
@@ -76,27 +76,32 @@ impl Matcher for Matching {
 }
 
 /// How an execution begins, from what its conditions say.
-pub(crate) fn start(compiled: &Arc<Compiled>, scope: &Scope<'_>, has_room: bool, now: Timestamp) -> Start {
+fn start(
+    compiled: &Arc<Compiled>,
+    scope: &Scope<'_>,
+    (has_worker, owned): (bool, bool),
+    now: Timestamp,
+) -> Start {
     if !compiled.log_unmatched && compiled.conditions.matches(scope) == Ok(false) {
         return Start::CountOnly;
     }
-    let (progress, log) = record(compiled, scope, has_room, now);
-    Start::Record { progress: Box::new(progress), log: Box::new(log) }
+    let (progress, log) = record(compiled, scope, has_worker, now);
+    Start::Record { progress: Box::new(progress), owned, log: Box::new(log) }
 }
 
 /// The state and the first log row of an execution.
 pub(crate) fn record(
     compiled: &Compiled,
     scope: &Scope<'_>,
-    has_room: bool,
+    has_worker: bool,
     now: Timestamp,
 ) -> (Progress, Log) {
     let evaluation = compiled.conditions.evaluate(scope);
     let log = condition_log(compiled, &evaluation, now);
     let progress = match &evaluation.result {
         Ok(true) => {
-            let status = if has_room { ExecutionStatus::Running } else { ExecutionStatus::Pending };
-            let started_at = has_room.then_some(now);
+            let status = if has_worker { ExecutionStatus::Running } else { ExecutionStatus::Pending };
+            let started_at = has_worker.then_some(now);
             Progress { started_at, ..Progress::accepted(status, Some(Outcome::Matched)) }
         }
         Ok(false) => Progress {
@@ -170,5 +175,5 @@ fn stopped(compiled: &Compiled, depth: u32, now: Timestamp) -> Start {
         })),
         ..Progress::accepted(ExecutionStatus::Completed, Some(Outcome::Stopped))
     };
-    Start::Record { progress: Box::new(progress), log: Box::new(log) }
+    Start::Record { progress: Box::new(progress), owned: false, log: Box::new(log) }
 }

@@ -12,9 +12,7 @@ use futures_util::FutureExt;
 use model::{ExecutionId, ExecutionStatus, StepStatus, TenantId, execution::Progress, journal::Log};
 use store::{
     StoreError,
-    execution::{
-        Advance, Advanced, Started, execution_advance, execution_fail, execution_get, execution_load,
-    },
+    execution::{Advance, Advanced, Started, execution_advance, execution_fail, execution_get},
 };
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -28,76 +26,71 @@ use crate::{
     walk::{self, Journal, Next},
 };
 
-/// Executions that wait for a worker with all their data; of further ones only the id is kept.
-const BACKLOG: usize = 5_000;
-
-/// An execution that is to be run.
-#[derive(Debug)]
-pub(crate) enum Ready {
-    Loaded(Box<Started>),
-    Named(TenantId, ExecutionId),
-}
-
 /// Where executions wait for a worker.
 #[derive(Debug)]
 pub(crate) struct Queue {
-    sender: mpsc::UnboundedSender<Ready>,
+    sender: mpsc::UnboundedSender<Box<Started>>,
 }
 
 impl Queue {
-    pub(crate) fn new() -> (Self, mpsc::UnboundedReceiver<Ready>) {
+    pub(crate) fn new() -> (Self, mpsc::UnboundedReceiver<Box<Started>>) {
         let (sender, receiver) = mpsc::unbounded_channel();
         (Self { sender }, receiver)
     }
 
-    pub(crate) fn push(&self, engine: &EngineInner, ready: Ready) {
-        let backlog = engine.waiting.fetch_add(1, Ordering::Relaxed);
-        let ready = match ready {
-            Ready::Loaded(started) if backlog >= BACKLOG => {
-                Ready::Named(started.execution.tenant_id, started.execution.id)
-            }
-            ready => ready,
-        };
-        // The other end is gone only when the engine has stopped: the store keeps the execution for the next start.
-        drop(self.sender.send(ready));
+    /// Bounded by what the node takes in hand ([`EngineInner::room`]), not by the channel.
+    pub(crate) fn push(&self, engine: &EngineInner, started: Box<Started>) {
+        engine.waiting.fetch_add(1, Ordering::Relaxed);
+        // The other end is gone only when the engine has stopped: the store keeps the execution for whoever runs next.
+        drop(self.sender.send(started));
     }
 }
 
 /// Starts runs as workers become free, until the engine drains.
-pub(crate) async fn dispatch(engine: Arc<EngineInner>, mut ready: mpsc::UnboundedReceiver<Ready>) {
+pub(crate) async fn dispatch(engine: Arc<EngineInner>, mut ready: mpsc::UnboundedReceiver<Box<Started>>) {
     loop {
         let item = tokio::select! {
             item = ready.recv() => item,
             () = engine.draining.cancelled() => None,
         };
         let Some(item) = item else { return };
+        let is_first = engine.waiting.load(Ordering::Relaxed) == 1;
+        let has_waited = !is_first || engine.workers.available_permits() == 0;
         let permit = tokio::select! {
             permit = Arc::clone(&engine.workers).acquire_owned() => permit,
             () = engine.draining.cancelled() => return,
         };
         engine.waiting.fetch_sub(1, Ordering::Relaxed);
         let Ok(permit) = permit else { return };
+        if !engine.node.may_act_for(item.execution.owner) {
+            // Taken in hand under a lease that is lost: it is somebody else's by now, or soon.
+            continue;
+        }
         let owned = Arc::clone(&engine);
-        engine.runs.spawn(async move { run(owned, item, permit).await });
+        engine.runs.spawn(async move { run(owned, item, has_waited, permit).await });
     }
 }
 
-async fn run(engine: Arc<EngineInner>, ready: Ready, _permit: OwnedSemaphorePermit) {
-    let (tenant, id) = match &ready {
-        Ready::Loaded(started) => (started.execution.tenant_id, started.execution.id),
-        Ready::Named(tenant, id) => (*tenant, *id),
-    };
+async fn run(
+    engine: Arc<EngineInner>,
+    started: Box<Started>,
+    has_waited: bool,
+    permit: OwnedSemaphorePermit,
+) {
+    let (tenant, id) = (started.execution.tenant_id, started.execution.id);
     let stop = CancellationToken::new();
     engine.running.lock().unwrap_or_else(PoisonError::into_inner).insert(id, stop.clone());
     let result = tokio::select! {
-        result = AssertUnwindSafe(run_to_rest(&engine, ready)).catch_unwind() => result.unwrap_or(Err(EngineError::Panicked)),
-        // Cancelled by a person: the state is final already; what is in flight is abandoned.
+        result = AssertUnwindSafe(run_to_rest(&engine, *started, has_waited)).catch_unwind() => result.unwrap_or(Err(EngineError::Panicked)),
+        // Cancelled by a person, or taken over by another node: what is in flight is abandoned.
         () = stop.cancelled() => Ok(()),
     };
     engine.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    drop(permit);
+    engine.call.room();
     match result {
         // Left as it is for the next start.
-        Ok(()) | Err(EngineError::Store(StoreError::Closed)) => {}
+        Ok(()) | Err(EngineError::Store(StoreError::Closed | StoreError::Fenced)) => {}
         Err(error) => {
             tracing::error!(%tenant, execution = %id, %error, "an execution cannot go on; it is failed");
             if let Err(error) = give_up(&engine, tenant, id, &error).await {
@@ -125,17 +118,11 @@ async fn give_up(
 }
 
 /// Walks until the execution waits, ends, or the engine drains.
-async fn run_to_rest(engine: &EngineInner, ready: Ready) -> Result<(), EngineError> {
-    // What was loaded before a worker was free may have been cancelled while it waited: nothing outside is touched before
-    // it is seen that it still runs. Whoever cancels it later finds it among the running ones.
-    let mut is_fresh = matches!(ready, Ready::Named(..));
-    let Started { mut execution, journal } = match ready {
-        Ready::Loaded(started) => *started,
-        Ready::Named(tenant, id) => patiently!(engine, {
-            let mut connection = engine.store.read(tenant).await?;
-            Ok(execution_load(&mut connection, tenant, id).await?)
-        })?,
-    };
+async fn run_to_rest(engine: &EngineInner, started: Started, has_waited: bool) -> Result<(), EngineError> {
+    // What waited for a worker may have been cancelled meanwhile: nothing outside is touched before it is seen that it
+    // still runs. Whoever cancels it later finds it among the running ones.
+    let mut is_fresh = !has_waited;
+    let Started { mut execution, journal } = started;
     if execution.progress.status.is_terminal() {
         return Ok(());
     }
@@ -148,7 +135,7 @@ async fn run_to_rest(engine: &EngineInner, ready: Ready) -> Result<(), EngineErr
         let now = engine.store.now();
         let performed = match walk::next(&program.compiled, &journal, execution.progress.retry_count, now) {
             Next::Perform { position, attempt } => {
-                if engine.draining.is_cancelled() {
+                if engine.draining.is_cancelled() || !engine.node.may_act_for(execution.owner) {
                     return Ok(());
                 }
                 let is_outside = is_external(&program, position);

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use crate::{
-    Actor, ContactId, EventId, ExecutionId, ExecutionStatus, Outcome, SubmissionId, TenantId, Timestamp,
-    WorkflowId,
+    Actor, ContactId, EventId, ExecutionId, ExecutionStatus, NodeId, Outcome, SubmissionId, TenantId,
+    Timestamp, WorkflowId,
 };
 
 /// An execution as stored (seed, `workflow_executions`).
@@ -34,6 +34,8 @@ pub struct Execution {
     pub retry_of: Option<ExecutionId>,
     /// The execution whose id is in the idempotency keys: the first of a chain of retries from the failed step.
     pub key_execution_id: ExecutionId,
+    /// The node that runs it; none: whoever has room takes it.
+    pub owner: Option<NodeId>,
     /// How many workflow-made events led here.
     pub depth: u32,
     /// Who started it, when a person or a key did.

@@ -96,4 +96,6 @@ ids! {
     TemplateId,
     /// A mail kept because no SMTP server is set.
     OutboxId,
+    /// A process that runs executions; random, new at each start.
+    NodeId,
 }

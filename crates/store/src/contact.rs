@@ -78,6 +78,7 @@ pub async fn contact_update(
     fields: &Map<String, Value>,
     version: Option<i64>,
 ) -> StoreResult<(Contact, Changes)> {
+    tx.hold("contacts", tenant, id.get()).await?;
     let before = contact_get(tx, tenant, id).await?;
     if let Some(sent) = version.filter(|sent| *sent != before.version) {
         return Err(StoreError::Stale { current: before.version, sent });

@@ -172,6 +172,13 @@ async fn contact_set(
 
 async fn tag_add(tx: &mut Tx, origin: EffectOrigin, entity: EntityRef, tag: String) -> StoreResult<Value> {
     let tenant = origin.tenant;
+    let table = match entity {
+        EntityRef::Contact(_) => "contacts",
+        EntityRef::Ticket(_) => "tickets",
+        EntityRef::Submission(_) => "submissions",
+        EntityRef::Form(_) => "forms",
+    };
+    tx.hold(table, tenant, entity.id()).await?;
     let mut tags = match entity {
         EntityRef::Contact(id) => contact_get(tx, tenant, id).await?.tags,
         EntityRef::Ticket(id) => ticket_get(tx, tenant, id).await?.tags,

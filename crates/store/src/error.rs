@@ -54,6 +54,9 @@ pub enum StoreError {
     /// The database does not answer or refuses; nothing of the operation happened.
     #[error("the store is not available: {0}")]
     Unavailable(String),
+    /// Another node has taken over this one's work: it must not write any more under its name.
+    #[error("this node lost its lease and another one has taken over its work")]
+    Fenced,
     /// The store is closed.
     #[error("the store is closed")]
     Closed,

@@ -59,6 +59,8 @@ pub enum Start {
     Record {
         /// Where it stands: pending or running to be run, or ended already.
         progress: Box<Progress>,
+        /// This node takes it in hand at once; else whoever has room.
+        owned: bool,
         /// The log row of the conditions; ids and numbers are filled in here.
         log: Box<Log>,
     },
@@ -69,10 +71,12 @@ pub enum Start {
 /// # Errors
 /// [`StoreError::TooManyExecutions`]; when the database refuses.
 pub async fn event_accept(tx: &mut Tx, event: NewEvent) -> StoreResult<Accepted> {
-    let source = event.source.clone().unwrap_or_default();
+    let id = EventId::new(tx.id(IdKind::Event).await?);
     if let Some(external_id) = &event.external_id
-        && let Some(before) = event_known(tx, event.tenant, &source, external_id).await?
+        && !event_key_take(tx, &event, external_id, id).await?
     {
+        let before =
+            event_known(tx, event.tenant, event.source.as_deref().unwrap_or_default(), external_id).await?;
         let executions = event_executions(tx, event.tenant, before).await?;
         return Ok(Accepted { id: before, public_id: external_id.clone(), duplicate: true, executions });
     }
@@ -82,7 +86,6 @@ pub async fn event_accept(tx: &mut Tx, event: NewEvent) -> StoreResult<Accepted>
     if recorded > MOST_EXECUTIONS {
         return Err(StoreError::TooManyExecutions(recorded));
     }
-    let id = EventId::new(tx.id(IdKind::Event).await?);
     let now = tx.now();
     let attributes = (!event.attributes.is_empty()).then_some(&event.attributes);
     tx.execute(
@@ -101,14 +104,6 @@ pub async fn event_accept(tx: &mut Tx, event: NewEvent) -> StoreResult<Accepted>
         ],
     )
     .await?;
-    if let Some(external_id) = &event.external_id {
-        tx.execute(
-            "INSERT INTO event_keys (tenant_id, source, external_id, event_id, created_at) VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT (tenant_id, source, external_id) DO UPDATE SET event_id = excluded.event_id, created_at = excluded.created_at",
-            params![event.tenant, source, external_id, id, now],
-        )
-        .await?;
-    }
     let mut executions = Vec::with_capacity(recorded);
     for found in matches {
         match found.start {
@@ -122,9 +117,16 @@ pub async fn event_accept(tx: &mut Tx, event: NewEvent) -> StoreResult<Accepted>
                 };
                 tx.deltas().counted_only(place, now);
             }
-            Start::Record { progress, log } => {
-                let started =
-                    execution_start(tx, &event, id, (found.workflow, found.version), *progress, *log).await?;
+            Start::Record { progress, owned, log } => {
+                let started = execution_start(
+                    tx,
+                    &event,
+                    id,
+                    (found.workflow, found.version),
+                    (*progress, owned),
+                    *log,
+                )
+                .await?;
                 executions.push(started);
             }
         }
@@ -166,7 +168,7 @@ async fn execution_start(
     event: &NewEvent,
     event_id: EventId,
     (workflow, version): (WorkflowId, i64),
-    progress: Progress,
+    (progress, owned): (Progress, bool),
     mut log: Log,
 ) -> StoreResult<StartedExecution> {
     let now = tx.now();
@@ -185,6 +187,7 @@ async fn execution_start(
         submission_id,
         retry_of: None,
         key_execution_id: id,
+        owner: tx.node().filter(|_| owned),
         depth: event.cause.map_or(0, |cause| cause.depth),
         created_by: Some(event.actor),
         created_at: now,
@@ -198,26 +201,32 @@ async fn execution_start(
     let status = execution.progress.status;
     tx.notice(if status.is_terminal() {
         Notice::ExecutionChanged { tenant: event.tenant, execution: id, workflow, status }
-    } else {
+    } else if execution.owner.is_some() {
         Notice::Started(Box::new(Started { execution, journal: vec![log] }))
+    } else {
+        Notice::Unowned
     });
     Ok(StartedExecution { id, workflow_id: workflow })
 }
 
-async fn event_known(
-    tx: &mut Tx,
-    tenant: TenantId,
-    source: &str,
-    external_id: &str,
-) -> StoreResult<Option<EventId>> {
-    let oldest = tx.now().minus(DEDUPLICATION);
+/// Takes an event's key for it. False: an earlier event has it, and it is not a day old. One statement, so that of
+/// two nodes that get the same event one wins.
+async fn event_key_take(tx: &mut Tx, event: &NewEvent, external_id: &str, id: EventId) -> StoreResult<bool> {
+    let (now, oldest) = (tx.now(), tx.now().minus(DEDUPLICATION));
     let row = tx
         .query_optional(
-            "SELECT event_id FROM event_keys WHERE tenant_id = ?1 AND source = ?2 AND external_id = ?3 AND created_at > ?4",
-            params![tenant, source, external_id, oldest],
+            "INSERT INTO event_keys (tenant_id, source, external_id, event_id, created_at) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (tenant_id, source, external_id) DO UPDATE SET event_id = excluded.event_id, created_at = excluded.created_at
+              WHERE event_keys.created_at <= ?6 RETURNING event_id",
+            params![event.tenant, event.source.as_deref().unwrap_or_default(), external_id, id, now, oldest],
         )
         .await?;
-    row.map(crate::database::Row::first).transpose()
+    Ok(row.is_some())
+}
+
+async fn event_known(tx: &mut Tx, tenant: TenantId, source: &str, external_id: &str) -> StoreResult<EventId> {
+    let sql = "SELECT event_id FROM event_keys WHERE tenant_id = ?1 AND source = ?2 AND external_id = ?3";
+    tx.query_one(sql, params![tenant, source, external_id]).await?.first()
 }
 
 async fn event_executions(

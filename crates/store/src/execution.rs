@@ -3,8 +3,7 @@
 use std::fmt;
 
 use model::{
-    ContactId, EventId, ExecutionId, ExecutionStatus, LogId, Outcome, StepStatus, SubmissionId, TenantId,
-    Timestamp, WorkflowId,
+    ExecutionId, ExecutionStatus, LogId, NodeId, Outcome, StepStatus, TenantId, Timestamp, WorkflowId,
     effect::{Effect, EffectError},
     execution::{Execution, Progress},
     journal::Log,
@@ -12,7 +11,7 @@ use model::{
 
 use crate::{
     Connection, StoreError, StoreResult, Tx,
-    database::{Row, Value},
+    database::Row,
     effect::{EffectOrigin, effect_apply},
     journal::{log_all, log_finish, log_insert},
     params,
@@ -24,7 +23,7 @@ use crate::{
 
 pub(crate) const COLUMNS: &str = "id, tenant_id, workflow_id, workflow_version, trigger_event, trigger_data, status, outcome, started_at, completed_at,
      duration_ms, result, error, error_stack, retry_count, next_retry_at, wake_at, actions_failed, recoveries, event_id, contact_id,
-     submission_id, retry_of, key_execution_id, depth, created_by, created_at, updated_at";
+     submission_id, retry_of, key_execution_id, owner, depth, created_by, created_at, updated_at";
 
 /// An execution to be run, with all that is needed for it.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,7 +82,7 @@ pub async fn execution_advance(tx: &mut Tx, advance: Advance) -> StoreResult<Adv
     let Some(held) = execution_held(tx, advance.tenant, advance.execution).await? else {
         return Ok(Advanced::Stale);
     };
-    if held.progress.status.is_terminal() || waits(held.progress.status) {
+    if held.progress.status.is_terminal() || waits(held.progress.status) || held.owner != tx.node() {
         return Ok(Advanced::Stale);
     }
     let mut logs = advance.logs;
@@ -133,6 +132,7 @@ struct Held {
     id: ExecutionId,
     workflow: WorkflowId,
     depth: u32,
+    owner: Option<NodeId>,
     created_at: Timestamp,
     progress: HeldProgress,
 }
@@ -157,7 +157,7 @@ impl Held {
 async fn execution_held(tx: &mut Tx, tenant: TenantId, id: ExecutionId) -> StoreResult<Option<Held>> {
     let row = tx
         .query_optional(
-            "SELECT workflow_id, depth, created_at, status, outcome, wake_at FROM workflow_executions WHERE id = ?1 AND tenant_id = ?2",
+            "SELECT workflow_id, depth, owner, created_at, status, outcome, wake_at FROM workflow_executions WHERE id = ?1 AND tenant_id = ?2 {for_update}",
             params![id, tenant],
         )
         .await?;
@@ -168,6 +168,7 @@ async fn execution_held(tx: &mut Tx, tenant: TenantId, id: ExecutionId) -> Store
             id,
             workflow: row.take()?,
             depth: row.take()?,
+            owner: row.take()?,
             created_at: row.take()?,
             progress: HeldProgress { status: row.take()?, outcome: row.take()?, wake_at: row.take()? },
         })
@@ -177,10 +178,12 @@ async fn execution_held(tx: &mut Tx, tenant: TenantId, id: ExecutionId) -> Store
 
 async fn progress_write(tx: &mut Tx, held: &Held, progress: &Progress) -> StoreResult<()> {
     let now = tx.now();
+    let is_live = matches!(progress.status, ExecutionStatus::Pending | ExecutionStatus::Running);
+    let owner = tx.node().filter(|_| is_live);
     tx.execute(
         "UPDATE workflow_executions SET status = ?1, outcome = ?2, started_at = ?3, completed_at = ?4, duration_ms = ?5, result = ?6, error = ?7,
-            error_stack = ?8, retry_count = ?9, next_retry_at = ?10, wake_at = ?11, actions_failed = ?12, recoveries = ?13, updated_at = ?14
-          WHERE id = ?15 AND tenant_id = ?16",
+            error_stack = ?8, retry_count = ?9, next_retry_at = ?10, wake_at = ?11, actions_failed = ?12, recoveries = ?13, updated_at = ?14,
+            owner = ?15 WHERE id = ?16 AND tenant_id = ?17",
         params![
             progress.status,
             progress.outcome,
@@ -196,6 +199,7 @@ async fn progress_write(tx: &mut Tx, held: &Held, progress: &Progress) -> StoreR
             progress.actions_failed,
             progress.recoveries,
             now,
+            owner,
             held.id,
             held.tenant
         ],
@@ -221,8 +225,8 @@ pub(crate) async fn execution_insert(tx: &mut Tx, execution: &Execution) -> Stor
     tx.execute(
         "INSERT INTO workflow_executions (id, tenant_id, workflow_id, workflow_version, trigger_event, trigger_data, status, outcome,
             started_at, completed_at, duration_ms, result, error, error_stack, retry_count, next_retry_at, wake_at, actions_failed, recoveries,
-            event_id, contact_id, submission_id, retry_of, key_execution_id, depth, created_by, created_at, updated_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28)",
+            event_id, contact_id, submission_id, retry_of, key_execution_id, owner, depth, created_by, created_at, updated_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29)",
         params![
             execution.id,
             execution.tenant_id,
@@ -248,6 +252,7 @@ pub(crate) async fn execution_insert(tx: &mut Tx, execution: &Execution) -> Stor
             execution.submission_id,
             execution.retry_of,
             execution.key_execution_id,
+            execution.owner,
             execution.depth,
             execution.created_by,
             execution.created_at,
@@ -283,7 +288,27 @@ pub(crate) async fn execution_resume(tx: &mut Tx, tenant: TenantId, id: Executio
     };
     progress_write(tx, &held, &progress).await?;
     let journal = log_all(tx, tenant, id).await?;
-    tx.notice(Notice::Started(Box::new(Started { execution: Execution { progress, ..execution }, journal })));
+    let owner = tx.node();
+    tx.notice(Notice::Started(Box::new(Started {
+        execution: Execution { progress, owner, ..execution },
+        journal,
+    })));
+    Ok(())
+}
+
+/// Makes an execution this node's own, with a new state; the notice hands it to the engine.
+pub(crate) async fn execution_adopt(tx: &mut Tx, started: Started, progress: Progress) -> StoreResult<()> {
+    let Started { execution, journal } = started;
+    let (tenant, id) = (execution.tenant_id, execution.id);
+    let Some(held) = execution_held(tx, tenant, id).await? else { return Ok(()) };
+    progress_write(tx, &held, &progress).await?;
+    if !progress.status.is_terminal() {
+        let owner = tx.node();
+        tx.notice(Notice::Started(Box::new(Started {
+            execution: Execution { progress, owner, ..execution },
+            journal,
+        })));
+    }
     Ok(())
 }
 
@@ -379,19 +404,19 @@ pub async fn execution_make(
         execution.key_execution_id = id;
     }
     execution.id = id;
+    execution.owner = None;
     execution.created_at = now;
     execution.updated_at = now;
     execution_insert(tx, &execution).await?;
-    let mut journal = Vec::with_capacity(carried.len());
     for mut log in carried {
         log.tenant_id = execution.tenant_id;
         log.execution_id = id;
         log.created_at = now;
         log_insert(tx, &mut log).await?;
-        journal.push(log);
     }
     if !execution.progress.status.is_terminal() {
-        tx.notice(Notice::Started(Box::new(Started { execution: execution.clone(), journal })));
+        // Whoever has room takes it: one path for what people start and what a node left behind.
+        tx.notice(Notice::Unowned);
     }
     Ok(execution)
 }
@@ -425,29 +450,6 @@ pub async fn execution_load(
     let execution = execution_get(connection, tenant, id).await?;
     let journal = log_all(connection, tenant, id).await?;
     Ok(Started { execution, journal })
-}
-
-/// Executions that were being worked on or were about to be, oldest first: what a start takes up again.
-///
-/// # Errors
-/// When the database refuses.
-pub async fn execution_unfinished(
-    connection: &mut Connection,
-    after: Option<ExecutionId>,
-    limit: i64,
-) -> StoreResult<Vec<(TenantId, ExecutionId)>> {
-    let rows = connection
-        .query(
-            "SELECT tenant_id, id FROM workflow_executions WHERE status IN ('pending', 'running') AND id > ?1 ORDER BY id LIMIT ?2",
-            params![after.map_or(0, ExecutionId::get), limit],
-        )
-        .await?;
-    rows.into_iter()
-        .map(|row| {
-            let mut row = row.cells();
-            Ok((row.take()?, row.take()?))
-        })
-        .collect()
 }
 
 /// The live execution that retries this one, if there is one.
@@ -491,103 +493,6 @@ fn missing(id: ExecutionId) -> StoreError {
     StoreError::missing(format!("execution {id}"))
 }
 
-/// Which executions a list shows.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Filter {
-    /// Only this workflow's.
-    pub workflow: Option<WorkflowId>,
-    /// Only in this state.
-    pub status: Option<ExecutionStatus>,
-    /// Only those whose conditions said this.
-    pub outcome: Option<Outcome>,
-    /// Only those with (or without) failed steps that did not end the run.
-    pub has_failures: Option<bool>,
-    /// Only those about this person.
-    pub contact: Option<ContactId>,
-    /// Only those about this answer.
-    pub submission: Option<SubmissionId>,
-    /// Only those of this event.
-    pub event: Option<EventId>,
-    /// Only retries of this one.
-    pub retry_of: Option<ExecutionId>,
-    /// Only those accepted at or after.
-    pub from: Option<Timestamp>,
-    /// Only those accepted before.
-    pub until: Option<Timestamp>,
-    /// Only those whose trigger data contains this text, without regard to case.
-    pub text: Option<String>,
-}
-
-impl Filter {
-    /// The rollups know the total of this filter.
-    #[must_use]
-    pub fn is_counted(&self) -> bool {
-        let whole_hour = |time: Option<Timestamp>| time.is_none_or(|time| time == time.hour());
-        self.outcome.is_none()
-            && self.has_failures.is_none()
-            && self.contact.is_none()
-            && self.submission.is_none()
-            && self.event.is_none()
-            && self.retry_of.is_none()
-            && self.text.is_none()
-            && whole_hour(self.from)
-            && whole_hour(self.until)
-    }
-
-    /// The predicate with its parameters, `?1` being the tenant. A `+` keeps the planner from an index that the
-    /// filter makes useless: with a narrower column given, the tenant's own index would walk the whole history.
-    pub(crate) fn predicate(&self, tenant: TenantId) -> (String, Vec<Value>) {
-        let narrow = self.workflow.is_some()
-            || self.contact.is_some()
-            || self.submission.is_some()
-            || self.event.is_some()
-            || self.retry_of.is_some();
-        let mut sql = if narrow { "+e.tenant_id = ?1".to_owned() } else { "e.tenant_id = ?1".to_owned() };
-        let mut parameters = params![tenant];
-        let mut also = |text: &str, value: Value| {
-            parameters.push(value);
-            sql.push_str(" AND ");
-            sql.push_str(&text.replace("??", &format!("?{}", parameters.len())));
-        };
-        if let Some(workflow) = self.workflow {
-            also("e.workflow_id = ??", workflow.into());
-        }
-        if let Some(status) = self.status {
-            also("e.status = ??", status.into());
-        }
-        if let Some(outcome) = self.outcome {
-            also("e.outcome = ??", outcome.into());
-        }
-        match self.has_failures {
-            Some(true) => also("e.actions_failed > 0 AND 1 = ??", 1_i64.into()),
-            Some(false) => also("e.actions_failed = ??", 0_i64.into()),
-            None => {}
-        }
-        if let Some(contact) = self.contact {
-            also("e.contact_id = ??", contact.into());
-        }
-        if let Some(submission) = self.submission {
-            also("e.submission_id = ??", submission.into());
-        }
-        if let Some(event) = self.event {
-            also("e.event_id = ??", event.into());
-        }
-        if let Some(original) = self.retry_of {
-            also("e.retry_of = ??", original.into());
-        }
-        if let Some(from) = self.from {
-            also("e.created_at >= ??", from.into());
-        }
-        if let Some(until) = self.until {
-            also("e.created_at < ??", until.into());
-        }
-        if let Some(text) = &self.text {
-            also("instr(fold(CAST(e.trigger_data AS TEXT)), fold(??)) > 0", text.into());
-        }
-        (sql, parameters)
-    }
-}
-
 pub(crate) fn execution_of(row: Row) -> StoreResult<Execution> {
     execution_from(&mut row.cells())
 }
@@ -620,6 +525,7 @@ pub(crate) fn execution_from(row: &mut crate::database::Cells) -> StoreResult<Ex
         submission_id: row.take()?,
         retry_of: row.take()?,
         key_execution_id: row.take()?,
+        owner: row.take()?,
         depth: row.take()?,
         created_by: row.take()?,
         created_at: row.take()?,

@@ -118,6 +118,7 @@ pub async fn form_edit(
     content: Content,
     version: Option<i64>,
 ) -> StoreResult<(Form, Changes)> {
+    tx.hold("forms", tenant, id.get()).await?;
     let before = form_get(tx, tenant, id).await?;
     if let Some(sent) = version.filter(|sent| *sent != before.version) {
         return Err(StoreError::Stale { current: before.version, sent });

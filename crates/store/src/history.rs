@@ -1,5 +1,7 @@
 //! Reading history: lists of executions and of events by filter, page by page, with totals.
 
+mod filter;
+
 use model::{
     Actor, EventId, ExecutionId, TenantId,
     event::{Event, EventName},
@@ -15,10 +17,12 @@ use crate::{
         page::{COUNT_CAP, list},
     },
     event::event_find,
-    execution::{COLUMNS, Filter, execution_from},
+    execution::{COLUMNS, execution_from},
     params,
     rollup::{self, Span},
 };
+
+pub use filter::Filter;
 
 /// An execution in a list, with its workflow's name today.
 #[derive(Debug, Clone, PartialEq)]

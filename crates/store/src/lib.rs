@@ -20,6 +20,7 @@ pub mod form;
 pub mod history;
 pub mod integration;
 pub mod journal;
+pub mod node;
 pub mod notification;
 pub mod outbox;
 pub mod rollup;
@@ -37,10 +38,13 @@ pub mod user;
 pub mod workflow;
 pub mod writer;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicI64, Ordering},
+};
 
 use futures_util::future::BoxFuture;
-use model::{Clock, TenantId, Timestamp};
+use model::{Clock, NodeId, TenantId, Timestamp};
 
 pub use database::{Connection, Page, Paged};
 pub use error::{StoreError, StoreResult};
@@ -77,8 +81,16 @@ struct Inner {
 /// What the engine plugs into the store: known only after the store is open.
 #[derive(Debug, Default)]
 pub(crate) struct Hooks {
+    /// 0: none.
+    node: AtomicI64,
     pub(crate) matcher: OnceLock<Arc<dyn Matcher>>,
     pub(crate) listener: OnceLock<Arc<dyn Listener>>,
+}
+
+impl Hooks {
+    pub(crate) fn node(&self) -> Option<NodeId> {
+        NodeId::try_from(self.node.load(Ordering::Relaxed)).ok()
+    }
 }
 
 impl Store {
@@ -140,6 +152,25 @@ impl Store {
         F: for<'a> FnOnce(&'a mut Tx) -> BoxFuture<'a, StoreResult<T>> + Send + 'static,
     {
         self.inner.writer.submit(operation, writer::WhenFull::Wait).await
+    }
+
+    /// Says which node this process is from the next transaction on.
+    pub fn node_set(&self, node: Option<NodeId>) {
+        self.inner.writer.hooks().node.store(node.map_or(0, NodeId::get), Ordering::Relaxed);
+    }
+
+    /// No other process can have this store open.
+    #[must_use]
+    pub fn is_alone(&self) -> bool {
+        self.inner.readers.is_alone()
+    }
+
+    /// A connection of its own for keeping a lease; none where only one process can have the store open.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when no connection can be had.
+    pub async fn lease_connection(&self) -> StoreResult<Option<Connection>> {
+        self.inner.readers.lease().await
     }
 
     /// The present instant.

@@ -218,6 +218,7 @@ pub async fn submission_edit(
     content: Content,
     version: Option<i64>,
 ) -> StoreResult<Changed> {
+    tx.hold("submissions", tenant, id.get()).await?;
     let before = submission_get(tx, tenant, id).await?;
     if let Some(sent) = version.filter(|sent| *sent != before.version) {
         return Err(StoreError::Stale { current: before.version, sent });

@@ -20,7 +20,7 @@ pub async fn timer_next(connection: &mut Connection) -> StoreResult<Option<Times
 pub async fn timers_fire(tx: &mut Tx, now: Timestamp, limit: i64) -> StoreResult<usize> {
     let rows = tx
         .query(
-            "SELECT tenant_id, execution_id FROM timers WHERE due_at <= ?1 ORDER BY due_at, execution_id LIMIT ?2",
+            "SELECT tenant_id, execution_id FROM timers WHERE due_at <= ?1 ORDER BY due_at, execution_id LIMIT ?2 {skip_locked}",
             params![now, limit],
         )
         .await?;

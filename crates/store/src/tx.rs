@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use model::Timestamp;
+use model::{NodeId, TenantId, Timestamp};
 
 use crate::{Connection, Hooks, StoreResult, params, rollup::Deltas, writer::Notice};
 
@@ -69,6 +69,7 @@ pub struct Tx {
     connection: Connection,
     hooks: Arc<Hooks>,
     now: Timestamp,
+    node: Option<NodeId>,
     /// Reserved and not yet used: next and end.
     ids: HashMap<IdKind, (i64, i64)>,
     /// Kinds reserved in the present operation: given up when it is taken back, for the reservation is too.
@@ -104,6 +105,7 @@ impl Tx {
             connection,
             hooks,
             now: Timestamp::EPOCH,
+            node: None,
             ids: HashMap::new(),
             reserved: Vec::new(),
             kept: Pending::default(),
@@ -153,6 +155,22 @@ impl Tx {
         Ok(end - size)
     }
 
+    /// The node that this process is; none for commands that run nothing.
+    #[must_use]
+    pub const fn node(&self) -> Option<NodeId> {
+        self.node
+    }
+
+    /// Holds a record to the end of the transaction, so that what is read of it next cannot change under the change. Where one process
+    /// writes, the transaction holds everything already.
+    pub(crate) async fn hold(&mut self, table: &'static str, tenant: TenantId, id: i64) -> StoreResult<()> {
+        if self.connection.blocks() {
+            return Ok(());
+        }
+        let sql = format!("SELECT 1 FROM {table} WHERE id = ?1 AND tenant_id = ?2 {{for_update}}");
+        self.query_optional(sql, params![id, tenant]).await.map(drop)
+    }
+
     /// Tells listeners after the commit.
     pub fn notice(&mut self, notice: Notice) {
         self.current.notices.push(notice);
@@ -165,7 +183,8 @@ impl Tx {
 
     pub(crate) async fn begin(&mut self, now: Timestamp) -> StoreResult<()> {
         self.now = now;
-        self.connection.begin().await
+        self.node = self.hooks.node();
+        self.connection.begin(self.node).await
     }
 
     pub(crate) async fn operation_begin(&mut self) -> StoreResult<()> {

@@ -12,7 +12,7 @@ mod purge;
 mod version;
 
 use model::{
-    Actor, TenantId, WorkflowId,
+    Actor, TenantId, Timestamp, WorkflowId,
     workflow::{Definition, Workflow},
 };
 
@@ -162,6 +162,7 @@ pub async fn workflow_update(
     id: WorkflowId,
     change: Change,
 ) -> StoreResult<Workflow> {
+    tx.hold("workflows", tenant, id.get()).await?;
     let before = workflow_get(tx, tenant, id).await?;
     version_check(&before, change.version)?;
     let mut workflow = before.clone();
@@ -447,4 +448,41 @@ fn workflow_of(row: Row) -> StoreResult<Workflow> {
         version: row.take()?,
         archived_at: row.take()?,
     })
+}
+
+/// A workflow that changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Changed {
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// Which one.
+    pub id: WorkflowId,
+    /// Its version now.
+    pub version: i64,
+    /// When it changed.
+    pub updated_at: Timestamp,
+}
+
+/// The workflows of all tenants that changed since an instant: what other nodes need to know.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn workflow_changed_since(
+    connection: &mut Connection,
+    since: Timestamp,
+) -> StoreResult<Vec<Changed>> {
+    let sql =
+        "SELECT tenant_id, id, version, updated_at FROM workflows WHERE updated_at >= ?1 ORDER BY updated_at";
+    let rows = connection.query(sql, params![since]).await?;
+    rows.into_iter()
+        .map(|row| {
+            let mut row = row.cells();
+            Ok(Changed {
+                tenant: row.take()?,
+                id: row.take()?,
+                version: row.take()?,
+                updated_at: row.take()?,
+            })
+        })
+        .collect()
 }

@@ -37,6 +37,8 @@ pub trait Listener: Send + Sync + Debug + 'static {
 pub enum Notice {
     /// An execution exists and is this node's to run.
     Started(Box<Started>),
+    /// There is an execution that nobody has in hand.
+    Unowned,
     /// An execution's state changed.
     ExecutionChanged {
         /// Whose it is.

@@ -12,6 +12,7 @@
 //! | `/big` | 200 with 1 MiB of `x` |
 //! | `/slow-body` | 200, the first bytes of a body, then silence |
 //! | `/hang` | silence |
+//! | `/hang-times/{n}` | silence for the first n requests of an `Idempotency-Key`, then 200 |
 //! | `/garbage` | bytes that are no HTTP |
 //! | `/drop-after` | acts, then closes without an answer |
 
@@ -178,6 +179,7 @@ async fn answer(
     let key = request.header("idempotency-key").unwrap_or_default();
     let response = Response::builder();
     let number = argument.trim_end_matches('/').parse().unwrap_or(0_u16);
+    let hangs = kind == "hang" || kind == "hang-times" && record.attempt(&path, key) <= u32::from(number);
     let (response, body) = match kind {
         "status" => (response.status(number), Body::from("as asked")),
         "fail-times" if record.attempt(&path, key) <= u32::from(number) => {
@@ -204,10 +206,10 @@ async fn answer(
         _ => (response, Body::from("ok")),
     };
     let response = response.body(body).unwrap_or_else(|_| Response::new(Body::from("no such status")));
-    request.acted = response.status().is_success() && kind != "garbage" && kind != "hang";
+    request.acted = response.status().is_success() && kind != "garbage" && !hangs;
     record.requests().push(request);
     match kind {
-        "hang" => std::future::pending().await,
+        _ if hangs => std::future::pending().await,
         "garbage" => peer.conduct.store(GARBAGE, Ordering::SeqCst),
         "slow-body" => peer.conduct.store(BEGIN, Ordering::SeqCst),
         "drop-after" => peer.conduct.store(CLOSE, Ordering::SeqCst),

@@ -13,8 +13,8 @@ use serde_json::Value;
 use store::{
     Connection, StoreResult,
     event::event_find,
-    execution::{self, execution_delete, execution_get},
-    history::{Listed, execution_list, execution_retries, execution_show, personal_questions_exist},
+    execution::{execution_delete, execution_get},
+    history::{self, Listed, execution_list, execution_retries, execution_show, personal_questions_exist},
     journal::log_list,
 };
 use utoipa::ToSchema;
@@ -90,12 +90,12 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
-    async fn wanted(self, connection: &mut Connection, tenant: TenantId) -> StoreResult<execution::Filter> {
+    async fn wanted(self, connection: &mut Connection, tenant: TenantId) -> StoreResult<history::Filter> {
         let event = match &self.event_id {
             Some(id) => Some(event_find(connection, tenant, id).await?.map_or(NO_EVENT, |event| event.id)),
             None => None,
         };
-        Ok(execution::Filter {
+        Ok(history::Filter {
             workflow: self.workflow_id,
             status: self.status,
             outcome: self.outcome,

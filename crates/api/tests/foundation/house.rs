@@ -57,6 +57,7 @@ impl House {
             workers: 4,
             addresses: AddressPolicy::new(true),
             smtp: None,
+            ..Options::default()
         };
         let secrets = Arc::new(SecretBox::of_key(&[7; 32]));
         let engine = Engine::start(store.clone(), secrets, options).await.unwrap();

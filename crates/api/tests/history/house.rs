@@ -77,6 +77,7 @@ impl House {
             workers: 2,
             addresses: AddressPolicy::new(true),
             smtp: None,
+            ..engine::Options::default()
         };
         let engine = Engine::start(store, Arc::new(SecretBox::of_key(&[7; 32])), options).await.unwrap();
         let router = router(App::new(engine.clone(), Config::default()));

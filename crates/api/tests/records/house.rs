@@ -77,6 +77,7 @@ impl House {
             workers: 1,
             addresses: AddressPolicy::new(false),
             smtp: None,
+            ..engine::Options::default()
         };
         // At rest: what events start is there to be seen and does not run.
         let secrets = Arc::new(SecretBox::of_key(&[7; 32]));

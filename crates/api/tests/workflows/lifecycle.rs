@@ -112,7 +112,7 @@ async fn deleting_keeps_history_and_purging_does_not() {
     assert_eq!((status, &refused["error"]["code"]), (409, &json!("executions_live")), "it waits for an hour");
     let store = house.engine.store();
     let tenant = model::TenantId::new(1);
-    let filter = store::execution::Filter::default();
+    let filter = store::history::Filter::default();
     let mut connection = store.read(tenant).await.unwrap();
     let listed = store::history::execution_list(&mut connection, tenant, &filter, store::Page::first(1))
         .await

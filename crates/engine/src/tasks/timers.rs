@@ -15,6 +15,13 @@ const SLICE: i64 = 500;
 /// The longest sleep: a clock that was set forward is noticed after this time.
 const LONGEST_SLEEP: Period = Period::minutes(1);
 
+/// The longest sleep where other nodes may set timers and die.
+const LONGEST_SHARED_SLEEP: Period = Period::seconds(1);
+
+fn longest_sleep(engine: &EngineInner) -> Period {
+    if engine.store.is_alone() { LONGEST_SLEEP } else { LONGEST_SHARED_SLEEP }
+}
+
 /// Where the timers' task hears of new timers.
 #[derive(Debug)]
 pub(crate) struct Bell {
@@ -76,8 +83,8 @@ pub(crate) async fn fire(engine: &EngineInner) -> Result<Timestamp, EngineError>
             Some(due_at) if due_at <= now => {
                 engine.store.write_patiently(move |tx| Box::pin(timers_fire(tx, now, SLICE))).await?;
             }
-            Some(due_at) => return Ok(due_at.min(now.plus(LONGEST_SLEEP))),
-            None => return Ok(now.plus(LONGEST_SLEEP)),
+            Some(due_at) => return Ok(due_at.min(now.plus(longest_sleep(engine)))),
+            None => return Ok(now.plus(longest_sleep(engine))),
         }
     }
 }

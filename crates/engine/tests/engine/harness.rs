@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use actions::address::AddressPolicy;
-use engine::{Engine, Live, Options, RetryPolicy};
+use engine::{Engine, Lease, Live, Options, RetryPolicy};
 use model::{
     Actor, ContactId, ExecutionId, ExecutionStatus, TenantId, Timestamp, WorkflowId,
     contact::Contact,
@@ -76,13 +76,27 @@ impl House {
     }
 
     pub async fn engine(&self, store: Store) -> Result<Engine, engine::EngineError> {
+        // Short, so that a killed node is soon taken over.
+        let lease = Lease { ttl: Duration::from_millis(400), renew: Duration::from_millis(50) };
+        self.node(store, lease).await
+    }
+
+    /// One of several engines on this house's store.
+    pub async fn node(&self, store: Store, lease: Lease) -> Result<Engine, engine::EngineError> {
         let options = Options {
             retry: RetryPolicy::default(),
             workers: 4,
             addresses: AddressPolicy::new(true),
             smtp: None,
+            lease,
+            ..Options::default()
         };
-        Engine::start(store, Arc::new(SecretBox::of_key(&[7; 32])), options).await
+        let started = Engine::start(store.clone(), Arc::new(SecretBox::of_key(&[7; 32])), options).await;
+        if started.is_err() {
+            // A store that died lets go of its file; one that lives is closed.
+            store.close().await;
+        }
+        started
     }
 
     /// Opens what an earlier engine left.

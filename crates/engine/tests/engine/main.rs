@@ -4,3 +4,4 @@
 mod everywhere;
 mod harness;
 mod journeys;
+mod nodes;

@@ -39,7 +39,7 @@ pub(super) async fn apply(connection: &mut Connection, now: Timestamp) -> StoreR
             Dialect::Sqlite => migration.sqlite,
             Dialect::Postgres => migration.postgres,
         };
-        connection.begin().await?;
+        connection.begin(None).await?;
         connection.batch(migration.shared).await?;
         connection.batch(own).await?;
         connection

@@ -19,7 +19,7 @@ pub use page::{Page, Paged};
 pub use row::{Cells, Row};
 pub use value::Value;
 
-use model::Timestamp;
+use model::{NodeId, Timestamp};
 use sql::Dialect;
 
 use crate::{StoreError, StoreResult};
@@ -210,9 +210,10 @@ impl Connection {
         matches!(self.inner, Inner::SqliteHere(_))
     }
 
-    pub(crate) async fn begin(&mut self) -> StoreResult<()> {
+    /// Begins a transaction, of this node when one is given: where several may work, its row is locked to the end.
+    pub(crate) async fn begin(&mut self, node: Option<NodeId>) -> StoreResult<()> {
         match &mut self.inner {
-            Inner::Postgres(database) => database.begin().await,
+            Inner::Postgres(database) => database.begin(node).await,
             _ => self.command("BEGIN IMMEDIATE").await,
         }
     }

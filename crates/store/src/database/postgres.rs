@@ -4,16 +4,13 @@
 //! transaction. A session that breaks during a COMMIT leaves open whether it happened: then the transaction's own id is looked up in a new
 //! session ([`Database::commit`]); nobody is answered by guessing.
 
-use std::{
-    borrow::Cow,
-    collections::HashMap,
-    time::{Duration, Instant},
-};
+use std::{borrow::Cow, collections::HashMap, time::Duration};
 
 use bytes::{BufMut, BytesMut};
-use model::Timestamp;
+use model::{NodeId, Timestamp};
 use tokio_postgres::{
-    Client, NoTls, Statement,
+    Client, NoTls, SimpleQueryMessage, Statement,
+    error::SqlState,
     types::{IsNull, Kind, ToSql, Type, to_sql_checked},
 };
 
@@ -28,11 +25,9 @@ use crate::{StoreError, StoreResult};
 const MOST_STATEMENTS: usize = 512;
 /// Between two attempts to find out what became of a commit.
 const PAUSE: Duration = Duration::from_millis(250);
-/// The lock that the one writing process of a store holds.
-const WRITER_LOCK: i64 = 0x7674_7275_7374_7801;
-/// How long the lock of a process that was just killed may still be held by its session.
-const LOCK_PATIENCE: Duration = Duration::from_secs(10);
-const LOCK_PAUSE: Duration = Duration::from_millis(20);
+/// A session that stands still in the middle of a transaction (its process was stopped) is ended by the server after this time, so that it does
+/// not hold up whoever takes its work over.
+const IDLE_IN_TRANSACTION: &str = "SET idle_in_transaction_session_timeout = '5s'";
 
 /// What a session is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,7 +94,7 @@ impl Database {
                         .await
                         .map_err(unavailable)?;
                 }
-                Role::Writer => claim(&client).await?,
+                Role::Writer => client.batch_execute(IDLE_IN_TRANSACTION).await.map_err(unavailable)?,
             }
             self.session = Some(Session { client, statements: HashMap::new() });
         }
@@ -112,11 +107,23 @@ impl Database {
         self.session().await?.client.batch_execute(&text).await.map_err(unavailable)
     }
 
-    pub(crate) async fn begin(&mut self) -> StoreResult<()> {
+    /// Begins a transaction. A node locks its row, so that it cannot be taken over before the end, and learns when it was.
+    pub(crate) async fn begin(&mut self, node: Option<NodeId>) -> StoreResult<()> {
         self.in_transaction = false;
-        self.session().await?.client.batch_execute("BEGIN").await.map_err(unavailable)?;
+        let client = &self.session().await?.client;
+        let Some(node) = node else {
+            client.batch_execute("BEGIN").await.map_err(unavailable)?;
+            self.in_transaction = true;
+            return Ok(());
+        };
+        let fenced = format!("BEGIN; SELECT id FROM nodes WHERE id = {node} FOR KEY SHARE");
+        let answers = client.simple_query(&fenced).await.map_err(unavailable)?;
         self.in_transaction = true;
-        Ok(())
+        if answers.iter().any(|answer| matches!(answer, SimpleQueryMessage::Row(_))) {
+            return Ok(());
+        }
+        self.rollback().await?;
+        Err(StoreError::Fenced)
     }
 
     pub(crate) async fn rollback(&mut self) -> StoreResult<()> {
@@ -208,24 +215,6 @@ impl Database {
     }
 }
 
-/// One process writes: several nodes need leases, which this store does not have yet.
-async fn claim(client: &Client) -> StoreResult<()> {
-    let asked = Instant::now();
-    while asked.elapsed() < LOCK_PATIENCE {
-        let row = client
-            .query_one("SELECT pg_try_advisory_lock($1)", &[&WRITER_LOCK])
-            .await
-            .map_err(unavailable)?;
-        if row.get::<_, bool>(0) {
-            return Ok(());
-        }
-        tokio::time::sleep(LOCK_PAUSE).await;
-    }
-    Err(StoreError::InUse(
-        "another vtrustx process works on this database; for now one may. Stop the other one, or talk to it with --url and --api-key".to_owned(),
-    ))
-}
-
 fn borrowed(parameters: &[Value]) -> Vec<&(dyn ToSql + Sync)> {
     parameters.iter().map(|value| value as &(dyn ToSql + Sync)).collect()
 }
@@ -243,6 +232,13 @@ fn unavailable(error: tokio_postgres::Error) -> StoreError {
 }
 
 fn refused(error: tokio_postgres::Error, sql: &str) -> StoreError {
+    if error.code() == Some(&SqlState::UNIQUE_VIOLATION) {
+        // Every name is looked up before it is taken: another node took it in between.
+        return StoreError::conflict(
+            "taken",
+            "somebody has just made the same record: read it again and repeat the change",
+        );
+    }
     let start: Cow<'_, str> = sql.split_whitespace().take(8).collect::<Vec<_>>().join(" ").into();
     StoreError::Unavailable(format!("{} in: {start} …", describe(&error)))
 }

@@ -42,6 +42,21 @@ impl Readers {
         Self { source, idle: Arc::default(), permits: Arc::new(Semaphore::new(READERS)) }
     }
 
+    pub(crate) const fn is_alone(&self) -> bool {
+        matches!(self.source, Source::Sqlite(_))
+    }
+
+    /// A session of its own that may write.
+    pub(crate) async fn lease(&self) -> StoreResult<Option<Connection>> {
+        match &self.source {
+            Source::Sqlite(_) => Ok(None),
+            Source::Postgres(config) => {
+                let database = postgres::Database::open(config, postgres::Role::Writer).await?;
+                Ok(Some(Connection { inner: Inner::Postgres(Box::new(database)) }))
+            }
+        }
+    }
+
     /// `tenant` restricts what can be seen where the database can do that.
     pub(crate) async fn take(&self, _tenant: Option<TenantId>) -> StoreResult<Reader> {
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| StoreError::Closed)?;

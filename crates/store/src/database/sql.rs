@@ -9,6 +9,9 @@
 //! | `{bytes}` | `BLOB` | `BYTEA` | bytes |
 //! | `{clustered}` | `WITHOUT ROWID` | | a table kept in the order of its key |
 //! | `{rows:bigint,text}` | `VALUES (?1, ?2)` | `SELECT * FROM unnest(…)` | the rows of [`super::Connection::execute_rows`], with their types |
+//! | `{now_plus:?2}` | `unixepoch(…) + …` | `clock_timestamp() + …` | the database's own time plus milliseconds: leases |
+//! | `{for_update}` | | `FOR UPDATE` | rows that the transaction is going to change |
+//! | `{skip_locked}` | | `FOR UPDATE SKIP LOCKED` | rows that nobody else is taking |
 //!
 //! Parameters are written `?1`, `?2` …; text is searched with `instr`, which PostgreSQL calls `strpos`, and compared without
 //! regard to case by `fold`, which PostgreSQL calls `lower`: SQLite's own `lower` knows only the letters a to z.
@@ -53,16 +56,26 @@ impl Dialect {
                 (Self::Postgres, "bool") => out.push_str("BOOLEAN"),
                 (Self::Postgres, "json") => out.push_str("JSONB"),
                 (Self::Postgres, "bytes") => out.push_str("BYTEA"),
-                (Self::Postgres, "clustered") => {}
-                (_, token) => match token.strip_prefix("rows:") {
-                    Some(types) => out.push_str(&self.rows(types)),
-                    None => out.push_str(&from[..=end]),
+                (Self::Postgres, "clustered") | (Self::Sqlite, "for_update" | "skip_locked") => {}
+                (Self::Postgres, "for_update") => out.push_str("FOR UPDATE"),
+                (Self::Postgres, "skip_locked") => out.push_str("FOR UPDATE SKIP LOCKED"),
+                (_, token) => match token.split_once(':') {
+                    Some(("rows", types)) => out.push_str(&self.rows(types)),
+                    Some(("now_plus", milliseconds)) => out.push_str(&self.now_plus(milliseconds)),
+                    _ => out.push_str(&from[..=end]),
                 },
             }
             rest = &from[end + 1..];
         }
         out.push_str(rest);
         out
+    }
+
+    fn now_plus(self, milliseconds: &str) -> String {
+        match self {
+            Self::Sqlite => format!("(CAST(unixepoch('subsec') * 1000 AS INTEGER) + {milliseconds})"),
+            Self::Postgres => format!("(clock_timestamp() + {milliseconds} * INTERVAL '1 millisecond')"),
+        }
     }
 
     fn rows(self, types: &str) -> String {

@@ -160,7 +160,7 @@ macro_rules! ids_and_names {
 ids_and_names! {
     ids: model::TenantId, model::WorkflowId, model::ExecutionId, model::LogId, model::EventId, model::FormId,
          model::SubmissionId, model::ContactId, model::TicketId, model::NotificationId, model::TagId, model::UserId,
-         model::ApiKeyId, model::IntegrationId, model::TemplateId, model::OutboxId;
+         model::ApiKeyId, model::IntegrationId, model::TemplateId, model::OutboxId, model::NodeId;
     names: model::ExecutionStatus, model::Outcome, model::StepStatus, model::StepType, model::ticket::TicketStatus,
            model::ticket::TicketPriority, model::notification::NotificationType, model::submission::SubmissionStatus,
            model::user::Role, model::template::Category, model::entity::EntityKind,

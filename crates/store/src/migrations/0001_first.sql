@@ -256,6 +256,7 @@ CREATE TABLE workflows (
 );
 CREATE UNIQUE INDEX idx_workflows_key ON workflows(tenant_id, key) WHERE archived_at IS NULL;
 CREATE INDEX idx_workflows_tenant ON workflows(tenant_id, id);
+CREATE INDEX idx_workflows_updated_at ON workflows(updated_at);
 
 -- Immutable: what a running execution finishes on.
 CREATE TABLE workflow_versions (
@@ -345,6 +346,7 @@ CREATE TABLE workflow_executions (
     submission_id {id},
     retry_of {id},
     key_execution_id {id} NOT NULL,
+    owner {id},
     depth {id} NOT NULL DEFAULT 0,
     created_by TEXT,
     created_at {time} NOT NULL,
@@ -357,7 +359,9 @@ CREATE INDEX idx_workflow_executions_status ON workflow_executions(tenant_id, st
 CREATE INDEX idx_workflow_executions_workflow_status ON workflow_executions(workflow_id, status, id);
 CREATE INDEX idx_workflow_executions_created_at ON workflow_executions(tenant_id, created_at);
 CREATE INDEX idx_workflow_executions_next_retry ON workflow_executions(next_retry_at) WHERE next_retry_at IS NOT NULL;
-CREATE INDEX idx_workflow_executions_unfinished ON workflow_executions(id) WHERE status IN ('pending', 'running');
+-- What a node has in hand, and what is there for whoever has room: both empty when nothing is going on.
+CREATE INDEX idx_workflow_executions_owner ON workflow_executions(owner) WHERE owner IS NOT NULL;
+CREATE INDEX idx_workflow_executions_unowned ON workflow_executions(tenant_id, id) WHERE owner IS NULL AND status IN ('pending', 'running');
 CREATE INDEX idx_workflow_executions_outcome ON workflow_executions(tenant_id, outcome, id);
 CREATE INDEX idx_workflow_executions_failures ON workflow_executions(tenant_id, id) WHERE actions_failed > 0;
 CREATE INDEX idx_workflow_executions_event ON workflow_executions(event_id, id) WHERE event_id IS NOT NULL;
@@ -390,6 +394,15 @@ CREATE TABLE workflow_execution_logs (
     created_at {time} NOT NULL,
     PRIMARY KEY (execution_id, id)
 ) {clustered};
+
+-- One row for each process that runs executions. Every transaction of a node holds its row; taking a node's work over
+-- deletes the row. So a node that was stopped in the middle of a transaction cannot commit after the takeover.
+CREATE TABLE nodes (
+    id {id} PRIMARY KEY,
+    name TEXT NOT NULL,
+    started_at {time} NOT NULL,
+    lease_until {time} NOT NULL
+);
 
 -- One row for each execution that waits for a time: a delay, a step's retry, the run's retry.
 CREATE TABLE timers (

@@ -50,6 +50,7 @@ impl Matcher for Starts {
             version: 1,
             start: Start::Record {
                 progress: Box::new(Progress::accepted(ExecutionStatus::Pending, Some(Outcome::Matched))),
+                owned: true,
                 log: Box::new(log(event)),
             },
         };
