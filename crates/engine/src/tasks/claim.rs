@@ -49,9 +49,9 @@ pub(crate) async fn run(engine: Arc<EngineInner>) {
         let look = async {
             // Nobody else leaves anything where this process is alone.
             if engine.store.is_alone() {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             } else {
-                engine.store.clock().sleep_until(engine.store.now().plus(LOOK)).await
+                engine.store.clock().sleep_until(engine.store.now().plus(LOOK)).await;
             }
         };
         tokio::select! {

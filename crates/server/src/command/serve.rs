@@ -71,6 +71,7 @@ pub fn engine_options(config: &Config) -> Done<engine::Options> {
         workers: config.workers,
         addresses: AddressPolicy::new(config.allow_private_targets),
         smtp,
+        name: config.listen.to_string(),
         ..engine::Options::default()
     })
 }
