@@ -41,7 +41,7 @@ use model::{
     ExecutionId, Problem, TenantId, WorkflowId,
     event::{Accepted, NewEvent},
 };
-use store::{Store, StoreError, event::event_accept, secret::SecretBox};
+use store::{Store, StoreError, event::event_accept, installation::installation_id, secret::SecretBox};
 use tokio::sync::{Semaphore, broadcast, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -119,6 +119,8 @@ pub(crate) struct EngineInner {
     pub(crate) mail: SmtpClient,
     pub(crate) policy: RetryPolicy,
     pub(crate) queue: Queue,
+    /// What tells this installation's idempotency keys from another's.
+    pub(crate) installation: String,
     pub(crate) node: Node,
     pub(crate) lease: Lease,
     pub(crate) name: String,
@@ -192,6 +194,7 @@ impl Engine {
         options: Options,
     ) -> Result<(Self, mpsc::UnboundedReceiver<Box<store::execution::Started>>), EngineError> {
         let (queue, ready) = Queue::new();
+        let installation = installation_id(&store).await?;
         let inner = Arc::new(EngineInner {
             http: HttpClient::new(options.addresses),
             mail: SmtpClient::new(options.smtp, options.addresses),
@@ -201,6 +204,7 @@ impl Engine {
             tenants: Tenants::default(),
             policy: options.retry,
             queue,
+            installation,
             node: Node::nobody(),
             lease: options.lease,
             name: options.name,

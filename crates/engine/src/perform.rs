@@ -148,7 +148,8 @@ impl Attempt<'_> {
         let mail = self.engine.mail.bound(server, &self.profile.settings.sender);
         let connections =
             TenantConnections { store: &self.engine.store, secrets: &self.engine.secrets, tenant };
-        let key = actions::idempotency_key(tenant, execution.key_execution_id, &step.id);
+        let installation = &self.engine.installation;
+        let key = actions::idempotency_key(installation, tenant, execution.key_execution_id, &step.id);
         let context = Context {
             tenant,
             execution: execution.id,

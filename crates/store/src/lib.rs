@@ -18,6 +18,7 @@ pub mod event;
 pub mod execution;
 pub mod form;
 pub mod history;
+pub mod installation;
 pub mod integration;
 pub mod journal;
 pub mod node;

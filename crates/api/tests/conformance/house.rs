@@ -144,7 +144,7 @@ impl House {
             workers: 4,
             addresses: AddressPolicy::new(true),
             smtp: None,
-            ..engine::Options::default()
+            ..Options::default()
         };
         let engine = Engine::start(store, Arc::new(SecretBox::of_key(&[7; 32])), options).await.unwrap();
         let router = api::router(App::new(engine.clone(), Config::default()));

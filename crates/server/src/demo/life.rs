@@ -281,7 +281,7 @@ impl Life<'_> {
             sender: company.sender.clone(),
             helpdesk: company.helpdesk.clone(),
         };
-        let key = idempotency_key(execution.tenant_id, execution.key_execution_id, &step.id);
+        let key = idempotency_key("demo", execution.tenant_id, execution.key_execution_id, &step.id);
         let context = Context {
             tenant: execution.tenant_id,
             execution: execution.id,
