@@ -33,9 +33,10 @@ pub(crate) fn open(path: &Path) -> StoreResult<Database> {
         StoreError::Unavailable(format!("{what} {}: {error}", path.display()))
     };
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder).map_err(|error| unavailable("cannot make the folder of", error))?;
+        make_folder(folder).map_err(|error| unavailable("cannot make the folder of", error))?;
     }
     let lock = lock(path)?;
+    make_file(path).map_err(|error| unavailable("cannot make", error))?;
     let connection = rusqlite::Connection::open(path)?;
     // Before the first table is made: pages of deleted history can then be given back to the disk.
     connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
@@ -50,6 +51,26 @@ pub(crate) fn open(path: &Path) -> StoreResult<Database> {
     connection.busy_timeout(Duration::from_secs(5))?;
     add_fold(&connection)?;
     Ok(Database { connection, _lock: Some(lock) })
+}
+
+/// The folder, and those above it that are missing, for nobody but their owner. What is there already keeps its mode: somebody chose it.
+fn make_folder(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(folder)
+}
+
+/// SQLite would make the file for everybody to read; its log takes over the mode of the file.
+fn make_file(path: &Path) -> std::io::Result<()> {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// SQLite would let a second process in; two engines would then run every execution twice.
@@ -141,5 +162,33 @@ impl rusqlite::ToSql for Value {
             Self::Time(time) => ValueRef::Integer(time.as_millis()),
             Self::Bytes(bytes) => ValueRef::Blob(bytes),
         }))
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn what_is_new_is_for_the_owner_alone_and_what_was_there_keeps_its_mode() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o750)).unwrap();
+        let path = folder.path().join("data/store/vtrustx.db");
+        let open = || {
+            let mut database = super::open(&path).unwrap();
+            database.batch("CREATE TABLE IF NOT EXISTS x (y)").unwrap();
+            let log = mode(&path.with_extension("db-wal"));
+            (mode(path.parent().unwrap().parent().unwrap()), mode(path.parent().unwrap()), mode(&path), log)
+        };
+        assert_eq!(open(), (0o700, 0o700, 0o600, 0o600));
+
+        fs::set_permissions(path.parent().unwrap(), fs::Permissions::from_mode(0o755)).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        let (above, own, file, _) = open();
+        assert_eq!((above, own, file, mode(folder.path())), (0o700, 0o755, 0o640, 0o750));
     }
 }
