@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The longest time that one attempt of a step may be given.
-pub const MAX_TIMEOUT: Period = Period::hours(1);
+pub const MAX_TIMEOUT: Period = Period::minutes(10);
 /// The longest id, in characters.
 const MAX_ID: usize = 64;
 /// The longest name, in characters.
@@ -179,7 +179,7 @@ impl Reader<'_> {
     fn timeout(&mut self, value: Option<&Value>, path: &str) -> Option<Period> {
         match retry::period(value.filter(|value| !value.is_null())?) {
             Ok(period) if period > Period::ZERO && period <= MAX_TIMEOUT => return Some(period),
-            Ok(_) => self.refuse(path, "more than nothing and at most an hour is needed"),
+            Ok(_) => self.refuse(path, "more than nothing and at most 10 minutes is needed"),
             Err(message) => self.refuse(path, message),
         }
         None

@@ -20,6 +20,9 @@ use crate::{
     signature::SigningKey,
 };
 
+/// The longest time to wait for an answer: as long as a step may take at most.
+const MAX_TIMEOUT_MS: i64 = 600_000;
+
 struct Webhook;
 
 inventory::submit!(Registration::of::<Webhook>());
@@ -42,7 +45,7 @@ struct Config {
     #[serde(default)]
     #[schemars(extend("format" = "json"))]
     body: Value,
-    /// How long to wait for the answer, in milliseconds; never longer than the step may take.
+    /// How long to wait for the answer, in milliseconds, at most 600000; never longer than the step may take.
     #[serde(default)]
     timeout_ms: Optional<Whole>,
     /// A Standard Webhooks secret (`whsec_…`): with it the request is signed.
@@ -74,7 +77,11 @@ impl Action for Webhook {
     fn check(config: &Value) -> Vec<Problem> {
         let mut problems = Vec::new();
         let literal = |name: &str| {
-            config.get(name).and_then(Value::as_str).map(str::trim).filter(|text| !text.contains("{{") && !text.is_empty())
+            config
+                .get(name)
+                .and_then(Value::as_str)
+                .map(str::trim)
+                .filter(|text| !text.contains("{{") && !text.is_empty())
         };
         if let Some(text) = literal("url") {
             match Url::parse(text) {
@@ -99,8 +106,11 @@ impl Action for Webhook {
             }
         }
         let timeout = config.get("timeoutMs").filter(|value| !schema::is_template(value) && !value.is_null());
-        if timeout.and_then(|value| serde_json::from_value::<Whole>(value.clone()).ok()).is_some_and(|ms| ms.0 < 1) {
-            problems.push(Problem::at("timeoutMs", "must be at least 1"));
+        if let Some(Whole(millis)) = timeout.and_then(|value| serde_json::from_value(value.clone()).ok())
+            && !(1..=MAX_TIMEOUT_MS).contains(&millis)
+        {
+            problems
+                .push(Problem::at("timeoutMs", format!("must be from 1 to {MAX_TIMEOUT_MS}, ten minutes")));
         }
         problems
     }
@@ -111,7 +121,9 @@ impl Action for Webhook {
 
     fn timeout(config: &Value) -> Option<Duration> {
         let Whole(millis) = serde_json::from_value(config.get("timeoutMs")?.clone()).ok()?;
-        u64::try_from(millis).ok().filter(|millis| *millis > 0).map(Duration::from_millis)
+        // A template can ask for more than `check` admits.
+        let millis = u64::try_from(millis.min(MAX_TIMEOUT_MS)).ok()?;
+        (millis > 0).then(|| Duration::from_millis(millis))
     }
 
     async fn run(config: Config, cx: &Context<'_>) -> Result<Outcome, ActionError> {
@@ -134,7 +146,9 @@ fn literal_host(url: &str) -> Option<String> {
 
 fn method(text: &str) -> Option<String> {
     let method = text.trim().to_ascii_uppercase();
-    let good = !method.is_empty() && method.len() <= 32 && method.chars().all(|c| c.is_ascii_alphabetic() || c == '-');
+    let good = !method.is_empty()
+        && method.len() <= 32
+        && method.chars().all(|c| c.is_ascii_alphabetic() || c == '-');
     (good && method != "CONNECT").then_some(method)
 }
 
@@ -235,11 +249,24 @@ mod tests {
         bench.timeout = Duration::from_millis(300);
         let mut lines = Vec::new();
         for path in [
-            "/status/204", "/status/400", "/status/410", "/status/500", "/retry-after/120", "/retry-after/soon",
-            "/redirect-same", "/redirect-other", "/hang", "/slow-body", "/garbage", "/drop-after", "/big",
+            "/status/204",
+            "/status/400",
+            "/status/410",
+            "/status/500",
+            "/retry-after/120",
+            "/retry-after/soon",
+            "/redirect-same",
+            "/redirect-other",
+            "/hang",
+            "/slow-body",
+            "/garbage",
+            "/drop-after",
+            "/big",
         ] {
             let line = match bench.run("webhook", json!({"url": sink.url(path)})).await {
-                Ok(Outcome::Done(output)) => format!("{} truncated: {}", output["status"], output["truncated"]),
+                Ok(Outcome::Done(output)) => {
+                    format!("{} truncated: {}", output["status"], output["truncated"])
+                }
                 Ok(other) => panic!("{other:?}"),
                 Err(error) => format!(
                     "{:?}, retry helps: {}, after: {:?}, kept: {}: {}",
@@ -277,6 +304,7 @@ mod tests {
         for (written, seconds) in [
             (json!(90_000), Some(90)),
             (json!("90000"), Some(90)),
+            (json!(600_001), Some(600)),
             (json!(null), None),
             (json!(0), None),
             (json!(-1), None),
@@ -292,8 +320,12 @@ mod tests {
     async fn its_own_timeout_is_kept_to() {
         let sink = Sink::start().await;
         let bench = Workbench::new();
-        let error = bench.run("webhook", json!({"url": sink.url("/hang"), "timeoutMs": "50"})).await.unwrap_err();
-        assert_eq!(error.message, format!("{} did not answer within 50 ms", sink.url("").trim_end_matches('/')));
+        let error =
+            bench.run("webhook", json!({"url": sink.url("/hang"), "timeoutMs": "50"})).await.unwrap_err();
+        assert_eq!(
+            error.message,
+            format!("{} did not answer within 50 ms", sink.url("").trim_end_matches('/'))
+        );
     }
 
     #[test]
@@ -325,16 +357,37 @@ mod tests {
             "body": {"token": "part of the message"},
         });
         let problems: Vec<String> = entry.check(&config).iter().map(ToString::to_string).collect();
-        assert_eq!(problems, [
-            "method: must be an HTTP method such as POST",
-            "secret: must be whsec_ followed by 24 to 64 bytes in base64",
-            "headers.Host: is set by the server and cannot be chosen",
-            "timeoutMs: must be at least 1",
-        ]);
-        assert_eq!(entry.redact(config), json!({
-            "url": "https://u:***@example.com/", "secret": "•••", "timeoutMs": 0, "method": "GE T",
-            "headers": {"Authorization": "•••", "X-Api-Key": "•••", "Accept": "a/b", "Host": "x"},
-            "body": {"token": "part of the message"},
-        }));
+        assert_eq!(
+            problems,
+            [
+                "method: must be an HTTP method such as POST",
+                "secret: must be whsec_ followed by 24 to 64 bytes in base64",
+                "headers.Host: is set by the server and cannot be chosen",
+                "timeoutMs: must be from 1 to 600000, ten minutes",
+            ]
+        );
+        assert_eq!(
+            entry.redact(config),
+            json!({
+                "url": "https://u:***@example.com/", "secret": "•••", "timeoutMs": 0, "method": "GE T",
+                "headers": {"Authorization": "•••", "X-Api-Key": "•••", "Accept": "a/b", "Host": "x"},
+                "body": {"token": "part of the message"},
+            })
+        );
+    }
+
+    #[test]
+    fn no_answer_is_waited_for_longer_than_ten_minutes() {
+        let entry = crate::catalog().get("webhook").unwrap();
+        for (written, good) in [
+            (json!(1), true),
+            (json!(600_000), true),
+            (json!("{{submission.data.wait}}"), true),
+            (json!(600_001), false),
+            (json!(-1), false),
+        ] {
+            let problems = entry.check(&json!({"url": "https://example.com/", "timeoutMs": written}));
+            assert_eq!(problems.is_empty(), good, "{written}: {problems:?}");
+        }
     }
 }
