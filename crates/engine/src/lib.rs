@@ -17,6 +17,7 @@ pub mod perform;
 mod ports;
 pub mod program;
 pub mod progress;
+pub mod rows;
 mod runner;
 mod tasks;
 pub mod tenants;

@@ -10,8 +10,8 @@ use serde::Deserialize;
 use store::{
     StoreError, StoreResult, Tx,
     execution::{
-        OWN_KEYS, Started, UNSAVED, execution_cancel, execution_live_retry, execution_load, execution_make,
-        execution_set_progress,
+        Conclude, OWN_KEYS, Started, UNSAVED, execution_cancel, execution_get, execution_live_retry,
+        execution_load, execution_make, execution_set_progress,
     },
 };
 
@@ -20,6 +20,7 @@ use crate::{
     locals::{Surroundings, locals},
     matching,
     program::Program,
+    rows,
     walk::{CONDITIONS, Journal},
 };
 
@@ -66,10 +67,22 @@ impl Engine {
         id: ExecutionId,
     ) -> Result<Execution, EngineError> {
         let reason = format!("cancelled by {actor}");
-        let cancelled = self
-            .inner
+        let inner = &self.inner;
+        let mut connection = inner.store.read(tenant).await?;
+        let found = execution_get(&mut connection, tenant, id).await?;
+        let program = inner
+            .programs
+            .version(&mut connection, tenant, found.workflow_id, found.workflow_version)
+            .await?;
+        drop(connection);
+        let conclude: Conclude = Box::new(move |execution, logs, now| {
+            rows::cancelled(&program.compiled, execution, &Journal::new(logs.to_vec()), now)
+        });
+        let cancelled = inner
             .store
-            .write(move |tx| Box::pin(async move { execution_cancel(tx, tenant, id, &reason).await }))
+            .write(move |tx| {
+                Box::pin(async move { execution_cancel(tx, tenant, id, &reason, conclude).await })
+            })
             .await?;
         let running = self.inner.running.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(run) = running.get(&id) {

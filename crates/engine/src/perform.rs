@@ -3,18 +3,18 @@
 use std::time::Duration;
 
 use actions::{ActionError, Context, Entry, ErrorKind, Outcome};
-use model::{LogId, StepStatus, Timestamp, effect::Effect, execution::Execution, journal::Log};
+use model::{StepStatus, Timestamp, effect::Effect, execution::Execution, journal::Log};
 use rules::{Failure, Scope, Step};
 use serde_json::{Value, json};
-use store::execution::UNSAVED;
 
 use crate::{
     EngineInner,
     locals::{Surroundings, locals},
     ports::TenantConnections,
     program::Program,
+    rows,
     tenants::Profile,
-    walk::{self, Journal},
+    walk::Journal,
 };
 
 /// How long a step may take that does not say.
@@ -42,7 +42,7 @@ impl Attempt<'_> {
     pub(crate) async fn perform(&self) -> Performed {
         let started = self.engine.store.now();
         let step = self.step();
-        let mut log = self.log(step, started);
+        let mut log = rows::begun(self.execution, self.journal, step, self.attempt, started);
         if step.disabled {
             log.status = StepStatus::Skipped;
             log.output_data = Some(json!({"reason": "the step is disabled"}));
@@ -74,33 +74,6 @@ impl Attempt<'_> {
 
     fn step(&self) -> &Step {
         &self.program.compiled.steps[self.position]
-    }
-
-    fn log(&self, step: &Step, started: Timestamp) -> Log {
-        Log {
-            id: UNSAVED,
-            tenant_id: self.execution.tenant_id,
-            execution_id: self.execution.id,
-            step_number: self.journal.next_number(),
-            step_type: walk::step_type(step),
-            step_name: walk::step_name(step),
-            step_id: step.id.clone(),
-            step_path: step.id.clone(),
-            attempt: self.attempt,
-            retry_count: self.execution.progress.retry_count,
-            status: StepStatus::Running,
-            input_data: Value::Null,
-            output_data: None,
-            error: None,
-            warnings: Vec::new(),
-            retryable: false,
-            resume_at: None,
-            carried_from: None::<LogId>,
-            started_at: Some(started),
-            completed_at: None,
-            duration_ms: None,
-            created_at: started,
-        }
     }
 
     fn render(

@@ -9,7 +9,7 @@ use std::{
 };
 
 use futures_util::FutureExt;
-use model::{ExecutionId, ExecutionStatus, StepStatus, TenantId, execution::Progress, journal::Log};
+use model::{ExecutionId, ExecutionStatus, TenantId, execution::Progress, journal::Log};
 use store::{
     StoreError,
     execution::{Advance, Advanced, Started, execution_advance, execution_fail, execution_get},
@@ -22,7 +22,7 @@ use crate::{
     patience::patiently,
     perform::{Attempt, Performed},
     program::Program,
-    progress,
+    progress, rows,
     walk::{self, Journal, Next},
 };
 
@@ -155,7 +155,7 @@ async fn run_to_rest(engine: &EngineInner, started: Started, has_waited: bool) -
                 };
                 attempt.perform().await
             }
-            Next::Wake(log) => Performed { log: woken(log, now), effect: None },
+            Next::Wake(log) => Performed { log: rows::woken(log, now), effect: None },
             Next::Wait(_) | Next::End(_) => {
                 let none = None;
                 return match record(engine, &execution, &program, &journal, none).await? {
@@ -188,18 +188,6 @@ fn is_external(program: &Program, position: usize) -> bool {
     let action =
         program.compiled.steps.get(position).and_then(|step| actions::catalog().get(&step.action_type));
     action.is_some_and(|entry| entry.metadata().effect == actions::EffectKind::External)
-}
-
-fn woken(log: &Log, now: model::Timestamp) -> Log {
-    Log {
-        status: StepStatus::Completed,
-        output_data: Some(serde_json::json!({"resumedAt": now})),
-        resume_at: None,
-        completed_at: Some(now),
-        // Working time: a delay has none.
-        duration_ms: Some(0),
-        ..log.clone()
-    }
 }
 
 async fn still_runs(engine: &EngineInner, tenant: TenantId, id: ExecutionId) -> Result<bool, EngineError> {

@@ -312,7 +312,10 @@ pub(crate) async fn execution_adopt(tx: &mut Tx, started: Started, progress: Pro
     Ok(())
 }
 
-/// Ends an execution by hand. The one step in flight may still have its effect outside; it is not recorded any more.
+/// Says how a cancelled execution ends: the row of what was under way, and the result so far. Pure.
+pub type Conclude = Box<dyn FnOnce(&Execution, &[Log], Timestamp) -> (Option<Log>, serde_json::Value) + Send>;
+
+/// Ends an execution by hand. The one step in flight may still have its effect outside; what comes of it is not recorded any more.
 ///
 /// # Errors
 /// [`StoreError::Missing`]; [`StoreError::Conflict`] when it has ended already.
@@ -321,6 +324,7 @@ pub async fn execution_cancel(
     tenant: TenantId,
     id: ExecutionId,
     reason: &str,
+    conclude: Conclude,
 ) -> StoreResult<Execution> {
     let held = execution_held(tx, tenant, id).await?.ok_or_else(|| missing(id))?;
     if held.progress.status.is_terminal() {
@@ -333,23 +337,27 @@ pub async fn execution_cancel(
         ));
     }
     let execution = execution_get(tx, tenant, id).await?;
+    let mut logs = log_all(tx, tenant, id).await?;
+    let now = tx.now();
+    for log in logs.iter_mut().filter(|log| log.status == StepStatus::Running) {
+        log.status = StepStatus::Skipped;
+        log.error = Some(reason.to_owned());
+        log.completed_at = Some(now);
+        log_finish(tx, log).await?;
+    }
+    let (under_way, result) = conclude(&execution, &logs, now);
+    if let Some(mut log) = under_way {
+        log_insert(tx, &mut log).await?;
+    }
     let progress = Progress {
         status: ExecutionStatus::Cancelled,
-        completed_at: Some(tx.now()),
+        completed_at: Some(now),
+        result: Some(result),
         error: Some(reason.to_owned()),
         wake_at: None,
         next_retry_at: None,
         ..execution.progress.clone()
     };
-    for log in log_all(tx, tenant, id).await?.into_iter().filter(|log| log.status == StepStatus::Running) {
-        let ended = Log {
-            status: StepStatus::Skipped,
-            error: Some(reason.to_owned()),
-            completed_at: Some(tx.now()),
-            ..log
-        };
-        log_finish(tx, &ended).await?;
-    }
     progress_write(tx, &held, &progress).await?;
     Ok(Execution { progress, ..execution })
 }

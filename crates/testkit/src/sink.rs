@@ -84,6 +84,7 @@ impl Request {
 
 #[derive(Debug, Default)]
 struct Record {
+    arrived: tokio::sync::Notify,
     requests: Mutex<Vec<Request>>,
     attempts: Mutex<HashMap<String, u32>>,
     port: u16,
@@ -97,7 +98,11 @@ impl Sink {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
-        let record = Arc::new(Record { port: address.port(), ..Record::default() });
+        let record = Arc::new(Record {
+            arrived: tokio::sync::Notify::new(),
+            port: address.port(),
+            ..Record::default()
+        });
         let app = Router::new().fallback(answer).with_state(Arc::clone(&record));
         let service = app.into_make_service_with_connect_info::<Peer>();
         let server = tokio::spawn(async move {
@@ -122,6 +127,17 @@ impl Sink {
     #[must_use]
     pub fn requests(&self) -> Vec<Request> {
         self.record.requests().clone()
+    }
+
+    /// Waits until that many requests have come in.
+    pub async fn received(&self, count: usize) {
+        loop {
+            let arrived = self.record.arrived.notified();
+            if self.record.requests().len() >= count {
+                return;
+            }
+            arrived.await;
+        }
     }
 
     /// The requests that the receiver acted on, by `Idempotency-Key`: a list longer than one is a repeated effect.
@@ -208,6 +224,7 @@ async fn answer(
     let response = response.body(body).unwrap_or_else(|_| Response::new(Body::from("no such status")));
     request.acted = response.status().is_success() && kind != "garbage" && !hangs;
     record.requests().push(request);
+    record.arrived.notify_waiters();
     match kind {
         _ if hangs => std::future::pending().await,
         "garbage" => peer.conduct.store(GARBAGE, Ordering::SeqCst),

@@ -119,7 +119,15 @@ async fn deleting_keeps_history_and_purging_does_not() {
         .unwrap();
     let id = listed.rows[0].execution.id;
     store
-        .write(move |tx| Box::pin(store::execution::execution_cancel(tx, tenant, id, "enough")))
+        .write(move |tx| {
+            Box::pin(store::execution::execution_cancel(
+                tx,
+                tenant,
+                id,
+                "enough",
+                Box::new(|_, _, _| (None, Value::Null)),
+            ))
+        })
         .await
         .unwrap();
     house.ok(200, Method::DELETE, "/api/workflows/1?purge=true", None).await;

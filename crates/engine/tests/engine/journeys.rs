@@ -254,4 +254,24 @@ testkit::on_both! {
         assert_eq!((&ticket["contact_id"], &ticket["submission_id"]), (&Value::Null, &Value::Null));
         insta::assert_snapshot!("strangers", lines(&ended.journal).join("\n"));
     }
+
+    async fn what_was_under_way_when_a_run_is_cancelled_is_on_record(place: Place) {
+        let (house, sink) = (House::new(place), Sink::start().await);
+        let (engine, _, _) = house
+            .furnish(json!({"conditions": [], "actions": [
+                {"type": "create_ticket", "config": {"title": "Done"}},
+                {"type": "webhook", "config": {"url": sink.url("/hang")}},
+                {"type": "create_ticket", "config": {"title": "Never"}},
+            ]}))
+            .await;
+        let id = post(&engine, detractor()).await.executions[0].id;
+        sink.received(1).await;
+        engine.cancel(TENANT, Actor::System, id).await.unwrap();
+        let ended = load(&engine, id).await.unwrap();
+        let result = ended.execution.progress.result.unwrap();
+        insta::assert_snapshot!(
+            "cancelled_under_way",
+            format!("{}\nexecuted {}", lines(&ended.journal).join("\n"), result["actionsExecuted"])
+        );
+    }
 }

@@ -10,7 +10,7 @@ use engine::{
     RetryPolicy,
     locals::{Surroundings, locals},
     program::Program,
-    progress,
+    progress, rows,
     walk::{self, Journal, Next},
 };
 use futures_util::FutureExt;
@@ -19,11 +19,14 @@ use model::{
     Actor, Clock, ExecutionId, ExecutionStatus, Period, StepStatus, TicketId, Timestamp, effect::Effect,
     execution::Execution, journal::Log, submission::SubmissionStatus,
 };
-use rules::{Scope, Step};
-use serde_json::{Map, Value, json};
+use rules::Scope;
+use serde_json::{Map, json};
 use store::{
     StoreError, StoreResult, Tx,
-    execution::{Advance, Advanced, Started, UNSAVED, execution_advance, execution_cancel, execution_load},
+    execution::{
+        Advance, Advanced, Conclude, Started, execution_advance, execution_cancel, execution_get,
+        execution_load,
+    },
     submission::{NewSubmission, submission_create},
     ticket::ticket_update,
     timer::timers_fire,
@@ -181,9 +184,13 @@ impl Life<'_> {
 
     async fn cancel(&mut self, id: ExecutionId) -> StoreResult<()> {
         let by = Actor::User(self.script.company.users[0]);
-        execution_cancel(self.tx, self.script.company.tenant, id, &format!("cancelled by {by}"))
-            .await
-            .map(drop)
+        let tenant = self.script.company.tenant;
+        let execution = execution_get(self.tx, tenant, id).await?;
+        let compiled = Arc::clone(&self.program(&execution)?.compiled);
+        let conclude: Conclude = Box::new(move |execution, logs, now| {
+            rows::cancelled(&compiled, execution, &Journal::new(logs.to_vec()), now)
+        });
+        execution_cancel(self.tx, tenant, id, &format!("cancelled by {by}"), conclude).await.map(drop)
     }
 
     /// Walks until the execution waits or ends: what the engine's runner does, with time going by as it should have.
@@ -200,7 +207,7 @@ impl Life<'_> {
                         let (log, effect) = self.perform(&execution, &journal, position, attempt).await?;
                         (Some(log), effect)
                     }
-                    Next::Wake(log) => (Some(woken(log, now)), None),
+                    Next::Wake(log) => (Some(rows::woken(log, now)), None),
                     Next::Wait(_) | Next::End(_) => (None, None),
                 };
             let is_rest = log.is_none();
@@ -295,7 +302,7 @@ impl Life<'_> {
             http: &outside,
             connections: &outside,
         };
-        let mut log = empty_log(execution, journal, &step, attempt, started);
+        let mut log = rows::begun(execution, journal, &step, attempt, started);
         log.input_data = entry.redact(rendered.value.clone());
         log.warnings = rendered.warnings;
         let outcome = {
@@ -357,44 +364,5 @@ impl Life<'_> {
         } else {
             self.agenda.push(Reverse((at, Happening::Wake(execution.id))));
         }
-    }
-}
-
-fn empty_log(execution: &Execution, journal: &Journal, step: &Step, attempt: i64, started: Timestamp) -> Log {
-    Log {
-        id: UNSAVED,
-        tenant_id: execution.tenant_id,
-        execution_id: execution.id,
-        step_number: journal.next_number(),
-        step_type: walk::step_type(step),
-        step_name: walk::step_name(step),
-        step_id: step.id.clone(),
-        step_path: step.id.clone(),
-        attempt,
-        retry_count: execution.progress.retry_count,
-        status: StepStatus::Running,
-        input_data: Value::Null,
-        output_data: None,
-        error: None,
-        warnings: Vec::new(),
-        retryable: false,
-        resume_at: None,
-        carried_from: None,
-        started_at: Some(started),
-        completed_at: None,
-        duration_ms: None,
-        created_at: started,
-    }
-}
-
-/// A wait that is over.
-fn woken(log: &Log, now: Timestamp) -> Log {
-    Log {
-        status: StepStatus::Completed,
-        output_data: Some(json!({"resumedAt": now})),
-        resume_at: None,
-        completed_at: Some(now),
-        duration_ms: Some(0),
-        ..log.clone()
     }
 }

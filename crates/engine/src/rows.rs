@@ -1,0 +1,78 @@
+//! The journal's rows as a run writes them. Pure.
+
+use model::{ExecutionStatus, StepStatus, Timestamp, execution::Execution, journal::Log};
+use rules::{Compiled, Step};
+use serde_json::{Value, json};
+use store::execution::UNSAVED;
+
+use crate::{
+    progress,
+    walk::{self, Journal, Next},
+};
+
+/// A step that begins.
+#[must_use]
+pub fn begun(execution: &Execution, journal: &Journal, step: &Step, attempt: i64, started: Timestamp) -> Log {
+    Log {
+        id: UNSAVED,
+        tenant_id: execution.tenant_id,
+        execution_id: execution.id,
+        step_number: journal.next_number(),
+        step_type: walk::step_type(step),
+        step_name: walk::step_name(step),
+        step_id: step.id.clone(),
+        step_path: step.id.clone(),
+        attempt,
+        retry_count: execution.progress.retry_count,
+        status: StepStatus::Running,
+        input_data: Value::Null,
+        output_data: None,
+        error: None,
+        warnings: Vec::new(),
+        retryable: false,
+        resume_at: None,
+        carried_from: None,
+        started_at: Some(started),
+        completed_at: None,
+        duration_ms: None,
+        created_at: started,
+    }
+}
+
+/// A wait that is over.
+#[must_use]
+pub fn woken(log: &Log, now: Timestamp) -> Log {
+    Log {
+        status: StepStatus::Completed,
+        output_data: Some(json!({"resumedAt": now})),
+        resume_at: None,
+        completed_at: Some(now),
+        // Working time: a delay has none.
+        duration_ms: Some(0),
+        ..log.clone()
+    }
+}
+
+/// How a run ends that a person cancels: the row of what was under way, if something was, and the result so far.
+#[must_use]
+pub fn cancelled(
+    compiled: &Compiled,
+    execution: &Execution,
+    journal: &Journal,
+    now: Timestamp,
+) -> (Option<Log>, Value) {
+    let row = match walk::next(compiled, journal, execution.progress.retry_count, now) {
+        Next::Perform { position, attempt } if execution.progress.status == ExecutionStatus::Running => {
+            compiled.steps.get(position).map(|step| Log {
+                status: StepStatus::Skipped,
+                error: Some(
+                    "cancelled while it was under way: what it does outside may have happened".to_owned(),
+                ),
+                completed_at: Some(now),
+                ..begun(execution, journal, step, attempt, now)
+            })
+        }
+        Next::Perform { .. } | Next::Wake(_) | Next::Wait(_) | Next::End(_) => None,
+    };
+    (row, progress::result(compiled, journal))
+}
