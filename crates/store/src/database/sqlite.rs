@@ -165,7 +165,8 @@ impl rusqlite::ToSql for Value {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
