@@ -35,6 +35,9 @@ impl Lease {
     }
 }
 
+/// How often to look whether a late renewal has come.
+const LATE: Duration = Duration::from_millis(20);
+
 /// What this process is at present.
 #[derive(Debug)]
 pub(crate) struct Node {
@@ -63,10 +66,19 @@ impl Node {
         *self.until.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
     }
 
-    /// Whether something that was taken in hand by `owner` may still be acted upon.
-    pub(crate) fn may_act_for(&self, owner: Option<NodeId>) -> bool {
-        let until = *self.until.lock().unwrap_or_else(PoisonError::into_inner);
-        self.id() == owner && until.is_none_or(|until| Instant::now() < until)
+    /// Whether something that was taken in hand by `owner` may still be acted upon. A lease whose renewal is late is waited for: it is
+    /// renewed, and all goes on, or it is lost, and the work is somebody else's.
+    pub(crate) async fn may_act_for(&self, owner: Option<NodeId>) -> bool {
+        loop {
+            if self.id() != owner {
+                return false;
+            }
+            let until = *self.until.lock().unwrap_or_else(PoisonError::into_inner);
+            if until.is_none_or(|until| Instant::now() < until) {
+                return true;
+            }
+            tokio::time::sleep(LATE).await;
+        }
     }
 }
 

@@ -62,7 +62,7 @@ pub(crate) async fn dispatch(engine: Arc<EngineInner>, mut ready: mpsc::Unbounde
         };
         engine.waiting.fetch_sub(1, Ordering::Relaxed);
         let Ok(permit) = permit else { return };
-        if !engine.node.may_act_for(item.execution.owner) {
+        if !engine.node.may_act_for(item.execution.owner).await {
             // Taken in hand under a lease that is lost: it is somebody else's by now, or soon.
             continue;
         }
@@ -135,7 +135,7 @@ async fn run_to_rest(engine: &EngineInner, started: Started, has_waited: bool) -
         let now = engine.store.now();
         let performed = match walk::next(&program.compiled, &journal, execution.progress.retry_count, now) {
             Next::Perform { position, attempt } => {
-                if engine.draining.is_cancelled() || !engine.node.may_act_for(execution.owner) {
+                if engine.draining.is_cancelled() || !engine.node.may_act_for(execution.owner).await {
                     return Ok(());
                 }
                 let is_outside = is_external(&program, position);
