@@ -29,25 +29,32 @@ impl Transcript<'_> {
     }
 }
 
-/// Times, keys and ports are another each time.
+/// Times, durations, keys and ports are another each time.
 fn masked(text: &str) -> String {
     let mut masked = String::with_capacity(text.len());
     for line in text.lines() {
         let mut words: Vec<String> = Vec::new();
-        for word in line.split(' ') {
+        // How long a step took decides the width of its column too.
+        let has_widths = text.contains("TOOK");
+        for word in line.split(' ').filter(|word| !(has_widths && word.is_empty())) {
             let is_date = word.len() >= 10
                 && word.trim_matches(['"', ',']).as_bytes().get(4) == Some(&b'-')
                 && word.contains("20");
             let is_time = word.len() == 8
                 && word.as_bytes().get(2) == Some(&b':')
                 && word.as_bytes().get(5) == Some(&b':');
-            words.push(match word {
+            let word = match word {
                 word if word.contains("token=") => "LINK".to_owned(),
                 word if word.trim_matches('"').starts_with("vtx_") => "KEY".to_owned(),
+                "ms" if words.last().is_some_and(|number| number.parse::<u64>().is_ok()) => {
+                    words.pop();
+                    "DURATION".to_owned()
+                }
                 _ if is_date => "DATE".to_owned(),
                 _ if is_time => "TIME".to_owned(),
                 word => word.to_owned(),
-            });
+            };
+            words.push(word);
         }
         masked.push_str(words.join(" ").trim_end());
         masked.push('\n');
