@@ -3,7 +3,7 @@
 //! - [`matching`]: an event, the workflows that it starts, and what their conditions say
 //! - [`walk`] and [`progress`]: pure functions: what is next, and what follows from it
 //! - [`runner`] and [`perform`]: doing it
-//! - [`tasks`]: what happens by itself: timers, recovery, upkeep
+//! - [`node`] and [`tasks`]: what happens by itself: the lease, timers, taking up what nobody has in hand, upkeep
 //! - [`manual`]: what people do: retry, cancel; [`dry_run`]: trying a workflow without any effect
 
 pub mod dry_run;
