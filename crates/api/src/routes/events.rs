@@ -134,7 +134,7 @@ impl From<ApiError> for BatchAnswer {
 /// nothing. One event starts at most 1,000 executions.
 ///
 /// In a batch each event is accepted or refused by itself: `data` has an answer for each, in order, and a refused one has
-/// an `error` there. A batch is refused as a whole only when it is no array of 1 to 1000 items, or no JSON without
+/// an `error` there. A batch is refused as a whole when nothing in it is good, when it is no array of 1 to 1000 items, or no JSON without
 /// U+0000.
 ///
 /// CloudEvents 1.0 are taken in structured mode: `type` is the event, `source` and `id` deduplicate, other attributes are kept with
