@@ -23,8 +23,12 @@ async fn flood(bench: &Bench, tenant: TenantId, count: usize) {
 /// How many executions of each tenant are in hand: `[one, two]`.
 async fn in_hand(bench: &Bench) -> [i64; 2] {
     [
-        bench.number("SELECT count(*) FROM workflow_executions WHERE owner IS NOT NULL AND tenant_id = 1").await,
-        bench.number("SELECT count(*) FROM workflow_executions WHERE owner IS NOT NULL AND tenant_id = 2").await,
+        bench
+            .number("SELECT count(*) FROM workflow_executions WHERE owner IS NOT NULL AND tenant_id = 1")
+            .await,
+        bench
+            .number("SELECT count(*) FROM workflow_executions WHERE owner IS NOT NULL AND tenant_id = 2")
+            .await,
     ]
 }
 
