@@ -15,12 +15,20 @@ struct Migration {
 }
 
 /// Every migration there is. A published one is never edited.
-const MIGRATIONS: &[Migration] = &[Migration {
-    number: 1,
-    shared: include_str!("../migrations/0001_first.sql"),
-    sqlite: include_str!("../migrations/0001_first.sqlite.sql"),
-    postgres: include_str!("../migrations/0001_first.postgres.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 1,
+        shared: include_str!("../migrations/0001_first.sql"),
+        sqlite: include_str!("../migrations/0001_first.sqlite.sql"),
+        postgres: include_str!("../migrations/0001_first.postgres.sql"),
+    },
+    Migration {
+        number: 3,
+        shared: include_str!("../migrations/0003_commit_marks.sql"),
+        sqlite: "",
+        postgres: include_str!("../migrations/0003_commit_marks.postgres.sql"),
+    },
+];
 
 pub(super) async fn apply(connection: &mut Connection, now: Timestamp) -> StoreResult<()> {
     connection

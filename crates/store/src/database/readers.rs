@@ -52,7 +52,7 @@ impl Readers {
             Source::Sqlite(_) => Ok(None),
             Source::Postgres(config) => {
                 let database = postgres::Database::open(config, postgres::Role::Writer).await?;
-                Ok(Some(Connection { inner: Inner::Postgres(Box::new(database)) }))
+                Ok(Some(Connection::new(Inner::Postgres(Box::new(database)))))
             }
         }
     }
@@ -69,11 +69,11 @@ impl Readers {
                     let database = tokio::task::spawn_blocking(move || sqlite::open_reader(&path))
                         .await
                         .map_err(|error| StoreError::Unavailable(error.to_string()))??;
-                    Connection { inner: Inner::SqliteThere(Some(database)) }
+                    Connection::new(Inner::SqliteThere(Some(database)))
                 }
                 Source::Postgres(config) => {
                     let database = postgres::Database::open(config, postgres::Role::Reader).await?;
-                    Connection { inner: Inner::Postgres(Box::new(database)) }
+                    Connection::new(Inner::Postgres(Box::new(database)))
                 }
             },
         };

@@ -21,6 +21,8 @@ pub enum Value {
     Time(Timestamp),
     /// Bytes.
     Bytes(Vec<u8>),
+    /// Ids that a row's is one of: `{among:?1}`.
+    Ids(Vec<i64>),
 }
 
 impl Value {

@@ -16,7 +16,7 @@ async fn flood(bench: &Bench, tenant: TenantId, count: usize) {
             actor: ADA,
             cause: None,
         };
-        change!(bench, |tx| event_accept(tx, event)).unwrap();
+        change!(bench, |tx| event_accept(tx, &event)).unwrap();
     }
 }
 
