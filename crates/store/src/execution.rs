@@ -118,9 +118,9 @@ pub async fn execution_advance(tx: &mut Tx, advance: &Advance) -> StoreResult<Ad
     for log in &mut logs {
         log.created_at = tx.now();
         if log.id == UNSAVED {
-            log_insert(tx, log, last).await?
+            log_insert(tx, log, last).await?;
         } else {
-            log_finish(tx, log)
+            log_finish(tx, log);
         }
         last = last.max(log.id);
     }

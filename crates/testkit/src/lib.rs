@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod place;
 pub mod postgres;
+pub mod proxy;
 pub mod sink;
 pub mod smtp;
 

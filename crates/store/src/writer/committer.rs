@@ -63,7 +63,7 @@ impl Committer {
         // The file is free for the next process before anyone hears that this one is done with it: the connection is
         // dropped before the receiver, whose end closes the queue.
         drop(self);
-        if let End::Stopped(Some(done)) = end {
+        if let End::Stopped(Some(done)) | End::Died(Some(done)) = end {
             // Whoever asked may be gone.
             let _ = done.send(());
         }

@@ -6,16 +6,7 @@ use super::*;
 
 async fn flood(bench: &Bench, tenant: TenantId, count: usize) {
     for _ in 0..count {
-        let event = NewEvent {
-            tenant,
-            name: EventName::system("submission_completed"),
-            external_id: None,
-            source: None,
-            data: json!({}),
-            attributes: Map::new(),
-            actor: ADA,
-            cause: None,
-        };
+        let event = posted(tenant, None, json!({}));
         change!(bench, |tx| event_accept(tx, &event)).unwrap();
     }
 }
