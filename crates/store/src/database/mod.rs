@@ -71,8 +71,8 @@ pub(crate) async fn open(address: &Address, now: Timestamp) -> StoreResult<Opene
             let path = path.clone();
             let open = move || {
                 let mut writer = Connection { inner: Inner::SqliteHere(sqlite::open(&path)?) };
-                futures_executor::block_on(migrations::apply(&mut writer, now))?;
-                Ok(Opened { writer, readers: readers::Readers::new(readers::Source::Sqlite(path)) })
+                let wall = futures_executor::block_on(migrations::apply(&mut writer, now))?;
+                Ok(Opened { writer, readers: readers::Readers::new(readers::Source::Sqlite(path), wall) })
             };
             tokio::task::spawn_blocking(open)
                 .await
@@ -82,8 +82,9 @@ pub(crate) async fn open(address: &Address, now: Timestamp) -> StoreResult<Opene
             let config = postgres::config(url)?;
             let database = postgres::Database::open(&config, postgres::Role::Writer).await?;
             let mut writer = Connection { inner: Inner::Postgres(Box::new(database)) };
-            migrations::apply(&mut writer, now).await?;
-            Ok(Opened { writer, readers: readers::Readers::new(readers::Source::Postgres(Box::new(config))) })
+            let wall = migrations::apply(&mut writer, now).await?;
+            let source = readers::Source::Postgres(Box::new(config));
+            Ok(Opened { writer, readers: readers::Readers::new(source, wall) })
         }
     }
 }
@@ -176,14 +177,6 @@ impl Connection {
             rows.iter().try_for_each(|row| database.execute(sql, row).map(drop))
         })
         .await
-    }
-
-    /// Several statements at once, without parameters.
-    pub(crate) async fn batch(&mut self, sql: &'static str) -> StoreResult<()> {
-        match &mut self.inner {
-            Inner::Postgres(database) => database.batch(sql).await,
-            _ => self.run_sqlite(Cow::Borrowed(sql), (), |database, sql, ()| database.batch(sql)).await,
-        }
     }
 
     /// Only prepares a statement: whether the database understands it.

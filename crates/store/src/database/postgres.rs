@@ -4,6 +4,9 @@
 //! transaction. A session that breaks during a COMMIT leaves open whether it happened: then the transaction's own id is looked up in a new
 //! session ([`Database::commit`]); nobody is answered by guessing.
 
+mod schema;
+mod wall;
+
 use std::{borrow::Cow, collections::HashMap, time::Duration};
 
 use bytes::{BufMut, BytesMut};
@@ -11,7 +14,7 @@ use model::{NodeId, Timestamp};
 use tokio_postgres::{
     Client, NoTls, SimpleQueryMessage, Statement,
     error::SqlState,
-    types::{IsNull, Kind, ToSql, Type, to_sql_checked},
+    types::{FromSql, IsNull, Kind, ToSql, Type, to_sql_checked},
 };
 
 use super::{
@@ -20,6 +23,8 @@ use super::{
     value::Value,
 };
 use crate::{StoreError, StoreResult};
+
+pub(super) use wall::View;
 
 /// Statements kept prepared; when there are more, all are forgotten and prepared anew on demand.
 const MOST_STATEMENTS: usize = 512;
@@ -42,6 +47,8 @@ pub(crate) struct Database {
     role: Role,
     session: Option<Session>,
     in_transaction: bool,
+    /// What a session for reading sees.
+    view: View,
 }
 
 struct Session {
@@ -63,13 +70,21 @@ pub(crate) fn config(url: &str) -> StoreResult<tokio_postgres::Config> {
                 .to_owned(),
         )
     })?;
-    config.application_name("vtrustx").connect_timeout(Duration::from_secs(10));
+    // Others see by it what this program knows, before they change what it could not work with.
+    let name = format!("vtrustx/{}", super::migrations::known());
+    config.application_name(name).connect_timeout(Duration::from_secs(10));
     Ok(config)
 }
 
 impl Database {
     pub(crate) async fn open(config: &tokio_postgres::Config, role: Role) -> StoreResult<Self> {
-        let mut database = Self { config: config.clone(), role, session: None, in_transaction: false };
+        let mut database = Self {
+            config: config.clone(),
+            role,
+            session: None,
+            in_transaction: false,
+            view: View::Everything,
+        };
         database.session().await?;
         Ok(database)
     }
@@ -89,10 +104,7 @@ impl Database {
             });
             match self.role {
                 Role::Reader => {
-                    client
-                        .batch_execute("SET default_transaction_read_only = on")
-                        .await
-                        .map_err(unavailable)?;
+                    client.batch_execute(&self.view.opening()).await.map_err(unavailable)?;
                 }
                 Role::Writer => client.batch_execute(IDLE_IN_TRANSACTION).await.map_err(unavailable)?,
             }
@@ -194,14 +206,36 @@ impl Database {
 
     pub(crate) async fn query(&mut self, sql: &str, parameters: &[Value]) -> StoreResult<Vec<Row>> {
         let (client, statement) = self.prepared(sql).await?;
-        let rows =
-            client.query(&statement, &borrowed(parameters)).await.map_err(|error| refused(error, sql))?;
-        rows.iter().map(row).collect()
+        let rows = match client.query(&statement, &borrowed(parameters)).await {
+            Err(error) if is_outdated(&error) => {
+                self.forget(sql);
+                if self.in_transaction {
+                    return Err(refused(error, sql));
+                }
+                let (client, statement) = self.prepared(sql).await?;
+                client.query(&statement, &borrowed(parameters)).await
+            }
+            rows => rows,
+        };
+        rows.map_err(|error| refused(error, sql))?.iter().map(row).collect()
     }
 
     pub(crate) async fn execute(&mut self, sql: &str, parameters: &[Value]) -> StoreResult<u64> {
         let (client, statement) = self.prepared(sql).await?;
-        client.execute(&statement, &borrowed(parameters)).await.map_err(|error| refused(error, sql))
+        let changed = client.execute(&statement, &borrowed(parameters)).await;
+        changed.map_err(|error| {
+            if is_outdated(&error) {
+                self.forget(sql);
+            }
+            refused(error, sql)
+        })
+    }
+
+    /// Has a statement prepared anew the next time.
+    fn forget(&mut self, sql: &str) {
+        if let Some(session) = &mut self.session {
+            session.statements.remove(sql);
+        }
     }
 
     /// All rows in one statement: a column is one array.
@@ -243,6 +277,12 @@ fn refused(error: tokio_postgres::Error, sql: &str) -> StoreError {
     StoreError::Unavailable(format!("{} in: {start} …", describe(&error)))
 }
 
+/// A statement was prepared before another node changed the type of a column.
+fn is_outdated(error: &tokio_postgres::Error) -> bool {
+    let codes = [SqlState::FEATURE_NOT_SUPPORTED, SqlState::DATATYPE_MISMATCH];
+    error.code().is_some_and(|code| codes.contains(code))
+}
+
 /// The server ended the session (a restart, an administrator): what was under way is as open as when the network breaks.
 fn ended_session(error: &tokio_postgres::error::DbError) -> bool {
     error.code().code().starts_with("57P")
@@ -267,7 +307,7 @@ fn row(row: &tokio_postgres::Row) -> StoreResult<Row> {
 /// A value as it came, whatever its type.
 struct Raw<'a>(&'a [u8]);
 
-impl<'a> tokio_postgres::types::FromSql<'a> for Raw<'a> {
+impl<'a> FromSql<'a> for Raw<'a> {
     fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
         Ok(Self(raw))
     }
@@ -294,6 +334,11 @@ fn cell(kind: &Type, bytes: &[u8]) -> Option<Cell> {
         // The first byte is the format's version.
         Type::JSONB => text(bytes.get(1..)?),
         Type::TEXT | Type::VARCHAR | Type::NAME | Type::JSON | Type::BPCHAR | Type::UNKNOWN => text(bytes),
+        // A list of texts is a JSON document to the code.
+        Type::TEXT_ARRAY => {
+            let texts = <Vec<&str> as FromSql>::from_sql(kind, bytes).ok()?;
+            serde_json::to_string(&texts).ok().map(Cell::Text)
+        }
         _ => None,
     }
 }
@@ -348,6 +393,9 @@ impl ToSql for Value {
                 &Type::TEXT | &Type::VARCHAR | &Type::JSON | &Type::NAME,
             ) => {
                 out.put_slice(text.as_bytes());
+            }
+            (Self::Json(text) | Self::Text(text), &Type::TEXT_ARRAY) => {
+                return serde_json::from_str::<Vec<String>>(text)?.to_sql(kind, out);
             }
             (value, kind) => return Err(format!("a parameter of type {kind} cannot take {value:?}").into()),
         }
