@@ -53,7 +53,7 @@ const RETENTION_ON_SQLITE: &str = "DELETE FROM workflow_executions
 WHERE created_at < CAST(unixepoch('subsec') * 1000 AS INTEGER) - 90 * 86400000
 AND status IN ('completed', 'failed')";
 
-const AGES: [i64; 4] = [1, 89, 91, 200];
+const AGES: [u32; 4] = [1, 89, 91, 200];
 const STATUSES: [ExecutionStatus; 6] = [
     ExecutionStatus::Completed,
     ExecutionStatus::Failed,
@@ -64,7 +64,7 @@ const STATUSES: [ExecutionStatus; 6] = [
 ];
 
 /// An execution that was accepted that many days ago and stands there now.
-async fn execution(bench: &Bench, days: i64, status: ExecutionStatus) {
+async fn execution(bench: &Bench, days: u32, status: ExecutionStatus) {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     let now = Timestamp::from_millis(now.as_millis().try_into().unwrap());
     let waits = matches!(status, ExecutionStatus::Retrying | ExecutionStatus::Waiting);

@@ -39,9 +39,12 @@ END $$";
 
 async fn filled(place: Place) -> Bench {
     let bench = Bench::new(place).await;
-    psql(&bench.place.address(), "INSERT INTO users (id, email, created_at, updated_at, version) VALUES (2, 'bob@example.com', now(), now(), 1)").unwrap();
-    psql(&bench.place.address(), FILL).unwrap();
-    psql(&bench.place.address(), "UPDATE memberships SET user_id = tenant_id").unwrap();
+    let people = "INSERT INTO users (id, email, created_at, updated_at, version) VALUES (2, 'bob@example.com', now(), now(), 1);
+        DELETE FROM memberships;
+        INSERT INTO memberships (tenant_id, user_id, role, created_at) VALUES (1, 1, 'admin', now()), (2, 2, 'admin', now())";
+    for text in [FILL, people] {
+        psql(&bench.place.address(), text).unwrap();
+    }
     bench
 }
 
