@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{StoreError, StoreResult};
 
-pub(super) use wall::View;
+pub(super) use wall::{Nearness, View};
 
 /// Statements kept prepared; when there are more, all are forgotten and prepared anew on demand.
 const MOST_STATEMENTS: usize = 512;

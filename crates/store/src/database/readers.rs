@@ -15,7 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
     Connection, Inner,
-    postgres::{self, View},
+    postgres::{self, Nearness, View},
     sqlite,
 };
 use crate::{StoreError, StoreResult};
@@ -108,15 +108,19 @@ impl Readers {
         Ok(reader)
     }
 
-    /// The idle connection that needs the least change; of several the one used last.
+    /// The idle connection that needs the least change; of several the one used last. None when a new one is better: sessions change between
+    /// tenants at little cost, but one that changes between a tenant and all of them has its statements planned anew.
     fn nearest(&self, view: View) -> Option<Connection> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let nearness = |connection: &Connection| match &connection.inner {
             Inner::Postgres(database) => database.view().nearness(view),
-            Inner::SqliteHere(_) | Inner::SqliteThere(_) => 0,
+            Inner::SqliteHere(_) | Inner::SqliteThere(_) => Nearness::Same,
         };
-        let (index, _) = idle.iter().enumerate().max_by_key(|(_, connection)| nearness(connection))?;
-        Some(idle.remove(index))
+        let (index, nearest) = idle.iter().map(nearness).enumerate().max_by_key(|(_, nearness)| *nearness)?;
+        // Of the permits that are left and the caller's own, some have no connection yet.
+        let has_room = idle.len() <= self.permits.available_permits();
+        let is_good = nearest > Nearness::Far || !has_room;
+        is_good.then(|| idle.remove(index))
     }
 }
 

@@ -43,14 +43,25 @@ impl View {
         }
     }
 
-    /// How much of one view is left in a session that has another: the tenant costs little to change, the role has statements planned anew.
-    pub(in crate::database) fn nearness(self, other: Self) -> u8 {
+    /// How much has to be changed from one view to another.
+    pub(in crate::database) fn nearness(self, other: Self) -> Nearness {
         match (self, other) {
-            (one, other) if one == other => 2,
-            (Self::Everything, _) | (_, Self::Everything) => 0,
-            _ => 1,
+            (one, other) if one == other => Nearness::Same,
+            (Self::Everything, _) | (_, Self::Everything) => Nearness::Far,
+            (Self::Nothing | Self::Tenant(_), Self::Nothing | Self::Tenant(_)) => Nearness::Near,
         }
     }
+}
+
+/// How much has to be changed from one view to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::database) enum Nearness {
+    /// The role: the statements that the session keeps are planned anew.
+    Far,
+    /// The tenant.
+    Near,
+    /// Nothing.
+    Same,
 }
 
 impl Database {
