@@ -208,7 +208,7 @@ impl Database {
         let (client, statement) = self.prepared(sql).await?;
         let rows = match client.query(&statement, &borrowed(parameters)).await {
             Err(error) if is_outdated(&error) => {
-                self.forget(sql);
+                self.forget();
                 if self.in_transaction {
                     return Err(refused(error, sql));
                 }
@@ -225,16 +225,16 @@ impl Database {
         let changed = client.execute(&statement, &borrowed(parameters)).await;
         changed.map_err(|error| {
             if is_outdated(&error) {
-                self.forget(sql);
+                self.forget();
             }
             refused(error, sql)
         })
     }
 
-    /// Has a statement prepared anew the next time.
-    fn forget(&mut self, sql: &str) {
+    /// Has every statement prepared anew the next time.
+    fn forget(&mut self) {
         if let Some(session) = &mut self.session {
-            session.statements.remove(sql);
+            session.statements.clear();
         }
     }
 

@@ -20,7 +20,7 @@ impl Database {
     /// (then it is this transaction that gives way, never a node's), and the change is tried again: a backup or a long query may hold a table for minutes.
     pub(in crate::database) async fn change_schema(&mut self, text: &str) -> StoreResult<()> {
         let text = format!(
-            "BEGIN; SET LOCAL lock_timeout = '60s'; SELECT pg_advisory_xact_lock({LOCK}); SET LOCAL lock_timeout = '900ms';\n{text}\nCOMMIT"
+            "BEGIN; SET LOCAL client_min_messages = warning; SET LOCAL lock_timeout = '60s'; SELECT pg_advisory_xact_lock({LOCK}); SET LOCAL lock_timeout = '900ms';\n{text}\nCOMMIT"
         );
         let text = Dialect::Postgres.text(&text).into_owned();
         let mut attempt = 1;

@@ -16,7 +16,9 @@ BEGIN
         RETURN;
     END IF;
     BEGIN
-        IF NOT pg_has_role(current_user, 'vtrustx_tenant', 'MEMBER') THEN
+        -- From 16 on whoever makes a role is a member of it, but may not take it on.
+        IF NOT pg_has_role(current_user, 'vtrustx_tenant',
+                           CASE WHEN current_setting('server_version_num')::integer < 160000 THEN 'MEMBER' ELSE 'SET' END) THEN
             GRANT vtrustx_tenant TO CURRENT_USER;
         END IF;
     -- internal_error: two grants of one role at the same moment, "tuple concurrently updated".
