@@ -222,6 +222,13 @@ impl Store {
         self.inner.readers.is_alone()
     }
 
+    /// Whether the database itself keeps tenants apart in what [`Store::read`] gives (PostgreSQL's row-level security). False on SQLite, and
+    /// where the server's user may not take on the role that it needs: docs/OPERATIONS.md says how to make it.
+    #[must_use]
+    pub fn has_second_wall(&self) -> bool {
+        self.inner.readers.wall() == database::readers::Wall::Stands
+    }
+
     /// A connection of its own for keeping a lease; none where only one process can have the store open.
     ///
     /// # Errors

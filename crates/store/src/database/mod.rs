@@ -79,8 +79,8 @@ pub(crate) async fn open(address: &Address, now: Timestamp) -> StoreResult<Opene
             let path = path.clone();
             let open = move || {
                 let mut writer = Connection::new(Inner::SqliteHere(sqlite::open(&path)?));
-                futures_executor::block_on(migrations::apply(&mut writer, now))?;
-                let readers = readers::Readers::new(readers::Source::Sqlite(path));
+                let wall = futures_executor::block_on(migrations::apply(&mut writer, now))?;
+                let readers = readers::Readers::new(readers::Source::Sqlite(path), wall);
                 Ok(Opened { writers: vec![writer], ids: None, readers })
             };
             tokio::task::spawn_blocking(open)
@@ -94,7 +94,7 @@ pub(crate) async fn open(address: &Address, now: Timestamp) -> StoreResult<Opene
                 StoreResult::Ok(Connection::new(Inner::Postgres(Box::new(database))))
             };
             let mut first = open().await?;
-            migrations::apply(&mut first, now).await?;
+            let wall = migrations::apply(&mut first, now).await?;
             let mut writers = vec![first];
             let lanes = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_LANES);
             while writers.len() < lanes {
@@ -104,7 +104,7 @@ pub(crate) async fn open(address: &Address, now: Timestamp) -> StoreResult<Opene
                 writer.become_lane()?;
             }
             let ids = Some(open().await?);
-            let readers = readers::Readers::new(readers::Source::Postgres(Box::new(config)));
+            let readers = readers::Readers::new(readers::Source::Postgres(Box::new(config)), wall);
             Ok(Opened { writers, ids, readers })
         }
     }
@@ -208,14 +208,6 @@ impl Connection {
             rows.iter().try_for_each(|row| database.execute(sql, row).map(drop))
         })
         .await
-    }
-
-    /// Several statements at once, without parameters.
-    pub(crate) async fn batch(&mut self, sql: &'static str) -> StoreResult<()> {
-        match &mut self.inner {
-            Inner::Postgres(database) => database.batch(sql).await,
-            _ => self.run_sqlite(Cow::Borrowed(sql), (), |database, sql, ()| database.batch(sql)).await,
-        }
     }
 
     /// Only prepares a statement: whether the database understands it.

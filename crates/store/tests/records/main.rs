@@ -3,10 +3,13 @@
 
 mod forms;
 mod lists;
+mod migrations;
 mod nodes;
 mod people;
+mod seed;
 mod submissions;
 mod templates;
+mod walls;
 mod workflows;
 mod writer;
 
