@@ -5,6 +5,7 @@ pub mod execution;
 pub mod migrate;
 pub mod openapi;
 pub mod serve;
+pub mod store;
 pub mod tenant;
 pub mod user;
 pub mod workflow;
@@ -41,6 +42,8 @@ enum Command {
     Workflow(workflow::Arguments),
     /// What ran: list, show, retry, cancel
     Execution(execution::Arguments),
+    /// A store as a whole: copy it into another database
+    Store(store::Arguments),
     /// Tenants of a store: list, create
     Tenant(tenant::Arguments),
     /// People: list, create, invite
@@ -57,6 +60,7 @@ pub fn run(arguments: Arguments) -> Done {
         Command::Openapi => openapi::run(),
         Command::Workflow(arguments) => alone(workflow::run(arguments)),
         Command::Execution(arguments) => alone(execution::run(arguments)),
+        Command::Store(arguments) => alone(store::run(arguments)),
         Command::Tenant(arguments) => alone(tenant::run(arguments)),
         Command::User(arguments) => alone(user::run(arguments)),
         Command::ApiKey(arguments) => alone(api_key::run(arguments)),

@@ -10,6 +10,7 @@
 pub mod api_key;
 pub mod change;
 pub mod contact;
+pub mod copy;
 pub mod database;
 pub mod demo;
 pub mod effect;
@@ -99,9 +100,10 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::InUse`] when another process has the same SQLite file open; [`StoreError::Unavailable`] when
-    /// the file or server cannot be reached; [`StoreError::Newer`] when a newer program has written it.
+    /// the file or server cannot be reached; [`StoreError::Newer`] when a newer program has written it; [`StoreError::HalfCopied`].
     pub async fn open(options: Options) -> StoreResult<Self> {
-        let opened = database::open(&options.address, options.clock.now()).await?;
+        let mut opened = database::open(&options.address, options.clock.now()).await?;
+        copy::refuse_half_copied(&mut opened.writer).await?;
         let clock = Arc::clone(&options.clock);
         let writer = Writer::start(opened.writer, Arc::clone(&clock), options.faults);
         Ok(Self { inner: Arc::new(Inner { readers: opened.readers, writer, clock }) })

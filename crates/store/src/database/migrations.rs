@@ -30,7 +30,7 @@ pub(super) async fn apply(connection: &mut Connection, now: Timestamp) -> StoreR
         .query_one("SELECT coalesce(max(number), 0) FROM schema_migrations", Vec::new())
         .await?
         .first()?;
-    let known = MIGRATIONS.last().map_or(0, |migration| migration.number);
+    let known = newest();
     if found > known {
         return Err(StoreError::Newer { found, known });
     }
@@ -52,4 +52,9 @@ pub(super) async fn apply(connection: &mut Connection, now: Timestamp) -> StoreR
         tracing::info!(migration = migration.number, "migration applied");
     }
     Ok(())
+}
+
+/// The number of the newest migration that this program knows.
+pub(super) fn newest() -> i64 {
+    MIGRATIONS.last().map_or(0, |migration| migration.number)
 }

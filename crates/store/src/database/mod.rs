@@ -4,7 +4,9 @@
 //! as [`Value`]s, come out as [`Row`]s. Everything above this folder is unaware of which database it runs on.
 //! SQLite runs in the process: its reads are sent to the blocking threads, its writes run on the writer's own thread.
 
+pub(crate) mod catalogue;
 mod migrations;
+pub(crate) mod outside;
 pub mod page;
 mod postgres;
 pub mod readers;
@@ -16,6 +18,7 @@ pub mod value;
 use std::{borrow::Cow, path::PathBuf, str::FromStr};
 
 pub use page::{Page, Paged};
+pub(crate) use row::Cell;
 pub use row::{Cells, Row};
 pub use value::Value;
 
@@ -165,14 +168,18 @@ impl Connection {
     ///
     /// # Errors
     /// As for [`Connection::query`].
-    pub async fn execute_rows(&mut self, sql: &'static str, rows: Vec<Vec<Value>>) -> StoreResult<()> {
+    pub async fn execute_rows(
+        &mut self,
+        sql: impl Into<Cow<'static, str>>,
+        rows: Vec<Vec<Value>>,
+    ) -> StoreResult<()> {
         if rows.is_empty() {
             return Ok(());
         }
         if let Inner::Postgres(database) = &mut self.inner {
-            return database.execute_rows(sql, &rows).await;
+            return database.execute_rows(&sql.into(), &rows).await;
         }
-        self.run_sqlite(Cow::Borrowed(sql), rows, |database, sql, rows| {
+        self.run_sqlite(sql.into(), rows, |database, sql, rows| {
             rows.iter().try_for_each(|row| database.execute(sql, row).map(drop))
         })
         .await
@@ -240,7 +247,7 @@ impl Connection {
         }
     }
 
-    fn dialect(&self) -> Dialect {
+    pub(crate) fn dialect(&self) -> Dialect {
         match self.inner {
             Inner::SqliteHere(_) | Inner::SqliteThere(_) => Dialect::Sqlite,
             Inner::Postgres(_) => Dialect::Postgres,

@@ -3,6 +3,7 @@
 
 mod forms;
 mod lists;
+mod moving;
 mod nodes;
 mod people;
 mod submissions;
