@@ -4,6 +4,7 @@
 mod commands;
 mod crash;
 mod demo;
+mod moving;
 mod openapi;
 mod process;
 mod starting;
