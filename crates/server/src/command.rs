@@ -1,6 +1,7 @@
 //! The subcommands, one file each.
 
 pub mod api_key;
+pub mod doctor;
 pub mod execution;
 pub mod migrate;
 pub mod openapi;
@@ -10,7 +11,7 @@ pub mod tenant;
 pub mod user;
 pub mod workflow;
 
-use std::{future::Future, thread::available_parallelism};
+use std::{future::Future, process::ExitCode, thread::available_parallelism};
 
 use tokio::runtime::Builder;
 use tracing_subscriber::filter::LevelFilter;
@@ -44,6 +45,8 @@ enum Command {
     Execution(execution::Arguments),
     /// A store as a whole: copy it into another database
     Store(store::Arguments),
+    /// Examine a store and its servers: what is wrong, and what to do
+    Doctor(doctor::Arguments),
     /// Tenants of a store: list, create
     Tenant(tenant::Arguments),
     /// People: list, create, invite
@@ -53,8 +56,10 @@ enum Command {
 }
 
 /// Does what the command line says.
-pub fn run(arguments: Arguments) -> Done {
-    match arguments.command {
+pub fn run(arguments: Arguments) -> Done<ExitCode> {
+    let done = match arguments.command {
+        // Its exit code is its answer.
+        Command::Doctor(arguments) => return alone(doctor::run(arguments)),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Migrate(target) => alone(migrate::run(target)),
         Command::Openapi => openapi::run(),
@@ -64,11 +69,12 @@ pub fn run(arguments: Arguments) -> Done {
         Command::Tenant(arguments) => alone(tenant::run(arguments)),
         Command::User(arguments) => alone(user::run(arguments)),
         Command::ApiKey(arguments) => alone(api_key::run(arguments)),
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 /// One command on one thread; only what is odd is logged.
-fn alone(work: impl Future<Output = Done>) -> Done {
+fn alone<T>(work: impl Future<Output = Done<T>>) -> Done<T> {
     logs::start(LogFormat::Text, LevelFilter::WARN);
     runtime(Builder::new_current_thread())?.block_on(work)
 }

@@ -13,6 +13,7 @@ pub mod contact;
 pub mod copy;
 pub mod database;
 pub mod demo;
+pub mod doctor;
 pub mod effect;
 pub mod error;
 pub mod event;

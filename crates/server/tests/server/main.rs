@@ -4,6 +4,7 @@
 mod commands;
 mod crash;
 mod demo;
+mod examining;
 mod moving;
 mod openapi;
 mod process;
