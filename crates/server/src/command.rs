@@ -5,6 +5,7 @@ pub mod doctor;
 pub mod execution;
 pub mod migrate;
 pub mod openapi;
+pub mod ping;
 pub mod serve;
 pub mod store;
 pub mod tenant;
@@ -37,6 +38,8 @@ enum Command {
     Serve(ServeArguments),
     /// Make the store, or bring it up to date
     Migrate(Target),
+    /// Does the server answer? For health checks; says nothing when it does
+    Ping(ping::Arguments),
     /// Print the API's description, OpenAPI 3.1
     Openapi,
     /// Workflows as files: list, apply, export, validate
@@ -62,6 +65,7 @@ pub fn run(arguments: Arguments) -> Done<ExitCode> {
         Command::Doctor(arguments) => return alone(doctor::run(arguments)),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Migrate(target) => alone(migrate::run(target)),
+        Command::Ping(arguments) => alone(ping::run(arguments)),
         Command::Openapi => openapi::run(),
         Command::Workflow(arguments) => alone(workflow::run(arguments)),
         Command::Execution(arguments) => alone(execution::run(arguments)),

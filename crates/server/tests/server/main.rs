@@ -4,6 +4,7 @@
 mod commands;
 mod crash;
 mod demo;
+mod deploying;
 mod examining;
 mod moving;
 mod openapi;
