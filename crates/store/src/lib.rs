@@ -10,8 +10,10 @@
 pub mod api_key;
 pub mod change;
 pub mod contact;
+pub mod copy;
 pub mod database;
 pub mod demo;
+pub mod doctor;
 pub mod effect;
 pub mod error;
 pub mod event;
@@ -117,9 +119,12 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::InUse`] when another process has the same SQLite file open; [`StoreError::Unavailable`] when
-    /// the file or server cannot be reached; [`StoreError::Newer`] when a newer program has written it.
+    /// the file or server cannot be reached; [`StoreError::Newer`] when a newer program has written it; [`StoreError::HalfCopied`].
     pub async fn open(options: Options) -> StoreResult<Self> {
-        let opened = database::open(&options.address, options.clock.now()).await?;
+        let mut opened = database::open(&options.address, options.clock.now()).await?;
+        if let Some(first) = opened.writers.first_mut() {
+            copy::refuse_half_copied(first).await?;
+        }
         let clock = Arc::clone(&options.clock);
         if !opened.readers.is_alone() {
             let mut reader = opened.readers.take(None).await?;

@@ -144,11 +144,10 @@ async fn oldest_running(connection: &mut Connection) -> StoreResult<i64> {
 /// Runs a text as one transaction.
 async fn transaction(connection: &mut Connection, text: &str) -> StoreResult<()> {
     match &mut connection.inner {
-        Inner::SqliteHere(database) => {
-            database.batch(&Dialect::Sqlite.text(&format!("BEGIN IMMEDIATE;\n{text}\nCOMMIT")))
-        }
         Inner::Postgres(database) => database.change_schema(text).await,
-        Inner::SqliteThere(_) => Err(StoreError::Closed),
+        Inner::SqliteHere(_) | Inner::SqliteThere(_) => {
+            connection.batch(format!("BEGIN IMMEDIATE;\n{text}\nCOMMIT")).await
+        }
     }
 }
 
