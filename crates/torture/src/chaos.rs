@@ -13,7 +13,7 @@ use testkit::postgres::Shutdown;
 
 use crate::{
     fault::{Fault, Victim},
-    ledger::Moment,
+    ledger::{Moment, Step},
     node::Node,
     options::Database,
     proxy::Wire,
@@ -157,7 +157,14 @@ async fn inject(world: &Arc<World>, tally: &Arc<Tally>, fault: Fault, random: &m
         }
         Fault::Stop => {
             let length = Duration::from_millis(random.between(12_000, 14_000));
-            stop(world, tally, &node, length).await;
+            world.story.say(format_args!("node {} stands still for {length:?}", node.number));
+            watch_takeover(world, tally, &node).await;
+            let meanwhile = async {
+                tokio::time::sleep(length).await;
+                // Whatever it calls of what has ended when it goes on is called again.
+                look(world, NEWEST).await;
+            };
+            node.pause(&world.ledger, meanwhile).await;
         }
         Fault::Clock => {
             // A single process goes by its own clock: what it was to do "in a second" while the clock was an hour ahead is an hour away when
@@ -211,26 +218,29 @@ async fn inject(world: &Arc<World>, tally: &Arc<Tally>, fault: Fault, random: &m
     tally.disturbances.fetch_add(u32::from(around), Ordering::Relaxed);
 }
 
-/// Stops a node, and looks at what has ended when it is about to go on: whatever it calls of that is called again.
-async fn stop(world: &Arc<World>, tally: &Arc<Tally>, node: &Arc<Node>, length: Duration) {
-    world.story.say(format_args!("node {} stands still for {length:?}", node.number));
-    watch_takeover(world, tally, node).await;
-    node.pause(length, &world.ledger, look(world, NEWEST)).await;
-}
-
-/// Without fences a node that was stopped between two steps goes on where somebody else has been already. This makes sure that it is stopped
-/// there: first calls are answered late, so at any moment many executions of the node wait for that answer.
+/// Without fences a node that was stopped goes on where another one has been meanwhile. This makes sure of it: first calls are answered late, so
+/// many executions of the node wait for that answer when it is stopped; and when it goes on, the one that has taken them over is at the
+/// last call, which is answered late then.
 pub async fn betray(world: Arc<World>, tally: Arc<Tally>) {
     tokio::time::sleep(WARM_UP * 2).await;
     let node = Arc::clone(&world.nodes[0]);
-    world.receiver.be_slow(true);
+    world.receiver.be_slow(Some((Step::A, Duration::from_secs(1))));
     tokio::time::sleep(Duration::from_millis(900)).await;
     tally.count(Fault::Stop);
-    let quickly_again = async {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        world.receiver.be_slow(false);
+    world.story.say(format_args!("node {} stands still until its work has been taken over", node.number));
+    watch_takeover(&world, &tally, &node).await;
+    let taken_over = async {
+        world.receiver.be_slow(Some((Step::B, Duration::from_secs(6))));
+        let gone = format!("SELECT count(*) FROM nodes WHERE name = '{}'", node.name());
+        while world.store.number(&gone).await != Ok(0) {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        tokio::time::sleep(Duration::from_secs(2)).await;
     };
-    tokio::join!(stop(&world, &tally, &node, Duration::from_secs(16)), quickly_again);
+    node.pause(&world.ledger, taken_over).await;
+    world.story.say("it goes on");
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    world.receiver.be_slow(None);
 }
 
 /// Writes down which of the newest executions have ended: a call of theirs from now on is a repeat.

@@ -66,7 +66,10 @@ fn main() -> ExitCode {
                 (true, false) => println!("\nEvery promise was kept."),
                 (false, true) => println!("\nThe audit sees what the broken variant does, as it should."),
                 (true, true) => println!("\nThe broken variant was not found out: the audit is blind."),
-                (false, false) => println!("\nThe nodes' logs are in {}", work.keep().display()),
+                (false, false) => println!("\nA promise was broken."),
+            }
+            if !is_as_expected {
+                println!("The nodes' logs are in {}", work.keep().display());
             }
             if is_as_expected { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }

@@ -187,13 +187,12 @@ impl Node {
         process::signal(process, "-KILL").await;
     }
 
-    /// Lets it stand still for a while. `before_going_on` runs when it is about to go on.
-    pub async fn pause(&self, length: Duration, ledger: &Ledger, before_going_on: impl Future<Output = ()>) {
+    /// Lets it stand still for as long as `meanwhile` takes.
+    pub async fn pause(&self, ledger: &Ledger, meanwhile: impl Future<Output = ()>) {
         let Some(process) = self.process() else { return };
         let from = ledger.now();
         process::signal(process, "-STOP").await;
-        tokio::time::sleep(length).await;
-        before_going_on.await;
+        meanwhile.await;
         // Written down first: its calls may come before the signal's sender has returned.
         ledger.paused(Pause { process, from, until: ledger.now() });
         process::signal(process, "-CONT").await;

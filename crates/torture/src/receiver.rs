@@ -6,10 +6,7 @@
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
     net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -44,8 +41,8 @@ pub struct Receiver {
 struct Shared {
     ledger: Arc<Ledger>,
     seed: u64,
-    /// Every first call is answered late.
-    is_slow: AtomicBool,
+    /// Every call of this step is answered as late as this.
+    slow: Mutex<Option<(Step, Duration)>>,
 }
 
 impl Receiver {
@@ -58,7 +55,7 @@ impl Receiver {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let shared = Arc::new(Shared { ledger, seed, is_slow: AtomicBool::new(false) });
+        let shared = Arc::new(Shared { ledger, seed, slow: Mutex::new(None) });
         let router = Router::new().fallback(receive).with_state(Arc::clone(&shared));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         std::thread::spawn(move || {
@@ -76,9 +73,9 @@ impl Receiver {
         format!("http://{}", self.address)
     }
 
-    /// Answers every first call late, or does so no longer.
-    pub fn be_slow(&self, is_slow: bool) {
-        self.shared.is_slow.store(is_slow, Ordering::Relaxed);
+    /// Answers every call of a step that late, or none.
+    pub fn be_slow(&self, slow: Option<(Step, Duration)>) {
+        *self.shared.slow.lock().unwrap_or_else(PoisonError::into_inner) = slow;
     }
 }
 
@@ -107,8 +104,11 @@ async fn receive(
     if chance < FAILED {
         return StatusCode::INTERNAL_SERVER_ERROR;
     }
-    if chance < FAILED + HUNG || step == Step::A && shared.is_slow.load(Ordering::Relaxed) {
-        tokio::time::sleep(LATE).await;
+    let slow = *shared.slow.lock().unwrap_or_else(PoisonError::into_inner);
+    match slow {
+        Some((slow, late)) if slow == step => tokio::time::sleep(late).await,
+        _ if chance < FAILED + HUNG => tokio::time::sleep(LATE).await,
+        _ => {}
     }
     shared.ledger.succeed(event, step);
     StatusCode::OK
