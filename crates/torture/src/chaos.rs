@@ -25,6 +25,8 @@ use crate::{
 
 /// Load alone, before the first fault.
 const WARM_UP: Duration = Duration::from_secs(2);
+/// A takeover is waited for that long, in milliseconds; without a database there is none.
+const LONGEST_STOP: Moment = 20_000;
 /// What is looked at whenever a node is about to go on: the newest executions.
 const NEWEST: u32 = 50_000;
 /// Terminates every session but the one that asks.
@@ -56,6 +58,10 @@ impl Tally {
     #[must_use]
     pub fn injected(&self) -> BTreeMap<Fault, u32> {
         self.injected.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn times(&self, fault: Fault) -> u32 {
+        self.injected().get(&fault).copied().unwrap_or(0)
     }
 
     /// What could not be done, and why.
@@ -156,15 +162,15 @@ async fn inject(world: &Arc<World>, tally: &Arc<Tally>, fault: Fault, random: &m
             drop(tokio::time::timeout(Duration::from_secs(20), node.listens()).await);
         }
         Fault::Stop => {
-            let length = Duration::from_millis(random.between(12_000, 14_000));
-            world.story.say(format_args!("node {} stands still for {length:?}", node.number));
-            watch_takeover(world, tally, &node).await;
-            let meanwhile = async {
-                tokio::time::sleep(length).await;
-                // Whatever it calls of what has ended when it goes on is called again.
-                look(world, NEWEST).await;
-            };
-            node.pause(&world.ledger, meanwhile).await;
+            // The first time, and now and then, at the worst moment.
+            let is_cunning =
+                !is_alone && world.nodes.len() > 1 && (tally.times(Fault::Stop) == 1 || random.below(3) == 0);
+            if is_cunning {
+                stop_at_the_worst_moment(world, tally, &node).await;
+            } else {
+                let length = Duration::from_millis(random.between(12_000, 14_000));
+                stop(world, tally, &node, length).await;
+            }
         }
         Fault::Clock => {
             // A single process goes by its own clock: what it was to do "in a second" while the clock was an hour ahead is an hour away when
@@ -218,28 +224,37 @@ async fn inject(world: &Arc<World>, tally: &Arc<Tally>, fault: Fault, random: &m
     tally.disturbances.fetch_add(u32::from(around), Ordering::Relaxed);
 }
 
-/// Without fences a node that was stopped goes on where another one has been meanwhile. This makes sure of it: first calls are answered late, so
-/// many executions of the node wait for that answer when it is stopped; and when it goes on, the one that has taken them over is at the
-/// last call, which is answered late then.
-pub async fn betray(world: Arc<World>, tally: Arc<Tally>) {
-    tokio::time::sleep(WARM_UP * 2).await;
-    let node = Arc::clone(&world.nodes[0]);
+/// Stops a node, and looks at what has ended when it is about to go on: whatever it calls of that is called again.
+async fn stop(world: &Arc<World>, tally: &Arc<Tally>, node: &Node, length: Duration) {
+    world.story.say(format_args!("node {} stands still for {length:?}", node.number));
+    watch_takeover(world, tally, node).await;
+    let meanwhile = async {
+        tokio::time::sleep(length).await;
+        look(world, NEWEST).await;
+    };
+    node.pause(&world.ledger, meanwhile).await;
+}
+
+/// Where only a fence helps: first calls are answered late, so many executions of the node wait for that answer when it is stopped; and when it
+/// goes on, with the answers in its hands, the one that has taken them over is at the last call, which is answered late then.
+async fn stop_at_the_worst_moment(world: &Arc<World>, tally: &Arc<Tally>, node: &Node) {
     world.receiver.be_slow(Some((Step::A, Duration::from_secs(1))));
     tokio::time::sleep(Duration::from_millis(900)).await;
-    tally.count(Fault::Stop);
     world.story.say(format_args!("node {} stands still until its work has been taken over", node.number));
-    watch_takeover(&world, &tally, &node).await;
+    watch_takeover(world, tally, node).await;
     let taken_over = async {
         world.receiver.be_slow(Some((Step::B, Duration::from_secs(6))));
         let gone = format!("SELECT count(*) FROM nodes WHERE name = '{}'", node.name());
-        while world.store.number(&gone).await != Ok(0) {
+        let from = world.ledger.now();
+        while world.store.number(&gone).await != Ok(0) && world.ledger.now() < from + LONGEST_STOP {
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
         tokio::time::sleep(Duration::from_secs(2)).await;
+        look(world, NEWEST).await;
     };
     node.pause(&world.ledger, taken_over).await;
-    world.story.say("it goes on");
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    world.story.say(format_args!("node {} goes on", node.number));
+    tokio::time::sleep(Duration::from_secs(2)).await;
     world.receiver.be_slow(None);
 }
 

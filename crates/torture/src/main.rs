@@ -92,7 +92,6 @@ async fn torture(mut options: Options, work: &TempDir) -> Result<Report, String>
     };
     println!("seed {seed}; the nodes' logs: {}", work.path().display());
     let length = Duration::from_secs_f64(options.minutes * 60.0);
-    let is_unfenced = options.unfenced;
     let world = Arc::new(World::build(options, seed, work.path()).await?);
     let (load, tally) = (Load::new(Arc::clone(&world)), Arc::new(Tally::default()));
     let begun = Instant::now();
@@ -102,15 +101,11 @@ async fn torture(mut options: Options, work: &TempDir) -> Result<Report, String>
     };
     let looking = tokio::spawn(chaos::keep_looking(Arc::clone(&world)));
     let mut loading = tokio::spawn(Arc::clone(&load).run());
-    let mut trouble = if is_unfenced {
-        tokio::spawn(chaos::betray(Arc::clone(&world), Arc::clone(&tally)))
-    } else {
-        tokio::spawn(chaos::rage(Arc::clone(&world), Arc::clone(&tally), begun + length))
-    };
+    let mut trouble = tokio::spawn(chaos::rage(Arc::clone(&world), Arc::clone(&tally), begun + length));
 
     // With a number of events the load may end before its time.
     drop(tokio::time::timeout(length, &mut loading).await);
-    if is_unfenced || !loading.is_finished() {
+    if !loading.is_finished() {
         drop((&mut trouble).await);
     }
     trouble.abort();

@@ -44,7 +44,7 @@ pub struct Options {
     #[arg(long, value_name = "GIB")]
     pub volume: Option<u64>,
 
-    /// Switches the fences of the (debug) server off, and stops a node where that must do harm
+    /// Switches the fences of the nodes off, which a debug build of the server allows: the first stop of a node does harm then
     #[arg(long)]
     pub unfenced: bool,
 
