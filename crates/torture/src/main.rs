@@ -122,7 +122,8 @@ async fn torture(mut options: Options, work: &TempDir) -> Result<Report, String>
     chaos::look(&world, u32::MAX).await;
     tokio::time::sleep(AFTERWARDS).await;
     let told = audit::ask(&world).await;
-    (telling.abort(), looking.abort());
+    telling.abort();
+    looking.abort();
     drop((telling.await, looking.await));
     world.story.say("the audit begins");
     world.stop_nodes().await;
