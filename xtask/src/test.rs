@@ -8,6 +8,7 @@ use std::{
 use crate::{
     process::{Done, cargo, command, finish, workspace_root},
     setup::{self, Purpose},
+    torture::{self, Profile},
     web,
 };
 
@@ -28,7 +29,52 @@ enum Step {
     Cargo(Vec<String>),
     /// A script of web/package.json, if it has one of that name.
     Web(&'static str),
+    /// The debug binaries that `cargo test` has built, against each other.
+    Torture(&'static Torture),
 }
+
+/// A short torture.
+#[derive(Debug, PartialEq, Eq)]
+struct Torture {
+    name: &'static str,
+    options: &'static [&'static str],
+}
+
+/// One minute of load on each store with one of each fault that fits in; then the same without fences, which the audit must find out.
+const TORTURES: [Torture; 3] = [
+    Torture {
+        name: "torture sqlite",
+        options: &["--database", "sqlite", "--minutes", "1", "--faults", "kill,kill,stop,disk-full,clock"],
+    },
+    Torture {
+        name: "torture postgres",
+        options: &[
+            "--database",
+            "postgres",
+            "--minutes",
+            "1",
+            "--faults",
+            "kill,kill,stop,clock,restart,crash,terminate,drop,delay,black-hole,disk-full",
+        ],
+    },
+    Torture {
+        name: "torture unfenced",
+        options: &[
+            "--database",
+            "postgres",
+            "--nodes",
+            "2",
+            "--minutes",
+            "0.4",
+            "--rate",
+            "60",
+            "--faults",
+            "stop",
+            "--unfenced",
+            "--expect-failure",
+        ],
+    },
+];
 
 struct Outcome {
     step: Step,
@@ -83,7 +129,7 @@ impl Options {
 }
 
 /// Cheap checks first; the web tests last, for they drive the binary that `cargo test` has built.
-/// A filter names Rust tests, so the web app's are left out with one.
+/// A filter names Rust tests, so the web app's and the tortures are left out with one.
 fn plan(options: &Options, has_web: bool) -> Vec<Step> {
     let cargo = |words: &str| words.split(' ').map(str::to_owned).collect::<Vec<_>>();
     let mut steps = vec![Step::Tools];
@@ -100,6 +146,9 @@ fn plan(options: &Options, has_web: bool) -> Vec<Step> {
     let mut test = cargo("test --workspace --no-fail-fast");
     test.extend(options.filter.clone());
     steps.push(Step::Cargo(test));
+    if options.filter.is_none() {
+        steps.extend(TORTURES.iter().map(Step::Torture));
+    }
     if has_web && options.filter.is_none() {
         steps.push(Step::Web("test"));
     }
@@ -113,6 +162,7 @@ impl Step {
             Self::WebBuild => "web build".to_owned(),
             Self::Cargo(words) => format!("cargo {}", words.join(" ")),
             Self::Web(script) => format!("web {script}"),
+            Self::Torture(torture) => torture.name.to_owned(),
         }
     }
 
@@ -127,6 +177,7 @@ impl Step {
             Self::Web(script) => {
                 finish(&mut command("npm", &["run", "--if-present", script], &root.join("web")))
             }
+            Self::Torture(torture) => torture::run(Profile::Debug, torture.options, root),
         }
     }
 
@@ -165,10 +216,12 @@ mod tests {
         let all = "cargo test --workspace --no-fail-fast";
         let some = "cargo test --workspace --no-fail-fast period";
         let steps = |names: &[&str]| Ok(names.iter().map(ToString::to_string).collect());
-        assert_eq!(planned(&[], false), steps(&["set-up", fmt, clippy, all]));
+        let (sqlite, postgres, unfenced) = ("torture sqlite", "torture postgres", "torture unfenced");
+        assert_eq!(planned(&[], false), steps(&["set-up", fmt, clippy, all, sqlite, postgres, unfenced]));
+        let (check, test) = ("web check", "web test");
         assert_eq!(
             planned(&[], true),
-            steps(&["set-up", "web build", fmt, clippy, "web check", all, "web test"])
+            steps(&["set-up", "web build", fmt, clippy, check, all, sqlite, postgres, unfenced, test])
         );
         assert_eq!(planned(&["--skip-lint", "period"], true), steps(&["set-up", "web build", some]));
         assert_eq!(
