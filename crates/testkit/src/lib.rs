@@ -8,6 +8,7 @@ pub mod place;
 pub mod postgres;
 pub mod sink;
 pub mod smtp;
+pub mod tables;
 
 pub use clock::SimulatedClock;
 pub use sink::Sink;

@@ -38,6 +38,11 @@ impl TestDatabase {
     pub fn url(&self) -> String {
         format!("{}/{}", self.server, self.name)
     }
+
+    /// What a query of one column gives, a line for each row: as `psql` prints it.
+    pub(crate) fn lines(&self, query: &str) -> Vec<String> {
+        psql(&self.url(), query).lines().map(str::to_owned).collect()
+    }
 }
 
 impl Default for TestDatabase {
@@ -53,12 +58,26 @@ impl Drop for TestDatabase {
 }
 
 fn sql(server: &str, statement: &str) {
+    psql(&format!("{server}/postgres"), statement);
+}
+
+fn psql(address: &str, statement: &str) -> String {
     let output = Command::new(program("psql"))
-        .args(["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--command", statement])
-        .arg(format!("{server}/postgres"))
+        .args([
+            "--no-psqlrc",
+            "--quiet",
+            "--no-align",
+            "--tuples-only",
+            "--set",
+            "ON_ERROR_STOP=1",
+            "--command",
+            statement,
+        ])
+        .arg(address)
         .output()
         .expect("psql can be started");
     assert!(output.status.success(), "{statement}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("the database is in UTF-8")
 }
 
 /// The address of the cluster, which is started when it does not run.
