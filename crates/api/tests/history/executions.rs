@@ -87,14 +87,14 @@ async fn retry_cancel_delete() {
 /// 1: unmatched, on the 13th; 2: waiting, 3: failed, 4: completed with a failure, on the 14th at 10:30; 5: retries 3, at 11:00.
 async fn history() -> House {
     let house = House::new().await;
-    house.clock.set("2026-02-13T23:59:59.999Z".parse().unwrap());
+    house.travel("2026-02-13T23:59:59.999Z").await;
     house.post(detractor(10)).await;
-    house.clock.set("2026-02-14T10:30:00Z".parse().unwrap());
+    house.travel("2026-02-14T10:30:00Z").await;
     house.post(json!({"event": "nap", "data": {"note": "Größe \"42\""}})).await;
     house.post(json!({"event": "stumble", "id": "s-1", "data": {"contactId": 8}})).await;
     house.post(detractor(3)).await;
     house.post(json!({"event": "theirs"})).await;
-    house.clock.set("2026-02-14T11:00:00Z".parse().unwrap());
+    house.travel("2026-02-14T11:00:00Z").await;
     let answer = house.send("editor", "POST /api/workflow-executions/3/retry", None).await;
     house.rest(ONE, answer.json()["data"]["newExecutionId"].as_i64().unwrap()).await;
     house
