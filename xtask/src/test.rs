@@ -18,6 +18,11 @@ struct Options {
     filter: Option<String>,
 }
 
+/// The test binaries of what lies above the store, which run on the one that `VTRUSTX_TEST_STORE` names. The tests of the store and of
+/// the engine run on both by themselves.
+const ABOVE_THE_STORE: &[&str] =
+    &["conformance", "foundation", "history", "resources", "workflows", "server"];
+
 /// One line of the summary.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Step {
@@ -26,6 +31,8 @@ enum Step {
     /// The web app's build, which the binary embeds: before cargo.
     WebBuild,
     Cargo(Vec<String>),
+    /// [`ABOVE_THE_STORE`] once more, with an optional filter: the run before had them on SQLite.
+    OnPostgres(Option<String>),
     /// A script of web/package.json, if it has one of that name.
     Web(&'static str),
 }
@@ -100,6 +107,7 @@ fn plan(options: &Options, has_web: bool) -> Vec<Step> {
     let mut test = cargo("test --workspace --no-fail-fast");
     test.extend(options.filter.clone());
     steps.push(Step::Cargo(test));
+    steps.push(Step::OnPostgres(options.filter.clone()));
     if has_web && options.filter.is_none() {
         steps.push(Step::Web("test"));
     }
@@ -112,6 +120,7 @@ impl Step {
             Self::Tools => "set-up".to_owned(),
             Self::WebBuild => "web build".to_owned(),
             Self::Cargo(words) => format!("cargo {}", words.join(" ")),
+            Self::OnPostgres(_) => "api and server on PostgreSQL".to_owned(),
             Self::Web(script) => format!("web {script}"),
         }
     }
@@ -124,6 +133,12 @@ impl Step {
             }
             Self::WebBuild => web::build(root),
             Self::Cargo(words) => finish(cargo(&[], root).args(words)),
+            Self::OnPostgres(filter) => {
+                // Of the whole workspace, although it runs a few of its tests: of two packages alone cargo would build everything anew.
+                let mut test = cargo(&["test", "--workspace", "--no-fail-fast"], root);
+                test.args(ABOVE_THE_STORE.iter().flat_map(|name| ["--test", name])).args(filter);
+                finish(test.env("VTRUSTX_TEST_STORE", "postgres"))
+            }
             Self::Web(script) => {
                 finish(&mut command("npm", &["run", "--if-present", script], &root.join("web")))
             }
@@ -164,13 +179,14 @@ mod tests {
             ("cargo fmt --all --check", "cargo clippy --workspace --all-targets -- -D warnings");
         let all = "cargo test --workspace --no-fail-fast";
         let some = "cargo test --workspace --no-fail-fast period";
+        let again = "api and server on PostgreSQL";
         let steps = |names: &[&str]| Ok(names.iter().map(ToString::to_string).collect());
-        assert_eq!(planned(&[], false), steps(&["set-up", fmt, clippy, all]));
+        assert_eq!(planned(&[], false), steps(&["set-up", fmt, clippy, all, again]));
         assert_eq!(
             planned(&[], true),
-            steps(&["set-up", "web build", fmt, clippy, "web check", all, "web test"])
+            steps(&["set-up", "web build", fmt, clippy, "web check", all, again, "web test"])
         );
-        assert_eq!(planned(&["--skip-lint", "period"], true), steps(&["set-up", "web build", some]));
+        assert_eq!(planned(&["--skip-lint", "period"], true), steps(&["set-up", "web build", some, again]));
         assert_eq!(
             planned(&["--fast"], false),
             Err("`test` has no option `--fast`: write --skip-lint or a filter".to_owned())
@@ -179,6 +195,18 @@ mod tests {
             planned(&["one", "two"], false),
             Err("`test` takes one filter, `two` is a second one".to_owned())
         );
+    }
+
+    #[test]
+    fn every_test_binary_above_the_store_runs_on_postgresql_too() {
+        let folders = ["crates/api/tests", "crates/server/tests"].map(|path| workspace_root().join(path));
+        let entries = folders.iter().flat_map(|folder| std::fs::read_dir(folder).unwrap());
+        let mut found: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+        found.sort_unstable();
+        let mut known = ABOVE_THE_STORE.to_vec();
+        known.sort_unstable();
+        assert_eq!(found, known);
     }
 
     #[test]
