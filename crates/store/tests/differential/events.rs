@@ -11,14 +11,15 @@ use crate::{
 
 impl Pair {
     async fn new_event(&mut self) -> NewEvent {
-        let ids = [self.id("contacts").await, self.id("submissions").await];
+        let tenant = self.random.tenant();
+        let ids = [self.of_tenant("contacts", tenant).await, self.of_tenant("submissions", tenant).await];
         let random = &mut self.random;
         let data = json!({
             "mode": random.below(5), "contactId": ids[0], "text": random.text(), "document": random.document(),
             "submission": {"id": ids[1], "data": random.object()},
         });
         NewEvent {
-            tenant: random.tenant(),
+            tenant,
             name: random.pick(EVENTS).parse().unwrap(),
             external_id: random.sometimes(60, |random| format!("e-{}", random.below(12))),
             source: random.sometimes(50, |random| (*random.pick(&["/crm", "/shop"])).to_owned()),

@@ -2,7 +2,6 @@
 
 use model::{
     ContactId, ExecutionId, ExecutionStatus, NodeId, Outcome, Period, StepStatus, SubmissionId, TenantId,
-    UserId,
     effect::{ContactKey, Effect, Link, NewTicket},
     entity::{EntityKind, EntityRef},
     execution::{Execution, Progress},
@@ -21,7 +20,10 @@ use store::{
     timer::timers_fire,
 };
 
-use crate::pair::{Pair, change, log, read};
+use crate::{
+    pair::{Pair, change, log, read},
+    random::Random,
+};
 
 impl Pair {
     /// One that this node has in hand, when there is one; else any.
@@ -51,18 +53,18 @@ impl Pair {
     }
 
     async fn journal(&self, tenant: TenantId, id: ExecutionId) -> Vec<Log> {
-        log_all(&mut *self.store().read(tenant).await.unwrap(), tenant, id).await.unwrap()
+        log_all(&mut self.store().read(tenant).await.unwrap(), tenant, id).await.unwrap()
     }
 
-    async fn effect(&mut self) -> Effect {
-        let [contact, submission, ticket, form, user] = [
-            self.id("contacts").await,
-            self.id("submissions").await,
-            self.id("tickets").await,
-            self.id("forms").await,
-            self.id("users").await,
+    async fn effect(&mut self, tenant: TenantId) -> Effect {
+        let user = self.member(tenant).await;
+        let [contact, submission, ticket, form] = [
+            self.of_tenant("contacts", tenant).await,
+            self.of_tenant("submissions", tenant).await,
+            self.of_tenant("tickets", tenant).await,
+            self.of_tenant("forms", tenant).await,
         ];
-        let notification = self.new_notification().await;
+        let notification = self.new_notification(tenant).await;
         let mail = self.mail();
         let random = &mut self.random;
         let entity = match random.below(4) {
@@ -77,7 +79,7 @@ impl Pair {
                 description: None,
                 status: "open".parse().unwrap(),
                 priority: "high".parse().unwrap(),
-                assignee_id: random.sometimes(30, |_| UserId::new(user)),
+                assignee_id: random.sometimes(30, |_| user),
                 contact: match random.below(3) {
                     0 => Link::None,
                     1 => Link::Named(ContactId::new(contact)),
@@ -149,7 +151,7 @@ impl Pair {
     }
 
     async fn progress_of(&self, tenant: TenantId, id: ExecutionId) -> Progress {
-        let found = execution_get(&mut *self.store().read(tenant).await.unwrap(), tenant, id).await;
+        let found = execution_get(&mut self.store().read(tenant).await.unwrap(), tenant, id).await;
         found.map_or(Progress::accepted(ExecutionStatus::Pending, None), |execution| execution.progress)
     }
 
@@ -159,7 +161,7 @@ impl Pair {
             self.journal(tenant, execution).await.into_iter().find(|log| log.status == StepStatus::Running);
         let before = self.progress_of(tenant, execution).await;
         let progress = self.next_progress(before).await;
-        let effect = self.effect().await;
+        let effect = self.effect(tenant).await;
         let now = self.now();
         let random = &mut self.random;
         let effect = random.sometimes(60, |_| effect);
@@ -167,7 +169,7 @@ impl Pair {
         let mut last = begun.unwrap_or_else(|| log(tenant, execution, "s1", StepStatus::Running));
         last.status = *random.pick(&statuses);
         last.started_at = Some(now);
-        last.output_data = random.sometimes(50, |random| random.document());
+        last.output_data = random.sometimes(50, Random::document);
         last.warnings = if last.id == UNSAVED { random.tags() } else { last.warnings };
         last.retryable = random.percent(50);
         last.resume_at = random.sometimes(30, |random| random.moment(now));
@@ -186,7 +188,9 @@ impl Pair {
         let reason = self.random.text();
         drop(change!(self, ("execution_cancel", id), |tx| {
             let conclude = |execution: &Execution, logs: &[Log], _| {
-                let under_way = (logs.len() % 2 == 0)
+                let under_way = logs
+                    .len()
+                    .is_multiple_of(2)
                     .then(|| log(execution.tenant_id, execution.id, "cancelled", StepStatus::Skipped));
                 (under_way, json!({"steps": logs.len()}))
             };

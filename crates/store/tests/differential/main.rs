@@ -43,6 +43,12 @@ fn seeds() -> std::ops::RangeInclusive<u64> {
 /// Every kind of operation several times, in an order that the seed decides.
 async fn play(seed: u64) {
     let mut pair = Pair::new(seed).await;
+    // Something to begin with.
+    for _ in 0..8 {
+        pair.contact_create().await;
+        pair.form_create().await;
+        pair.workflow_create().await;
+    }
     let mut deck: Vec<usize> = (0..operation_count()).flat_map(|kind| [kind; 3]).collect();
     pair.random.shuffle(&mut deck);
     for (at, kind) in deck.into_iter().enumerate() {
@@ -81,9 +87,9 @@ operations! {
     api_key_update * 1, api_key_delete * 1, api_key_used * 1, tenant_create * 1, tenant_rename * 1, settings_put * 2,
     integration_create * 2, integration_update * 2, integration_used * 1, integration_delete * 1, template_create * 2,
     template_update * 1, template_used * 1, template_delete * 1, facts * 1,
-    workflow_create * 4, workflow_update * 4, workflow_publish * 2, workflow_archive * 1, workflow_purge * 1, counters_fold * 1,
-    event_accept * 8, event_again * 1, event_keys_prune * 1, execution_advance * 12, execution_cancel * 2, execution_fail * 1,
-    execution_progress * 1, execution_make * 2, execution_delete * 2, timers_fire * 4, node_claim * 4, node_die * 1, node_change * 1,
+    workflow_create * 3, workflow_update * 4, workflow_publish * 2, workflow_archive * 1, workflow_purge * 1, counters_fold * 1,
+    event_accept * 16, event_again * 1, event_keys_prune * 1, execution_advance * 20, execution_cancel * 2, execution_fail * 1,
+    execution_progress * 1, execution_make * 3, execution_delete * 2, timers_fire * 6, node_claim * 4, node_die * 1, node_change * 1,
     node_alone * 1,
 }
 

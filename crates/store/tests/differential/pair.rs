@@ -211,6 +211,50 @@ impl Pair {
         self.random.id(newest)
     }
 
+    /// A record with its tenant, most often one that is in use; and perhaps the version that a change of it is made for.
+    pub async fn record<I: TryFrom<i64>>(&mut self, table: &str) -> (TenantId, I, Option<i64>) {
+        let has_archive = ["contacts", "forms", "submissions", "tickets", "workflows"].contains(&table);
+        let in_use = if has_archive { "archived_at IS NULL" } else { "tenant_id IS NOT NULL" };
+        let count = self.number(format!("SELECT count(*) FROM {table} WHERE {in_use}")).await;
+        let id = if count > 0 && self.random.percent(88) {
+            let at = self.random.below(count);
+            self.number(format!("SELECT id FROM {table} WHERE {in_use} ORDER BY id LIMIT 1 OFFSET {at}"))
+                .await
+        } else {
+            self.id(table).await
+        };
+        let of_record = format!("FROM {table} WHERE id = {id}");
+        let owner = self.number(format!("SELECT coalesce(max(tenant_id), 1) {of_record}")).await;
+        let current = self.number(format!("SELECT coalesce(max(version), 1) {of_record}")).await;
+        let tenant = if self.random.percent(5) { self.random.tenant() } else { TenantId::new(owner) };
+        let version = self.random.sometimes(20, |random| current + i64::from(random.percent(25)));
+        (tenant, I::try_from(id).ok().unwrap(), version)
+    }
+
+    /// A record of this tenant, when it has one.
+    pub async fn of_tenant(&mut self, table: &str, tenant: TenantId) -> i64 {
+        let own = format!("FROM {table} WHERE tenant_id = {tenant}");
+        let count = self.number(format!("SELECT count(*) {own}")).await;
+        if count == 0 || self.random.percent(8) {
+            return self.id(table).await;
+        }
+        let at = self.random.below(count);
+        self.number(format!("SELECT id {own} ORDER BY id LIMIT 1 OFFSET {at}")).await
+    }
+
+    /// Somebody who belongs to the tenant.
+    pub async fn member(&mut self, tenant: TenantId) -> UserId {
+        let members = format!("FROM memberships WHERE tenant_id = {tenant}");
+        let count = self.number(format!("SELECT count(*) {members}")).await;
+        if count == 0 || self.random.percent(8) {
+            return UserId::new(self.id("users").await);
+        }
+        let at = self.random.below(count);
+        UserId::new(
+            self.number(format!("SELECT user_id {members} ORDER BY user_id LIMIT 1 OFFSET {at}")).await,
+        )
+    }
+
     /// Makes a change on both sides; answers what both answered.
     pub async fn change<T, F>(&mut self, what: impl Debug, operation: F) -> StoreResult<T>
     where
@@ -254,8 +298,8 @@ impl Pair {
     }
 
     /// Does something with each side that is not compared.
-    pub fn each(&self, mut with: impl FnMut(&Side)) {
-        self.sides.iter().for_each(|side| with(side));
+    pub fn each(&self, with: impl Fn(&Side)) {
+        self.sides.iter().for_each(with);
     }
 
     /// Asks both sides; answers what both answered.

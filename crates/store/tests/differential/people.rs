@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use model::{
-    ApiKeyId, IntegrationId, TemplateId, TenantId, UserId,
+    IntegrationId, TenantId, UserId,
     settings::{Settings, Smtp, SmtpSecurity},
     template::Category,
     user::Role,
@@ -34,10 +34,6 @@ use crate::{
 
 const ROLES: [Role; 3] = [Role::Viewer, Role::Editor, Role::Admin];
 
-fn zone(random: &mut Random) -> String {
-    (*random.pick(&["Europe/Paris", "Mars/Olympus", "UTC"])).to_owned()
-}
-
 /// Where a side keeps a token that an operation gives it.
 fn taken(side: &Side) -> Arc<Mutex<Option<Token>>> {
     Arc::clone(&side.taken)
@@ -60,22 +56,25 @@ impl Pair {
         let random = &mut self.random;
         let new = NewUser {
             email: random.email(),
-            name: random.sometimes(50, |random| random.text()),
+            name: random.sometimes(50, Random::text),
             role: *random.pick(&ROLES),
-            time_zone: random.sometimes(30, zone),
+            time_zone: random.sometimes(30, Random::zone),
             password: random.sometimes(40, |_| password),
         };
         drop(change!(self, ("user_create", tenant, &new), |tx| user_create(tx, tenant, ADA, &new)));
     }
 
     pub async fn user_update(&mut self) {
-        let (tenant, version) = (self.random.tenant(), self.random.version());
-        let id = UserId::new(self.id("users").await);
+        let tenant = self.random.tenant();
+        let id = self.member(tenant).await;
+        let current =
+            self.number(format!("SELECT coalesce(max(version), 1) FROM users WHERE id = {id}")).await;
+        let version = self.random.sometimes(20, |random| current + i64::from(random.percent(25)));
         let random = &mut self.random;
         let changes = Changes {
             role: random.sometimes(50, |random| *random.pick(&ROLES)),
-            name: random.sometimes(50, |random| random.sometimes(70, |random| random.text())),
-            time_zone: random.sometimes(30, |random| random.sometimes(70, zone)),
+            name: random.sometimes(50, |random| random.sometimes(70, Random::text)),
+            time_zone: random.sometimes(30, |random| random.sometimes(70, Random::zone)),
         };
         drop(change!(self, ("user_update", id, &changes), |tx| user_update(
             tx, tenant, ADA, id, &changes, version
@@ -83,23 +82,14 @@ impl Pair {
     }
 
     pub async fn user_remove(&mut self) {
-        let (tenant, id) = (self.random.tenant(), UserId::new(self.id("users").await));
+        let tenant = self.random.tenant();
+        let id = self.member(tenant).await;
         drop(change!(self, ("user_remove", id), |tx| user_remove(tx, tenant, id)));
     }
 
     pub async fn user_password_set(&mut self) {
         let (id, password) = (UserId::new(self.id("users").await), self.password.clone());
         drop(change!(self, ("user_password_set", id), |tx| user_password_set(tx, ADA, id, &password)));
-    }
-
-    /// Somebody who belongs to the tenant.
-    async fn member(&mut self, tenant: TenantId) -> UserId {
-        let members = format!("FROM memberships WHERE tenant_id = {tenant}");
-        let count = self.number(format!("SELECT count(*) {members}")).await;
-        let at = self.random.below(count);
-        UserId::new(
-            self.number(format!("SELECT user_id {members} ORDER BY user_id LIMIT 1 OFFSET {at}")).await,
-        )
     }
 
     pub async fn session_begin(&mut self) {
@@ -201,20 +191,20 @@ impl Pair {
     }
 
     pub async fn api_key_update(&mut self) {
-        let (tenant, fields, version) = (self.random.tenant(), self.key_fields(), self.random.version());
-        let id = ApiKeyId::new(self.id("api_keys").await);
+        let (tenant, id, version) = self.record("api_keys").await;
+        let fields = self.key_fields();
         drop(change!(self, ("api_key_update", id, &fields), |tx| {
             api_key_update(tx, tenant, ADA, id, &fields, version)
         }));
     }
 
     pub async fn api_key_delete(&mut self) {
-        let (tenant, id) = (self.random.tenant(), ApiKeyId::new(self.id("api_keys").await));
+        let (tenant, id, _) = self.record("api_keys").await;
         drop(change!(self, ("api_key_delete", id), |tx| api_key_delete(tx, tenant, id)));
     }
 
     pub async fn api_key_used(&mut self) {
-        let (tenant, id) = (self.random.tenant(), ApiKeyId::new(self.id("api_keys").await));
+        let (tenant, id, _) = self.record("api_keys").await;
         drop(change!(self, ("api_key_used", id), |tx| api_key_used(tx, tenant, id)));
     }
 
@@ -229,18 +219,21 @@ impl Pair {
     }
 
     pub async fn settings_put(&mut self) {
-        let (version, secrets) = (self.random.version(), Arc::clone(&self.secrets));
+        let secrets = Arc::clone(&self.secrets);
         let id = TenantId::new(self.id("tenants").await);
+        let current =
+            self.number(format!("SELECT coalesce(max(version), 1) FROM tenants WHERE id = {id}")).await;
+        let version = self.random.sometimes(20, |random| current + i64::from(random.percent(25)));
         let random = &mut self.random;
-        let mut settings = Settings { time_zone: zone(random), ..Settings::default() };
-        settings.sender.name = random.sometimes(50, |random| random.text());
+        let mut settings = Settings { time_zone: random.zone(), ..Settings::default() };
+        settings.sender.name = random.sometimes(50, Random::text);
         settings.alerts.failure_rate_percent = *random.pick(&[0.0, 12.5, 100.0, 0.1]);
         settings.smtp = random.sometimes(60, |random| Smtp {
             host: "smtp.example.com".to_owned(),
             port: 587,
             security: SmtpSecurity::default(),
             username: Some("care".to_owned()),
-            password: random.sometimes(50, |random| random.text()),
+            password: random.sometimes(50, Random::text),
         });
         drop(change!(self, ("settings_put", id, &settings), |tx| {
             settings_put(tx, id, ADA, settings, &secrets, version)
@@ -269,23 +262,21 @@ impl Pair {
     }
 
     pub async fn integration_update(&mut self) {
-        let (tenant, fields, version) =
-            (self.random.tenant(), self.connection_fields(), self.random.version());
-        let (id, secrets) = (IntegrationId::new(self.id("integrations").await), Arc::clone(&self.secrets));
+        let (tenant, id, version) = self.record("integrations").await;
+        let (fields, secrets) = (self.connection_fields(), Arc::clone(&self.secrets));
         drop(change!(self, ("integration_update", tenant, id, &fields), |tx| async move {
             opened(integration_update(tx, tenant, ADA, id, &fields, &secrets, version).await?, &secrets)
         }));
     }
 
     pub async fn integration_used(&mut self) {
-        let tenant = self.random.tenant();
-        let id = IntegrationId::new(self.id("integrations").await);
+        let (tenant, id, _) = self.record("integrations").await;
         let result = if self.random.percent(50) { Ok(()) } else { Err(self.random.text()) };
         drop(change!(self, ("integration_used", id, &result), |tx| integration_used(tx, tenant, id, result)));
     }
 
     pub async fn integration_delete(&mut self) {
-        let (tenant, id) = (self.random.tenant(), IntegrationId::new(self.id("integrations").await));
+        let (tenant, id, _) = self.record("integrations").await;
         drop(change!(self, ("integration_delete", id), |tx| integration_delete(tx, tenant, id)));
     }
 
@@ -293,9 +284,9 @@ impl Pair {
         let random = &mut self.random;
         template::Content {
             name: random.text(),
-            description: random.sometimes(50, |random| random.text()),
+            description: random.sometimes(50, Random::text),
             category: random.sometimes(50, |random| *random.pick(&[Category::Sales, Category::Marketing])),
-            use_case: random.sometimes(30, |random| random.text()),
+            use_case: random.sometimes(30, Random::text),
             icon: None,
             tags: random.tags(),
             variables: Vec::new(),
@@ -312,21 +303,20 @@ impl Pair {
     }
 
     pub async fn template_update(&mut self) {
-        let (tenant, content, version) =
-            (self.random.tenant(), self.template_content(), self.random.version());
-        let id = TemplateId::new(self.id("workflow_templates").await);
+        let (tenant, id, version) = self.record("workflow_templates").await;
+        let content = self.template_content();
         drop(change!(self, ("template_update", id, &content), |tx| {
             template_update(tx, tenant, ADA, id, &content, version)
         }));
     }
 
     pub async fn template_used(&mut self) {
-        let (tenant, id) = (self.random.tenant(), TemplateId::new(self.id("workflow_templates").await));
+        let (tenant, id, _) = self.record("workflow_templates").await;
         drop(change!(self, ("template_used", id), |tx| template_used(tx, tenant, id)));
     }
 
     pub async fn template_delete(&mut self) {
-        let (tenant, id) = (self.random.tenant(), TemplateId::new(self.id("workflow_templates").await));
+        let (tenant, id, _) = self.record("workflow_templates").await;
         drop(change!(self, ("template_delete", id), |tx| template_delete(tx, tenant, id)));
     }
 

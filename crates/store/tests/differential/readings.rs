@@ -21,7 +21,7 @@ use store::{
 use crate::{
     pair::{Pair, read},
     people::opened,
-    random::{ONE, TWO},
+    random::{ONE, Random, TWO},
 };
 
 /// Lists with these pages, over and over.
@@ -56,12 +56,9 @@ impl Pair {
         let own = Some(tenant);
         for _ in 0..4 {
             let random = &mut self.random;
-            let (text, tag, email) = (
-                random.sometimes(50, |random| random.text()),
-                random.sometimes(30, |random| random.tag()),
-                random.email(),
-            );
-            let segment = random.sometimes(20, |random| random.tag());
+            let (text, tag, email) =
+                (random.sometimes(50, Random::text), random.sometimes(30, Random::tag), random.email());
+            let segment = random.sometimes(20, Random::tag);
             let email_only = random.sometimes(20, |_| email.clone());
             let filter = contact::Filter { text: text.clone(), segment, tag: tag.clone(), email: email_only };
             pages!(self, own, ("contact_list", &filter), filter, |connection, page| contact::contact_list(
@@ -142,7 +139,7 @@ impl Pair {
     async fn read_people(&mut self, tenant: TenantId) {
         let own = Some(tenant);
         for role in [None, Some(Role::Admin)] {
-            let text = self.random.sometimes(50, |random| random.text());
+            let text = self.random.sometimes(50, Random::text);
             let filter = user::Filter { text, role };
             pages!(self, own, ("user_list", &filter), filter, |connection, page| user::user_list(
                 connection, tenant, &filter, page
@@ -150,8 +147,8 @@ impl Pair {
         }
         pages!(self, own, "api_key_list", |connection, page| api_key::api_key_list(connection, tenant, page));
         for category in [None, Some(Category::Sales)] {
-            let text = self.random.sometimes(50, |random| random.text());
-            let tag = self.random.sometimes(30, |random| random.tag());
+            let text = self.random.sometimes(50, Random::text);
+            let tag = self.random.sometimes(30, Random::tag);
             let filter = template::Filter { text, category, tag };
             pages!(
                 self,
@@ -211,7 +208,7 @@ impl Pair {
         for archived in [false, true] {
             let random = &mut self.random;
             let filter = workflow::Filter {
-                text: random.sometimes(50, |random| random.text()),
+                text: random.sometimes(50, Random::text),
                 is_active: random.sometimes(50, |random| random.percent(50)),
                 archived,
                 trigger_event: random.sometimes(30, |_| "order.placed".to_owned()),
@@ -246,8 +243,8 @@ impl Pair {
             let random = &mut self.random;
             let workflow = random.sometimes(30, |random| WorkflowId::new(random.id(6)));
             let [from, until] = [0, 1].map(|_| random.sometimes(30, |random| random.moment(now)));
-            let narrow = |random: &mut crate::random::Random| if at < 4 { 0 } else { 15 + random.below(2) };
-            let percent = narrow(random);
+            // The first ones are of the kind whose total the rollups know.
+            let percent = if at < 4 { 0 } else { 15 };
             let filter = history::Filter {
                 workflow,
                 status: random.sometimes(30, |random| {
@@ -265,7 +262,7 @@ impl Pair {
                 retry_of: random.sometimes(percent, |random| ExecutionId::new(random.id(20))),
                 from: from.map(|from| if at % 2 == 0 { from.hour() } else { from }),
                 until: until.map(|until| if at % 2 == 0 { until.hour() } else { until }),
-                text: random.sometimes(percent, |random| random.text()),
+                text: random.sometimes(percent, Random::text),
             };
             pages!(self, own, ("execution_list", &filter), filter, |connection, page| {
                 history::execution_list(connection, tenant, &filter, page)

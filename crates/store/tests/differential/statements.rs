@@ -26,7 +26,8 @@ static SEEN: Mutex<BTreeSet<(String, String)>> = Mutex::new(BTreeSet::new());
 
 /// Takes down what the facade is given from now on, in every thread.
 pub fn listen() {
-    tracing::subscriber::set_global_default(Listener).expect("nobody else listens in this process");
+    // Of a second call, after a run that failed, the first one's goes on.
+    drop(tracing::subscriber::set_global_default(Listener));
 }
 
 struct Listener;
@@ -92,23 +93,39 @@ async fn both_databases_understand_every_statement() {
     let mut faults = Vec::new();
     for Literal { place, pieces, dialects } in &literals {
         for (dialect, store, _) in stores.iter().filter(|(dialect, ..)| dialects.contains(dialect)) {
-            let fault = match pieces.as_slice() {
-                [whole] => store.read_any().await.unwrap().prepare(whole.clone()).await.err(),
-                _ => None,
+            let prepare = async |text: &String| {
+                let mut connection = store.read_any().await.unwrap();
+                connection
+                    .prepare(text.clone())
+                    .await
+                    .err()
+                    .map(|error| format!("{place}: {dialect}: {error}"))
             };
-            let was_seen =
-                || SEEN.lock().unwrap().iter().any(|(seen, text)| seen == dialect && fits(text, pieces));
-            match fault {
-                None if pieces.len() == 1 => {}
-                _ if was_seen() => {}
-                Some(error) => faults.push(format!("{place}: {dialect}: {error}")),
-                None => faults.push(format!(
-                    "{place}: {dialect} was never given this statement: have an operation of this test come by it: {pieces:?}"
+            let (on_this, elsewhere) = seen(dialect, pieces);
+            match pieces.as_slice() {
+                _ if on_this > 0 => {}
+                [whole] => faults.extend(prepare(whole).await),
+                _ if elsewhere.is_empty() => faults.push(format!(
+                    "{place}: no operation of this test comes by this statement: let one do so: {pieces:?}"
                 )),
+                // One database is spared it; yet it understands it.
+                _ => {
+                    for text in &elsewhere {
+                        faults.extend(prepare(text).await);
+                    }
+                }
             }
         }
     }
     assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+}
+
+/// How many texts with these pieces the database was given, and those that another one was given.
+fn seen(dialect: &str, pieces: &[String]) -> (usize, Vec<String>) {
+    let seen = SEEN.lock().unwrap();
+    let (here, elsewhere): (Vec<_>, Vec<_>) =
+        seen.iter().filter(|(_, text)| fits(text, pieces)).partition(|(of, _)| of == dialect);
+    (here.len(), elsewhere.into_iter().map(|(_, text)| text.clone()).collect())
 }
 
 /// The pieces stand in the text one after the other, the first one at its start.
@@ -130,6 +147,8 @@ fn literals() -> Vec<Literal> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
     collect(&root, &mut files);
+    // What tokens stand for is a part of texts.
+    files.retain(|file| !file.ends_with("database/sql.rs"));
     files.sort();
     files.iter().flat_map(|file| of_file(&root, file)).collect()
 }
