@@ -2,7 +2,8 @@
 //!
 //! The sources are scanned for literals that begin like a statement. One that stands for itself is prepared on both databases. One that
 //! is put together (with `format!`) must have been given to both by the run of this binary, whose answers were good: its literal pieces are
-//! looked for in the texts that the facade was given. So a new statement is either seen here or named with its line; there is no list to forget.
+//! looked for in the texts that the facade was given; so are the parts that are added to a statement under way. A new statement is
+//! either seen here or named with its line; there is no list to forget.
 
 use std::{
     collections::BTreeSet,
@@ -20,6 +21,8 @@ use tracing::{
 };
 
 const BEGINNINGS: &[&str] = &["SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH "];
+/// What a part of a statement is handed to.
+const JOINS: &[&str] = &[".and(", ".equal(", "also(", "push_str("];
 
 /// What the facade was given, for each database.
 static SEEN: Mutex<BTreeSet<(String, String)>> = Mutex::new(BTreeSet::new());
@@ -75,6 +78,8 @@ struct Literal {
     place: String,
     /// What stands for itself; several when something is put between them.
     pieces: Vec<String>,
+    /// It is added to a statement.
+    is_part: bool,
     /// The databases that are to understand it: all, but for what a database's own file says.
     dialects: &'static [&'static str],
 }
@@ -91,7 +96,7 @@ async fn both_databases_understand_every_statement() {
     let literals = literals();
     assert!(literals.len() > 150, "{} statements: the scan does not find them", literals.len());
     let mut faults = Vec::new();
-    for Literal { place, pieces, dialects } in &literals {
+    for literal @ Literal { place, pieces, dialects, is_part } in &literals {
         for (dialect, store, _) in stores.iter().filter(|(dialect, ..)| dialects.contains(dialect)) {
             let prepare = async |text: &String| {
                 let mut connection = store.read_any().await.unwrap();
@@ -101,10 +106,10 @@ async fn both_databases_understand_every_statement() {
                     .err()
                     .map(|error| format!("{place}: {dialect}: {error}"))
             };
-            let (on_this, elsewhere) = seen(dialect, pieces);
+            let (on_this, elsewhere) = seen(dialect, literal);
             match pieces.as_slice() {
                 _ if on_this > 0 => {}
-                [whole] => faults.extend(prepare(whole).await),
+                [whole] if !is_part => faults.extend(prepare(whole).await),
                 _ if elsewhere.is_empty() => faults.push(format!(
                     "{place}: no operation of this test comes by this statement: let one do so: {pieces:?}"
                 )),
@@ -117,24 +122,25 @@ async fn both_databases_understand_every_statement() {
             }
         }
     }
+    faults.dedup();
     assert!(faults.is_empty(), "\n{}", faults.join("\n"));
 }
 
 /// How many texts with these pieces the database was given, and those that another one was given.
-fn seen(dialect: &str, pieces: &[String]) -> (usize, Vec<String>) {
+fn seen(dialect: &str, literal: &Literal) -> (usize, Vec<String>) {
     let seen = SEEN.lock().unwrap();
     let (here, elsewhere): (Vec<_>, Vec<_>) =
-        seen.iter().filter(|(_, text)| fits(text, pieces)).partition(|(of, _)| of == dialect);
+        seen.iter().filter(|(_, text)| fits(text, literal)).partition(|(of, _)| of == dialect);
     (here.len(), elsewhere.into_iter().map(|(_, text)| text.clone()).collect())
 }
 
-/// The pieces stand in the text one after the other, the first one at its start.
-fn fits(text: &str, pieces: &[String]) -> bool {
+/// The pieces stand in the text one after the other, the first one of a statement at its start.
+fn fits(text: &str, literal: &Literal) -> bool {
     let mut rest = text;
-    pieces.iter().enumerate().all(|(at, piece)| {
+    literal.pieces.iter().enumerate().all(|(at, piece)| {
         let piece = one_spaced(piece);
-        let found = rest.find(piece.trim()).filter(|found| at > 0 || *found == 0);
-        rest = found.map_or(rest, |found| &rest[found + piece.trim().len()..]);
+        let found = rest.find(&piece).filter(|found| at > 0 || literal.is_part || *found == 0);
+        rest = found.map_or(rest, |found| &rest[found + piece.len()..]);
         found.is_some()
     })
 }
@@ -174,15 +180,23 @@ fn of_file(root: &Path, file: &Path) -> Vec<Literal> {
     };
     // Unit tests stand at the end of a file.
     let source = source.split("#[cfg(test)]").next().unwrap_or_default();
-    let strings = strings(source).into_iter();
-    let statements =
-        strings.filter(|(_, text)| BEGINNINGS.iter().any(|word| text.trim_start().starts_with(word)));
-    let literal = |(at, text): (usize, String)| Literal {
-        place: format!("{name}:{}", source[..at].matches('\n').count() + 1),
-        pieces: if is_format(&source[..at]) { pieces(&text) } else { vec![text] },
-        dialects,
+    let literal = |(at, text): (usize, String)| {
+        let before = source[..at].trim_end();
+        let is_part = JOINS.iter().any(|join| before.trim_end_matches("&format!(").ends_with(join));
+        let is_statement = BEGINNINGS.iter().any(|word| text.trim_start().starts_with(word));
+        (is_part || is_statement).then(|| Literal {
+            place: format!("{name}:{}", before.matches('\n').count() + 1),
+            // `??` stands for the number of a parameter.
+            pieces: if is_format(before) {
+                pieces(&text)
+            } else {
+                text.split("??").map(str::to_owned).collect()
+            },
+            is_part,
+            dialects,
+        })
     };
-    statements.map(literal).collect()
+    strings(source).into_iter().filter_map(literal).collect()
 }
 
 /// The literal that comes next is the text of a formatting macro.
