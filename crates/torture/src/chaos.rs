@@ -303,7 +303,7 @@ async fn watch_takeover(world: &Arc<World>, tally: &Arc<Tally>, node: &Node) {
     let Ok(owner) = world.store.number(&newest).await else { return };
     let (world, tally) = (Arc::clone(world), Arc::clone(tally));
     let before = tally.disturbances.load(Ordering::Relaxed);
-    let from = world.ledger.now();
+    let (number, from) = (node.number, world.ledger.now());
     tokio::spawn(async move {
         // Whatever was on its way when it was hit has arrived.
         tokio::time::sleep(Duration::from_millis(300)).await;
@@ -325,6 +325,13 @@ async fn watch_takeover(world: &Arc<World>, tally: &Arc<Tally>, node: &Node) {
             if has == 0 {
                 let is_disturbed = before % 2 == 1 || tally.disturbances.load(Ordering::Relaxed) != before;
                 let takeover = Takeover { first: first.unwrap_or(now), all: now, is_disturbed };
+                let seconds = |moment: Moment| f64::from(moment) / 1e3;
+                world.story.say(format_args!(
+                    "what node {number} had in hand ({} executions) is in other hands, after {:.1} to {:.1} s",
+                    had.len(),
+                    seconds(takeover.first),
+                    seconds(takeover.all)
+                ));
                 tally.takeovers.lock().unwrap_or_else(PoisonError::into_inner).push(takeover);
                 return;
             }
