@@ -136,9 +136,10 @@ impl From<StoreError> for ApiError {
                 tracing::error!(%cause, "the store is not available");
                 Self::unavailable("the store is not available; try again shortly")
             }
-            error @ (StoreError::InUse(_) | StoreError::Newer { .. } | StoreError::Corrupt(_)) => {
-                Self::internal(error)
-            }
+            error @ (StoreError::InUse(_)
+            | StoreError::Newer { .. }
+            | StoreError::HalfCopied
+            | StoreError::Corrupt(_)) => Self::internal(error),
         }
     }
 }

@@ -1,15 +1,18 @@
 //! The subcommands, one file each.
 
 pub mod api_key;
+pub mod doctor;
 pub mod execution;
 pub mod migrate;
 pub mod openapi;
+pub mod ping;
 pub mod serve;
+pub mod store;
 pub mod tenant;
 pub mod user;
 pub mod workflow;
 
-use std::{future::Future, thread::available_parallelism};
+use std::{future::Future, process::ExitCode, thread::available_parallelism};
 
 use tokio::runtime::Builder;
 use tracing_subscriber::filter::LevelFilter;
@@ -35,12 +38,18 @@ enum Command {
     Serve(ServeArguments),
     /// Make the store, or bring it up to date
     Migrate(Target),
+    /// Does the server answer? For health checks; says nothing when it does
+    Ping(ping::Arguments),
     /// Print the API's description, OpenAPI 3.1
     Openapi,
     /// Workflows as files: list, apply, export, validate
     Workflow(workflow::Arguments),
     /// What ran: list, show, retry, cancel
     Execution(execution::Arguments),
+    /// A store as a whole: copy it into another database
+    Store(store::Arguments),
+    /// Examine a store and its servers: what is wrong, and what to do
+    Doctor(doctor::Arguments),
     /// Tenants of a store: list, create
     Tenant(tenant::Arguments),
     /// People: list, create, invite
@@ -50,21 +59,26 @@ enum Command {
 }
 
 /// Does what the command line says.
-pub fn run(arguments: Arguments) -> Done {
-    match arguments.command {
+pub fn run(arguments: Arguments) -> Done<ExitCode> {
+    let done = match arguments.command {
+        // Its exit code is its answer.
+        Command::Doctor(arguments) => return alone(doctor::run(arguments)),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Migrate(target) => alone(migrate::run(target)),
+        Command::Ping(arguments) => alone(ping::run(arguments)),
         Command::Openapi => openapi::run(),
         Command::Workflow(arguments) => alone(workflow::run(arguments)),
         Command::Execution(arguments) => alone(execution::run(arguments)),
+        Command::Store(arguments) => alone(store::run(arguments)),
         Command::Tenant(arguments) => alone(tenant::run(arguments)),
         Command::User(arguments) => alone(user::run(arguments)),
         Command::ApiKey(arguments) => alone(api_key::run(arguments)),
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 /// One command on one thread; only what is odd is logged.
-fn alone(work: impl Future<Output = Done>) -> Done {
+fn alone<T>(work: impl Future<Output = Done<T>>) -> Done<T> {
     logs::start(LogFormat::Text, LevelFilter::WARN);
     runtime(Builder::new_current_thread())?.block_on(work)
 }

@@ -17,6 +17,9 @@ pub enum CommandError {
     /// The store.
     #[error(transparent)]
     Store(#[from] store::StoreError),
+    /// Moving a store.
+    #[error(transparent)]
+    Copy(#[from] store::copy::CopyError),
     /// The key that seals secrets.
     #[error(transparent)]
     Secret(#[from] store::secret::SecretError),

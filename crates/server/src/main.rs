@@ -22,7 +22,7 @@ use clap::Parser;
 fn main() -> ExitCode {
     let arguments = command::Arguments::parse();
     match command::run(arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             output::complain(&error);
             ExitCode::FAILURE

@@ -22,6 +22,11 @@ pub fn say_json(value: &Value) {
     say(format_args!("{value:#}"));
 }
 
+/// Prints a line to stderr: what is under way, for whoever watches.
+pub fn note(line: impl Display) {
+    drop(writeln!(io::stderr().lock(), "{line}"));
+}
+
 /// Prints an error to stderr.
 pub fn complain(error: &dyn Display) {
     drop(writeln!(io::stderr().lock(), "error: {error}"));

@@ -51,6 +51,11 @@ pub enum StoreError {
         /// The newest that this program has.
         known: i64,
     },
+    /// A copy into this store was interrupted: a part of the rows is missing.
+    #[error(
+        "this store is an interrupted copy: run the same `vtrustx store copy` again, which goes on where it stopped, or begin anew with an empty database"
+    )]
+    HalfCopied,
     /// The database does not answer or refuses; nothing of the operation happened.
     #[error("the store is not available: {0}")]
     Unavailable(String),

@@ -1,4 +1,4 @@
-//! What tells one installation from another: a random text, made with the store and never changed.
+//! What tells one installation from another: a random text, made with the store and never changed. A copy of a store is the same installation.
 
 use crate::{Connection, Store, StoreError, StoreResult, params};
 
@@ -12,22 +12,25 @@ pub async fn installation_id(store: &Store) -> StoreResult<String> {
     if let Some(id) = known(&mut *store.read_any().await?).await? {
         return Ok(id);
     }
+    store.write_patiently(|tx| Box::pin(async move { installation_made(tx).await })).await
+}
+
+/// As [`installation_id`], on a connection that may write.
+pub(crate) async fn installation_made(connection: &mut Connection) -> StoreResult<String> {
+    if let Some(id) = known(connection).await? {
+        return Ok(id);
+    }
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|error| StoreError::Unavailable(error.to_string()))?;
     let made = bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    store
-        .write_patiently(move |tx| {
-            Box::pin(async move {
-                // Another node may make one at the same moment: the first one counts.
-                tx.execute(
-                    "INSERT INTO store_facts (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING",
-                    params![FACT, made],
-                )
-                .await?;
-                known(tx).await?.ok_or_else(|| StoreError::Corrupt("a fact that was just written".to_owned()))
-            })
-        })
-        .await
+    // Another node may make one at the same moment: the first one counts.
+    connection
+        .execute(
+            "INSERT INTO store_facts (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING",
+            params![FACT, made],
+        )
+        .await?;
+    known(connection).await?.ok_or_else(|| StoreError::Corrupt("a fact that was just written".to_owned()))
 }
 
 async fn known(connection: &mut Connection) -> StoreResult<Option<String>> {

@@ -10,8 +10,10 @@
 pub mod api_key;
 pub mod change;
 pub mod contact;
+pub mod copy;
 pub mod database;
 pub mod demo;
+pub mod doctor;
 pub mod effect;
 pub mod error;
 pub mod event;
@@ -117,9 +119,12 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::InUse`] when another process has the same SQLite file open; [`StoreError::Unavailable`] when
-    /// the file or server cannot be reached; [`StoreError::Newer`] when a newer program has written it.
+    /// the file or server cannot be reached; [`StoreError::Newer`] when a newer program has written it; [`StoreError::HalfCopied`].
     pub async fn open(options: Options) -> StoreResult<Self> {
-        let opened = database::open(&options.address, options.clock.now()).await?;
+        let mut opened = database::open(&options.address, options.clock.now()).await?;
+        if let Some(first) = opened.writers.first_mut() {
+            copy::refuse_half_copied(first).await?;
+        }
         let clock = Arc::clone(&options.clock);
         if !opened.readers.is_alone() {
             let mut reader = opened.readers.take(None).await?;
@@ -220,6 +225,13 @@ impl Store {
     #[must_use]
     pub fn is_alone(&self) -> bool {
         self.inner.readers.is_alone()
+    }
+
+    /// Whether the database itself keeps tenants apart in what [`Store::read`] gives (PostgreSQL's row-level security). False on SQLite, and
+    /// where the server's user may not take on the role that it needs: docs/OPERATIONS.md says how to make it.
+    #[must_use]
+    pub fn has_second_wall(&self) -> bool {
+        self.inner.readers.wall() == database::readers::Wall::Stands
     }
 
     /// A connection of its own for keeping a lease; none where only one process can have the store open.

@@ -21,7 +21,7 @@ use chacha20poly1305::{
 use model::TenantId;
 use sha2::{Digest, Sha256};
 
-use crate::{Store, StoreError, StoreResult, params, token::random};
+use crate::{Connection, Store, StoreError, StoreResult, params, token::random};
 
 /// The name of the key file in the data directory.
 pub const KEY_FILE: &str = "secret.key";
@@ -112,7 +112,7 @@ impl SecretBox {
         text: Option<&str>,
         data_directory: &Path,
     ) -> Result<Self, SecretError> {
-        let stored = fingerprint_read(store).await?;
+        let stored = fingerprint_read(&mut *store.read_any().await?).await?;
         let own = match text {
             Some(text) => Self::of_text(text.to_owned()).await?,
             None => {
@@ -205,8 +205,25 @@ fn associated(tenant: TenantId, purpose: Purpose) -> Vec<u8> {
     format!("vtrustx/{SCHEME}/{tenant}/{purpose}").into_bytes()
 }
 
-async fn fingerprint_read(store: &Store) -> StoreResult<Option<String>> {
-    let mut connection = store.read_any().await?;
+/// Whether the key of this machine is that of the store; answers its fingerprint, or none where the store has no key yet. Makes nothing.
+///
+/// # Errors
+/// See [`SecretError`].
+pub(crate) async fn secret_key_fits(
+    connection: &mut Connection,
+    text: Option<&str>,
+    data_directory: &Path,
+) -> Result<Option<String>, SecretError> {
+    let Some(stored) = fingerprint_read(connection).await? else { return Ok(None) };
+    let own = match text {
+        Some(text) => SecretBox::of_text(text.to_owned()).await?,
+        None => SecretBox::of_key(&key_file(&data_directory.join(KEY_FILE), false)?),
+    };
+    let ours = own.fingerprint.to_string();
+    if stored == ours { Ok(Some(ours)) } else { Err(SecretError::OtherKey { stored, ours }) }
+}
+
+async fn fingerprint_read(connection: &mut Connection) -> StoreResult<Option<String>> {
     let row =
         connection.query_optional("SELECT value FROM store_facts WHERE name = ?1", params![FACT]).await?;
     row.map(crate::database::Row::first).transpose()

@@ -54,12 +54,35 @@ impl Drop for TestDatabase {
 }
 
 fn sql(server: &str, statement: &str) {
+    if let Err(complaint) = psql(&format!("{server}/postgres"), statement) {
+        panic!("{statement}: {complaint}");
+    }
+}
+
+/// What the real `psql` prints for a text, without headers and frames.
+///
+/// # Errors
+/// What it complains about.
+///
+/// # Panics
+/// When there is no psql on this machine.
+pub fn psql(url: &str, text: &str) -> Result<String, String> {
     let output = Command::new(program("psql"))
-        .args(["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--command", statement])
-        .arg(format!("{server}/postgres"))
+        .args([
+            "--no-psqlrc",
+            "--quiet",
+            "--no-align",
+            "--tuples-only",
+            "--set",
+            "ON_ERROR_STOP=1",
+            "--command",
+            text,
+        ])
+        .arg(url)
         .output()
         .expect("psql can be started");
-    assert!(output.status.success(), "{statement}: {}", String::from_utf8_lossy(&output.stderr));
+    let printed = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().to_owned();
+    if output.status.success() { Ok(printed(&output.stdout)) } else { Err(printed(&output.stderr)) }
 }
 
 /// The address of the tests' cluster, which is started when it does not run.

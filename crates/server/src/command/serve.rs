@@ -86,6 +86,11 @@ async fn serve(config: &Config) -> Done {
         tracing::warn!("nothing keeps nodes from each other's work: this is a test that must fail");
         store.unfence();
     }
+    if !store.is_alone() && !store.has_second_wall() {
+        tracing::warn!(
+            "row-level security is missing: the database's user may not take on the role vtrustx_tenant. Tenants are kept apart by the server alone; docs/OPERATIONS.md, \"Row-level security\", says how an administrator makes the role"
+        );
+    }
     let secrets = opening::secrets(config, &store).await?;
     let listener = TcpListener::bind(config.listen).await.map_err(|error| {
         CommandError::said(format!(

@@ -203,3 +203,18 @@ fn the_help_names_every_variable_and_default() {
         <[&String; 0]>::default()
     );
 }
+
+#[test]
+fn the_example_names_every_setting_once_with_its_default() {
+    // TOML itself refuses a key that is there twice.
+    let text = include_str!("../../../../deploy/vtrustx.toml");
+    let file = ConfigFile::parse(Path::new("vtrustx.toml"), text).unwrap();
+    let settings = SETTINGS.iter().filter(|setting| setting.nature != Nature::Secret);
+    let missing: Vec<&str> =
+        settings.map(|setting| setting.name).filter(|name| file.get(name).is_none()).collect();
+    assert_eq!(missing, Vec::<&str>::new());
+    let example = merge(&ServeArguments::default(), &|_| None, &file).unwrap();
+    assert!(example.public_url.is_some() && example.smtp_url.is_some(), "two have no default");
+    let defaults = merge(&ServeArguments::default(), &|_| None, &ConfigFile::default()).unwrap();
+    assert_eq!(Config { public_url: None, smtp_url: None, ..example }, defaults);
+}

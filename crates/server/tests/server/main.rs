@@ -4,7 +4,10 @@
 mod commands;
 mod crash;
 mod demo;
+mod deploying;
+mod examining;
 mod idle;
+mod moving;
 mod openapi;
 mod process;
 mod starting;

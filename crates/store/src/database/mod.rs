@@ -4,8 +4,10 @@
 //! as [`Value`]s, come out as [`Row`]s. Everything above this folder is unaware of which database it runs on.
 //! SQLite runs in the process: its reads are sent to the blocking threads, its writes run on the writer's own thread.
 
+pub(crate) mod catalogue;
 mod later;
 mod migrations;
+pub(crate) mod outside;
 pub mod page;
 mod postgres;
 pub mod readers;
@@ -18,6 +20,7 @@ use std::{borrow::Cow, path::PathBuf, str::FromStr};
 
 pub(crate) use later::Later;
 pub use page::{Page, Paged};
+pub(crate) use row::Cell;
 pub use row::{Cells, Row};
 pub use value::Value;
 
@@ -79,8 +82,8 @@ pub(crate) async fn open(address: &Address, now: Timestamp) -> StoreResult<Opene
             let path = path.clone();
             let open = move || {
                 let mut writer = Connection::new(Inner::SqliteHere(sqlite::open(&path)?));
-                futures_executor::block_on(migrations::apply(&mut writer, now))?;
-                let readers = readers::Readers::new(readers::Source::Sqlite(path));
+                let wall = futures_executor::block_on(migrations::apply(&mut writer, now))?;
+                let readers = readers::Readers::new(readers::Source::Sqlite(path), wall);
                 Ok(Opened { writers: vec![writer], ids: None, readers })
             };
             tokio::task::spawn_blocking(open)
@@ -94,7 +97,7 @@ pub(crate) async fn open(address: &Address, now: Timestamp) -> StoreResult<Opene
                 StoreResult::Ok(Connection::new(Inner::Postgres(Box::new(database))))
             };
             let mut first = open().await?;
-            migrations::apply(&mut first, now).await?;
+            let wall = migrations::apply(&mut first, now).await?;
             let mut writers = vec![first];
             let lanes = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_LANES);
             while writers.len() < lanes {
@@ -104,7 +107,7 @@ pub(crate) async fn open(address: &Address, now: Timestamp) -> StoreResult<Opene
                 writer.become_lane()?;
             }
             let ids = Some(open().await?);
-            let readers = readers::Readers::new(readers::Source::Postgres(Box::new(config)));
+            let readers = readers::Readers::new(readers::Source::Postgres(Box::new(config)), wall);
             Ok(Opened { writers, ids, readers })
         }
     }
@@ -197,24 +200,29 @@ impl Connection {
     ///
     /// # Errors
     /// As for [`Connection::query`].
-    pub async fn execute_rows(&mut self, sql: &'static str, rows: Vec<Vec<Value>>) -> StoreResult<()> {
+    pub async fn execute_rows(
+        &mut self,
+        sql: impl Into<Cow<'static, str>>,
+        rows: Vec<Vec<Value>>,
+    ) -> StoreResult<()> {
         if rows.is_empty() {
             return Ok(());
         }
         if let Inner::Postgres(database) = &mut self.inner {
-            return database.execute_rows(sql, &rows).await;
+            return database.execute_rows(&sql.into(), &rows).await;
         }
-        self.run_sqlite(Cow::Borrowed(sql), rows, |database, sql, rows| {
+        self.run_sqlite(sql.into(), rows, |database, sql, rows| {
             rows.iter().try_for_each(|row| database.execute(sql, row).map(drop))
         })
         .await
     }
 
     /// Several statements at once, without parameters.
-    pub(crate) async fn batch(&mut self, sql: &'static str) -> StoreResult<()> {
+    pub(crate) async fn batch(&mut self, sql: impl Into<Cow<'static, str>>) -> StoreResult<()> {
+        let sql = sql.into();
         match &mut self.inner {
-            Inner::Postgres(database) => database.batch(sql).await,
-            _ => self.run_sqlite(Cow::Borrowed(sql), (), |database, sql, ()| database.batch(sql)).await,
+            Inner::Postgres(database) => database.batch(&sql).await,
+            _ => self.run_sqlite(sql, (), |database, sql, ()| database.batch(sql)).await,
         }
     }
 
@@ -279,7 +287,7 @@ impl Connection {
         }
     }
 
-    fn dialect(&self) -> Dialect {
+    pub(crate) fn dialect(&self) -> Dialect {
         match self.inner {
             Inner::SqliteHere(_) | Inner::SqliteThere(_) => Dialect::Sqlite,
             Inner::Postgres(_) => Dialect::Postgres,

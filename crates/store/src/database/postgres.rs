@@ -5,6 +5,9 @@
 //! mark, its own number: a new session reads it back ([`Database::commit`]) and nobody is answered by guessing. The mark is a row, because a
 //! transaction's id means nothing on another server, which may be the one that answers after a failover.
 
+mod schema;
+mod wall;
+
 use std::{borrow::Cow, collections::HashMap, fmt::Write as _, future::Future, time::Duration};
 
 use bytes::{BufMut, BytesMut};
@@ -13,7 +16,7 @@ use model::{NodeId, Timestamp};
 use tokio_postgres::{
     Client, NoTls, SimpleQueryMessage, Statement,
     error::SqlState,
-    types::{IsNull, Kind, ToSql, Type, to_sql_checked},
+    types::{FromSql, IsNull, Kind, ToSql, Type, to_sql_checked},
 };
 
 use super::{
@@ -22,6 +25,8 @@ use super::{
     value::Value,
 };
 use crate::{StoreError, StoreResult};
+
+pub(super) use wall::{Nearness, View};
 
 /// Statements kept prepared; when there are more, all are forgotten and prepared anew on demand.
 const MOST_STATEMENTS: usize = 512;
@@ -32,7 +37,6 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A session that stands still in the middle of a transaction (its process was stopped) is ended by the server after this time, so that it does
 /// not hold up whoever takes its work over.
 const WRITER: &str = "SET idle_in_transaction_session_timeout = '5s'";
-const READER: &str = "SET default_transaction_read_only = on";
 
 /// What a session is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +55,8 @@ pub(crate) struct Database {
     queued: String,
     /// None before the tables are there.
     mark: Option<Mark>,
+    /// What a session for reading sees.
+    view: View,
 }
 
 /// What a lane leaves in each of its transactions: which one was the last.
@@ -80,14 +86,17 @@ pub(crate) fn config(url: &str) -> StoreResult<tokio_postgres::Config> {
                 .to_owned(),
         )
     })?;
-    config.application_name("vtrustx").connect_timeout(Duration::from_secs(10));
+    // Others see by it what this program knows, before they change what it could not work with.
+    let name = format!("vtrustx/{}", super::migrations::known());
+    config.application_name(name).connect_timeout(Duration::from_secs(10));
     Ok(config)
 }
 
 impl Database {
     pub(crate) async fn open(config: &tokio_postgres::Config, role: Role) -> StoreResult<Self> {
         let (config, session, queued) = (config.clone(), None, String::new());
-        let mut database = Self { config, role, session, in_transaction: false, queued, mark: None };
+        let (in_transaction, mark, view) = (false, None, View::Everything);
+        let mut database = Self { config, role, session, in_transaction, queued, mark, view };
         database.session().await?;
         Ok(database)
     }
@@ -117,7 +126,7 @@ impl Database {
             });
             let set_up = match self.role {
                 Role::Writer => WRITER,
-                Role::Reader => READER,
+                Role::Reader => &self.view.opening(),
             };
             answered(client.batch_execute(set_up)).await?.map_err(unavailable)?;
             self.session = Some(Session { client, statements: HashMap::new() });
@@ -284,17 +293,40 @@ impl Database {
 
     pub(crate) async fn query(&mut self, sql: &str, parameters: &[Value]) -> StoreResult<Vec<Row>> {
         let (client, statement, queued) = self.prepared(sql).await?;
-        let parameters = borrowed(parameters);
-        let rows = together(client, &queued, client.query(&statement, &parameters)).await;
-        let rows = self.kept(rows)?.map_err(|error| refused(error, sql))?;
-        rows.iter().map(row).collect()
+        let values = borrowed(parameters);
+        let rows = together(client, &queued, client.query(&statement, &values)).await;
+        let rows = match self.kept(rows)? {
+            Err(error) if is_outdated(&error) => {
+                self.forget();
+                if self.in_transaction {
+                    return Err(refused(error, sql));
+                }
+                let (client, statement, _) = self.prepared(sql).await?;
+                let rows = answered(client.query(&statement, &values)).await;
+                self.kept(rows)?
+            }
+            rows => rows,
+        };
+        rows.map_err(|error| refused(error, sql))?.iter().map(row).collect()
     }
 
     pub(crate) async fn execute(&mut self, sql: &str, parameters: &[Value]) -> StoreResult<u64> {
         let (client, statement, queued) = self.prepared(sql).await?;
         let parameters = borrowed(parameters);
         let changed = together(client, &queued, client.execute(&statement, &parameters)).await;
-        self.kept(changed)?.map_err(|error| refused(error, sql))
+        self.kept(changed)?.map_err(|error| {
+            if is_outdated(&error) {
+                self.forget();
+            }
+            refused(error, sql)
+        })
+    }
+
+    /// Has every statement prepared anew the next time.
+    fn forget(&mut self) {
+        if let Some(session) = &mut self.session {
+            session.statements.clear();
+        }
     }
 
     /// All rows in one statement: a column is one array.
@@ -367,6 +399,12 @@ fn refused(error: tokio_postgres::Error, sql: &str) -> StoreError {
     StoreError::Unavailable(format!("{} in: {start} …", describe(&error)))
 }
 
+/// A statement was prepared before another node changed the type of a column.
+fn is_outdated(error: &tokio_postgres::Error) -> bool {
+    let codes = [SqlState::FEATURE_NOT_SUPPORTED, SqlState::DATATYPE_MISMATCH];
+    error.code().is_some_and(|code| codes.contains(code))
+}
+
 /// The server ended the session (a restart, an administrator): what was under way is as open as when the network breaks.
 fn ended_session(error: &tokio_postgres::error::DbError) -> bool {
     error.code().code().starts_with("57P")
@@ -391,7 +429,7 @@ fn row(row: &tokio_postgres::Row) -> StoreResult<Row> {
 /// A value as it came, whatever its type.
 struct Raw<'a>(&'a [u8]);
 
-impl<'a> tokio_postgres::types::FromSql<'a> for Raw<'a> {
+impl<'a> FromSql<'a> for Raw<'a> {
     fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
         Ok(Self(raw))
     }
@@ -418,6 +456,11 @@ fn cell(kind: &Type, bytes: &[u8]) -> Option<Cell> {
         // The first byte is the format's version.
         Type::JSONB => text(bytes.get(1..)?),
         Type::TEXT | Type::VARCHAR | Type::NAME | Type::JSON | Type::BPCHAR | Type::UNKNOWN => text(bytes),
+        // A list of texts is a JSON document to the code.
+        Type::TEXT_ARRAY => {
+            let texts = <Vec<&str> as FromSql>::from_sql(kind, bytes).ok()?;
+            serde_json::to_string(&texts).ok().map(Cell::Text)
+        }
         _ => None,
     }
 }
@@ -473,6 +516,9 @@ impl ToSql for Value {
                 &Type::TEXT | &Type::VARCHAR | &Type::JSON | &Type::NAME,
             ) => {
                 out.put_slice(text.as_bytes());
+            }
+            (Self::Json(text) | Self::Text(text), &Type::TEXT_ARRAY) => {
+                return serde_json::from_str::<Vec<String>>(text)?.to_sql(kind, out);
             }
             (value, kind) => return Err(format!("a parameter of type {kind} cannot take {value:?}").into()),
         }

@@ -5,7 +5,7 @@ use model::{Actor, Timestamp};
 use crate::StoreError;
 
 /// One value of a row, as the database gave it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub enum Cell {
     /// Nothing.
     Null,

@@ -8,6 +8,7 @@
 //! | `{bool}` | `INTEGER` | `BOOLEAN` | true or false |
 //! | `{bytes}` | `BLOB` | `BYTEA` | bytes |
 //! | `{clustered}` | `WITHOUT ROWID` | | a table kept in the order of its key |
+//! | `{texts:tags}` | `tags` | `CAST(to_jsonb(tags) AS TEXT)` | a list of texts as the text of a JSON document, whichever type the column has |
 //! | `{rows:bigint,text}` | `VALUES (?1, ?2)` | `SELECT * FROM unnest(…)` | the rows of [`super::Connection::execute_rows`], with their types |
 //! | `{now_plus:?2}` | `unixepoch(…) + …` | `clock_timestamp() + …` | the database's own time plus milliseconds: leases |
 //! | `{among:?1}` | `IN (SELECT value FROM json_each(?1))` | `= ANY(?1)` | an id that is one of a list |
@@ -63,6 +64,10 @@ impl Dialect {
                 (_, token) => match token.split_once(':') {
                     Some(("rows", types)) => out.push_str(&self.rows(types)),
                     Some(("among", list)) => out.push_str(&self.among(list)),
+                    Some(("texts", column)) => match self {
+                        Self::Sqlite => out.push_str(column),
+                        Self::Postgres => out.push_str(&format!("CAST(to_jsonb({column}) AS TEXT)")),
+                    },
                     Some(("now_plus", milliseconds)) => out.push_str(&self.now_plus(milliseconds)),
                     _ => out.push_str(&from[..=end]),
                 },

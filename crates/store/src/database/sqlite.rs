@@ -73,11 +73,21 @@ fn make_file(path: &Path) -> std::io::Result<()> {
     }
 }
 
-/// SQLite would let a second process in; two engines would then run every execution twice.
-fn lock(path: &Path) -> StoreResult<File> {
+fn lock_path(path: &Path) -> PathBuf {
     let mut lock_path = path.as_os_str().to_owned();
     lock_path.push(".lock");
-    let lock_path = PathBuf::from(lock_path);
+    lock_path.into()
+}
+
+/// Whether a process has the file as its store. Makes nothing.
+pub(crate) fn is_locked(path: &Path) -> bool {
+    let file = File::options().write(true).open(lock_path(path));
+    file.is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+}
+
+/// SQLite would let a second process in; two engines would then run every execution twice.
+fn lock(path: &Path) -> StoreResult<File> {
+    let lock_path = lock_path(path);
     let file =
         File::options().create(true).truncate(false).write(true).open(&lock_path).map_err(|error| {
             StoreError::Unavailable(format!("cannot open {}: {error}", lock_path.display()))

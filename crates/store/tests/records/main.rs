@@ -1,12 +1,17 @@
 //! The tenant's records: what they store, what they emit, and what another tenant sees of it.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod doctor;
 mod forms;
 mod lists;
+mod migrations;
+mod moving;
 mod nodes;
 mod people;
+mod seed;
 mod submissions;
 mod templates;
+mod walls;
 mod workflows;
 mod writer;
 

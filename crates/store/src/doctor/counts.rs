@@ -1,0 +1,60 @@
+//! Are the folded counts those of the rows? Lists' totals and statistics are read from them.
+
+use model::Timestamp;
+
+use super::Finding;
+use crate::{Connection, StoreResult, params};
+
+/// Hours that are looked at without being thorough: the newest that have rows.
+const SAMPLE: i64 = 24;
+const HOUR_MS: i64 = 3_600_000;
+
+pub(super) async fn statistics(connection: &mut Connection, is_thorough: bool) -> StoreResult<Finding> {
+    let (what, wrong) = if is_thorough {
+        ("all hours", different(connection, None).await?)
+    } else {
+        let hours = connection
+            .query(
+                "SELECT DISTINCT hour, tenant_id FROM execution_rollups WHERE existing <> 0 ORDER BY hour DESC, tenant_id LIMIT ?1",
+                params![SAMPLE],
+            )
+            .await?;
+        let mut wrong = 0;
+        for hour in hours {
+            let mut row = hour.cells();
+            let (hour, tenant): (Timestamp, i64) = (row.take()?, row.take()?);
+            wrong += different(connection, Some((tenant, hour))).await?;
+        }
+        ("the newest hours", wrong)
+    };
+    Ok(if wrong == 0 {
+        Finding::good("statistics", format!("the counts of {what} are those of the rows"))
+    } else {
+        Finding::problem(
+            "statistics",
+            format!("{wrong} counts of {what} differ from the rows"),
+            "lists' totals are wrong, nothing else is: set them right by the statement in docs/OPERATIONS.md, \"What doctor says\"",
+        )
+    })
+}
+
+/// How many counts differ, in one hour of one tenant or in all. Both sides are read by one statement: work goes on meanwhile.
+async fn different(connection: &mut Connection, hour: Option<(i64, Timestamp)>) -> StoreResult<i64> {
+    let (of_counts, of_rows, parameters) = match hour {
+        None => ("", "", params![]),
+        Some((tenant, hour)) => (
+            "WHERE tenant_id = ?1 AND hour = ?2",
+            "WHERE tenant_id = ?1 AND created_at >= ?2 AND created_at < ?3",
+            params![tenant, hour, Timestamp::from_millis(hour.as_millis() + HOUR_MS)],
+        ),
+    };
+    let sql = format!(
+        "SELECT count(*) FROM (
+            SELECT tenant_id, workflow_id, status, outcome FROM (
+                SELECT tenant_id, workflow_id, status, outcome, existing AS counted, 0 AS there FROM execution_rollups {of_counts}
+                UNION ALL
+                SELECT tenant_id, workflow_id, status, coalesce(outcome, ''), 0, 1 FROM workflow_executions {of_rows}) AS sides
+             GROUP BY tenant_id, workflow_id, status, outcome HAVING sum(counted) <> sum(there)) AS different"
+    );
+    connection.query_one(sql, parameters).await?.first()
+}
