@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::{
     chaos::Tally,
-    ledger::{Closed, Entry, Repeat, Step},
+    ledger::{Closed, Entry, Moment, Repeat, Step},
     load::Load,
     report::Report,
     scenario,
@@ -430,19 +430,16 @@ fn faults(report: &mut Report, world: &World, tally: &Tally) {
     let ended: u32 = world.nodes.iter().map(|node| node.ended_by_itself()).sum();
     report.figure("  nodes that ended by themselves and were started again", ended);
     let takeovers = tally.takeovers();
-    for (label, disturbed) in [("Takeovers", false), ("  while something else was broken", true)] {
-        let of_kind = || takeovers.iter().filter(move |takeover| takeover.is_disturbed == disturbed);
-        let slowest =
-            |of: fn(&crate::chaos::Takeover) -> u32| f64::from(of_kind().map(of).max().unwrap_or(0)) / 1e3;
-        if of_kind().count() > 0 {
+    for (label, disturbed) in [("Takeovers", false), ("  while the database was in trouble", true)] {
+        let took: Vec<Moment> = takeovers
+            .iter()
+            .filter(|takeover| takeover.is_disturbed == disturbed)
+            .map(|takeover| takeover.took)
+            .collect();
+        if let Some(slowest) = took.iter().max() {
             report.figure(
                 label,
-                format!(
-                    "{}, the slowest began after {:.1} s and was complete after {:.1} s",
-                    of_kind().count(),
-                    slowest(|takeover| takeover.first),
-                    slowest(|takeover| takeover.all)
-                ),
+                format!("{}, the slowest after {:.1} s", took.len(), f64::from(*slowest) / 1e3),
             );
         }
     }

@@ -35,10 +35,8 @@ const TERMINATE: &str = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_ac
 /// How long others took to go on with what a dead or stopped node had in hand.
 #[derive(Debug, Clone, Copy)]
 pub struct Takeover {
-    /// From the fault until the first of its executions was in other hands.
-    pub first: Moment,
-    /// Until all were that it had had, as far as they were looked at.
-    pub all: Moment,
+    /// From the fault until everything that was looked at was in other hands.
+    pub took: Moment,
     /// Something else was broken meanwhile.
     pub is_disturbed: bool,
 }
@@ -303,7 +301,7 @@ async fn watch_takeover(world: &Arc<World>, tally: &Arc<Tally>, node: &Node) {
     let Ok(owner) = world.store.number(&newest).await else { return };
     let (world, tally) = (Arc::clone(world), Arc::clone(tally));
     let before = tally.disturbances.load(Ordering::Relaxed);
-    let from = world.ledger.now();
+    let (number, from) = (node.number, world.ledger.now());
     tokio::spawn(async move {
         // Whatever was on its way when it was hit has arrived.
         tokio::time::sleep(Duration::from_millis(300)).await;
@@ -314,17 +312,16 @@ async fn watch_takeover(world: &Arc<World>, tally: &Arc<Tally>, node: &Node) {
             "SELECT count(*) FROM workflow_executions WHERE id IN ({}) AND status IN ('pending', 'running') AND coalesce(owner, {owner}) = {owner}",
             had.join(", ")
         );
-        let mut first = None;
         while !had.is_empty() && world.ledger.now() < from + 60_000 {
             tokio::time::sleep(Duration::from_millis(250)).await;
-            let Ok(has) = world.store.number(&left).await else { continue };
-            let now = world.ledger.now() - from;
-            if usize::try_from(has).unwrap_or(0) < had.len() {
-                first.get_or_insert(now);
-            }
-            if has == 0 {
+            if world.store.number(&left).await == Ok(0) {
                 let is_disturbed = before % 2 == 1 || tally.disturbances.load(Ordering::Relaxed) != before;
-                let takeover = Takeover { first: first.unwrap_or(now), all: now, is_disturbed };
+                let takeover = Takeover { took: world.ledger.now() - from, is_disturbed };
+                world.story.say(format_args!(
+                    "what node {number} had in hand ({} executions) is in other hands, after {:.1} s",
+                    had.len(),
+                    f64::from(takeover.took) / 1e3
+                ));
                 tally.takeovers.lock().unwrap_or_else(PoisonError::into_inner).push(takeover);
                 return;
             }

@@ -39,7 +39,7 @@ const AFTERWARDS: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    let expect_failure = options.expect_failure;
+    let (expect_failure, keep) = (options.expect_failure, options.keep);
     let started = tempfile::Builder::new().prefix("vtrustx-torture-").tempdir().and_then(|work| {
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map(|runtime| (work, runtime))
     });
@@ -68,7 +68,7 @@ fn main() -> ExitCode {
                 (true, true) => println!("\nThe broken variant was not found out: the audit is blind."),
                 (false, false) => println!("\nA promise was broken."),
             }
-            if !is_as_expected {
+            if keep || !is_as_expected {
                 println!("The nodes' logs are in {}", work.keep().display());
             }
             if is_as_expected { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -48,6 +48,10 @@ pub struct Options {
     #[arg(long)]
     pub unfenced: bool,
 
+    /// Keeps the nodes' logs also when all went well
+    #[arg(long)]
+    pub keep: bool,
+
     /// Succeeds only if the audit finds a broken promise: the audit is known to see
     #[arg(long)]
     pub expect_failure: bool,
