@@ -6,7 +6,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use model::Period;
 use store::pulse::{Pulse, pulse};
 
 use crate::{
@@ -14,7 +13,8 @@ use crate::{
     tasks::definitions::{self, Seen},
 };
 
-const EVERY: Period = Period::seconds(1);
+/// Less than a second: a change reaches every node within one.
+const EVERY: Duration = Duration::from_millis(800);
 /// Changes are looked for at least this often, in pulses, whatever the pulse says of them.
 const LOOK_EVERY: u32 = 10;
 /// A time that was this long on its way says too little.
@@ -42,7 +42,7 @@ pub(crate) async fn run(engine: Arc<EngineInner>) {
             Err(error) => tracing::warn!(%error, "the store could not be looked at; trying again"),
         }
         tokio::select! {
-            () = engine.store.clock().sleep_until(engine.store.now().plus(EVERY)) => {}
+            () = tokio::time::sleep(EVERY) => {}
             () = engine.draining.cancelled() => return,
         }
     }
