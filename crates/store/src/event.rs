@@ -292,7 +292,7 @@ pub async fn event_recent(
     let rows = connection
         .query(
             "SELECT id, tenant_id, name, external_id, source, data, created_at FROM events
-              WHERE tenant_id = ?1 AND (?2 IS NULL OR name = ?2) ORDER BY id DESC LIMIT ?3",
+              WHERE tenant_id = ?1 AND (CAST(?2 AS TEXT) IS NULL OR name = ?2) ORDER BY id DESC LIMIT ?3",
             params![tenant, name, limit],
         )
         .await?;

@@ -21,6 +21,14 @@ use crate::{
     writer::Notice,
 };
 
+/// How the records that steps change are locked. Of several tenants at once; each operation reads its own again with its tenant.
+const LOCKS: [(&str, &str); 4] = [
+    ("contacts", "SELECT id FROM contacts WHERE id {among:?1} ORDER BY id {for_update}"),
+    ("tickets", "SELECT id FROM tickets WHERE id {among:?1} ORDER BY id {for_update}"),
+    ("submissions", "SELECT id FROM submissions WHERE id {among:?1} ORDER BY id {for_update}"),
+    ("forms", "SELECT id FROM forms WHERE id {among:?1} ORDER BY id {for_update}"),
+];
+
 /// A transaction under way.
 #[derive(Debug)]
 pub struct Tx {
@@ -153,11 +161,10 @@ impl Tx {
         if self.connection.blocks() {
             return Ok(());
         }
-        for (table, ids) in records {
-            // Of several tenants at once; each operation reads its own again with its tenant.
-            let sql = format!("SELECT id FROM {table} WHERE id {{among:?1}} ORDER BY id {{for_update}}");
-            self.query(sql, vec![Value::Ids(ids.iter().copied().collect())]).await?;
-            self.locked.extend(ids.iter().map(|id| (*table, *id)));
+        for (table, lock) in LOCKS {
+            let Some(ids) = records.get(table) else { continue };
+            self.query(lock, vec![Value::Ids(ids.iter().copied().collect())]).await?;
+            self.locked.extend(ids.iter().map(|id| (table, *id)));
         }
         Ok(())
     }

@@ -39,6 +39,12 @@ impl TestDatabase {
     pub fn url(&self) -> String {
         format!("{}/{}", self.server, self.name)
     }
+
+    /// What a query of one column gives, a line for each row: as `psql` prints it.
+    pub(crate) fn lines(&self, query: &str) -> Vec<String> {
+        let printed = psql(&self.url(), query).unwrap_or_else(|complaint| panic!("{query}: {complaint}"));
+        printed.lines().map(str::to_owned).collect()
+    }
 }
 
 impl Default for TestDatabase {

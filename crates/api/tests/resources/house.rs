@@ -14,14 +14,13 @@ use model::{Actor, TenantId, Timestamp, user::Role, workflow::Definition};
 use serde_json::{Map, Value, json};
 use store::{
     Store, api_key,
-    database::Address,
     secret::SecretBox,
     session::session_create,
     token::Token,
     user::{NewUser, user_create},
     workflow::{NewWorkflow, workflow_create},
 };
-use testkit::SimulatedClock;
+use testkit::{SimulatedClock, place::Place};
 use tower::ServiceExt;
 
 pub const ONE: TenantId = TenantId::new(1);
@@ -33,7 +32,7 @@ pub struct House {
     pub store: Store,
     /// Of the user.
     session: Token,
-    _folder: tempfile::TempDir,
+    _place: Place,
 }
 
 /// What was answered.
@@ -63,10 +62,10 @@ impl Answer {
 
 impl House {
     pub async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let place = Place::chosen();
         let now: Timestamp = "2026-02-14T10:30:00.123Z".parse().unwrap();
         let options = store::Options {
-            address: Address::Sqlite(folder.path().join("store.db")),
+            address: place.address().parse().unwrap(),
             clock: Arc::new(SimulatedClock::new(now)),
             faults: None,
         };
@@ -82,7 +81,7 @@ impl House {
         // At rest: what events start is there to be seen and does not run.
         let secrets = Arc::new(SecretBox::of_key(&[7; 32]));
         let engine = Engine::at_rest(store.clone(), secrets, options).await.unwrap();
-        Self { router: router(App::new(engine, Config::default())), store, session, _folder: folder }
+        Self { router: router(App::new(engine, Config::default())), store, session, _place: place }
     }
 
     /// Sends a request with the key of a role (`admin`, `editor`, `viewer`, `other`), as the user (`user`) or without credentials
