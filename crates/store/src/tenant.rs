@@ -364,6 +364,12 @@ async fn bootstrap_write(
     admin: Option<NewUser>,
 ) -> StoreResult<Bootstrapped> {
     let actor = Actor::System;
+    // Nodes that start together do this one after the other: each sees what the one before has made.
+    tx.execute(
+        "INSERT INTO store_facts (name, value) VALUES ('first_start', '') ON CONFLICT (name) DO UPDATE SET value = store_facts.value",
+        Vec::new(),
+    )
+    .await?;
     if tenant_count(tx).await? == 0 {
         tenant_create(tx, actor, "default").await?;
     }

@@ -106,8 +106,7 @@ async fn pass(client: TcpStream, server: TcpStream, shared: &Shared) -> std::io:
                     _ => {
                         to_server.write_all(bytes).await?;
                         // The answer says that it is done; it goes no further.
-                        from_server.read(&mut down).await?;
-                        return Ok(());
+                        return from_server.read(&mut down).await.map(|_| ());
                     }
                 }
             }

@@ -1,6 +1,12 @@
-//! What nobody has in hand: how it is shared out between tenants.
+//! Nodes on one store: what nobody has in hand and how it is shared out between tenants, and how several start together.
 
-use store::{event::event_accept, node::node_claim};
+use futures_util::future::join_all;
+use store::{
+    event::event_accept,
+    node::node_claim,
+    tenant::{Bootstrap, bootstrap},
+    token::Token,
+};
 
 use super::*;
 
@@ -43,4 +49,23 @@ testkit::on_both! {
         change!(bench, |tx| store::node::node_leave(tx, node)).unwrap();
         assert_eq!(in_hand(&bench).await, [0, 0]);
     }
+}
+
+/// Three nodes of a new installation come up together, as a service manager starts them: each looks for what a first start makes, and one makes it.
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_that_start_together_make_the_first_things_once() {
+    let place = Place::postgres();
+    let (address, clock) = (place.address(), SimulatedClock::new(NOW));
+    let stores = join_all((0..3).map(|_| open_at(&address, &clock))).await;
+    let options = || Bootstrap { api_key: Some(Token::given("key-of-the-first-start")), admin: None };
+    let made = join_all(stores.iter().map(|store| bootstrap(store, options()))).await;
+    let failed: Vec<_> = made.into_iter().filter_map(Result::err).collect();
+    assert!(failed.is_empty(), "{failed:?}");
+    let mut connection = stores[0].read_any().await.unwrap();
+    let counts = connection
+        .query("SELECT count(*) FROM tenants UNION ALL SELECT count(*) FROM api_keys", Vec::new())
+        .await
+        .unwrap();
+    let counts: Vec<i64> = counts.into_iter().map(|row| row.first().unwrap()).collect();
+    assert_eq!(counts, [1, 1]);
 }
