@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask run | test | generate`.
+//! The project's own commands: `cargo xtask run | test | torture | generate`.
 //!
 //! Standard library only, so that the first `cargo xtask` on a fresh machine compiles in seconds.
 
@@ -7,6 +7,7 @@ mod process;
 mod run;
 mod setup;
 mod test;
+mod torture;
 mod web;
 
 use std::{env, process::ExitCode};
@@ -18,7 +19,11 @@ The project's own commands.
                                      OPTIONS go to `vtrustx serve`, for instance -- --listen 127.0.0.1:9000
   cargo xtask test [--skip-lint] [FILTER]
                                      install what the tests need, then format check, clippy, all tests;
-                                     FILTER runs only the tests whose name contains it
+                                     and short tortures; FILTER runs only the tests whose name contains it
+  cargo xtask torture --database sqlite|postgres [--nodes 3] [--minutes 5] [--events N] [--rate N]
+                      [--seed S] [--faults kill,stop,…] [--unfenced] [--expect-failure] [--debug]
+                                     real servers under load while everything around them breaks, and an audit
+                                     (docs/TORTURE.md); --help says more
   cargo xtask generate               rewrite the files that tests compare with: openapi.json and the snapshots
   cargo xtask help                   this text
 
@@ -43,6 +48,7 @@ fn dispatch(arguments: &[String]) -> process::Done {
     match command.as_str() {
         "run" => run::run(rest),
         "test" => test::test(rest),
+        "torture" => torture::torture(rest),
         "generate" => generate::generate(rest),
         "help" | "--help" | "-h" => {
             println!("{HELP}");

@@ -44,7 +44,7 @@ enum Probe {
     Runs(&'static str, &'static [&'static str]),
     /// One of the programs starts.
     AnyRuns(&'static [&'static str]),
-    /// `DIRECTORY/*/PROGRAM`: Debian keeps PostgreSQL's server outside of PATH, by major version.
+    /// `DIRECTORY/*/PROGRAM`: Debian keeps PostgreSQL's server outside of PATH, by major version, and libraries by architecture.
     Versioned { directory: &'static str, program: &'static str },
 }
 
@@ -96,6 +96,14 @@ const TOOLS: &[Tool] = &[
         purposes: &[Purpose::Test],
         needed: Needed::Mentions { file: "Cargo.lock", text: "name = \"tokio-postgres\"" },
         present: Probe::Versioned { directory: "/usr/lib/postgresql", program: "bin/initdb" },
+    },
+    Tool {
+        name: "libfaketime",
+        packages: &["libfaketime"],
+        why: "the torture sets the clock of a single process",
+        purposes: &[Purpose::Test],
+        needed: Needed::Exists("crates/torture"),
+        present: Probe::Versioned { directory: "/usr/lib", program: "faketime/libfaketimeMT.so.1" },
     },
     Tool {
         name: "Chromium",

@@ -8,6 +8,7 @@ use std::{
 use crate::{
     process::{Done, cargo, command, finish, workspace_root},
     setup::{self, Purpose},
+    torture::{self, Profile},
     web,
 };
 
@@ -18,6 +19,11 @@ struct Options {
     filter: Option<String>,
 }
 
+/// The test binaries of what lies above the store, which run on the one that `VTRUSTX_TEST_STORE` names. The tests of the store and of
+/// the engine run on both by themselves.
+const ABOVE_THE_STORE: &[&str] =
+    &["conformance", "foundation", "history", "resources", "workflows", "server"];
+
 /// One line of the summary.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Step {
@@ -26,9 +32,56 @@ enum Step {
     /// The web app's build, which the binary embeds: before cargo.
     WebBuild,
     Cargo(Vec<String>),
+    /// [`ABOVE_THE_STORE`] once more, with an optional filter: the run before had them on SQLite.
+    OnPostgres(Option<String>),
     /// A script of web/package.json, if it has one of that name.
     Web(&'static str),
+    /// The debug binaries that `cargo test` has built, against each other.
+    Torture(&'static Torture),
 }
+
+/// A short torture.
+#[derive(Debug, PartialEq, Eq)]
+struct Torture {
+    name: &'static str,
+    options: &'static [&'static str],
+}
+
+/// One minute of load on each store with one of each fault that fits in; then the same without fences, which the audit must find out.
+const TORTURES: [Torture; 3] = [
+    Torture {
+        name: "torture sqlite",
+        options: &["--database", "sqlite", "--minutes", "1", "--faults", "kill,kill,stop,disk-full,clock"],
+    },
+    Torture {
+        name: "torture postgres",
+        options: &[
+            "--database",
+            "postgres",
+            "--minutes",
+            "1",
+            "--faults",
+            "kill,kill,stop,clock,restart,crash,terminate,drop,delay,black-hole,disk-full",
+        ],
+    },
+    Torture {
+        name: "torture unfenced",
+        options: &[
+            "--database",
+            "postgres",
+            "--nodes",
+            "2",
+            "--minutes",
+            "0.4",
+            "--rate",
+            "60",
+            "--faults",
+            "stop",
+            "--unfenced",
+            "--expect-failure",
+        ],
+    },
+];
 
 struct Outcome {
     step: Step,
@@ -83,7 +136,7 @@ impl Options {
 }
 
 /// Cheap checks first; the web tests last, for they drive the binary that `cargo test` has built.
-/// A filter names Rust tests, so the web app's are left out with one.
+/// A filter names Rust tests, so the web app's and the tortures are left out with one.
 fn plan(options: &Options, has_web: bool) -> Vec<Step> {
     let cargo = |words: &str| words.split(' ').map(str::to_owned).collect::<Vec<_>>();
     let mut steps = vec![Step::Tools];
@@ -100,6 +153,10 @@ fn plan(options: &Options, has_web: bool) -> Vec<Step> {
     let mut test = cargo("test --workspace --no-fail-fast");
     test.extend(options.filter.clone());
     steps.push(Step::Cargo(test));
+    steps.push(Step::OnPostgres(options.filter.clone()));
+    if options.filter.is_none() {
+        steps.extend(TORTURES.iter().map(Step::Torture));
+    }
     if has_web && options.filter.is_none() {
         steps.push(Step::Web("test"));
     }
@@ -112,7 +169,9 @@ impl Step {
             Self::Tools => "set-up".to_owned(),
             Self::WebBuild => "web build".to_owned(),
             Self::Cargo(words) => format!("cargo {}", words.join(" ")),
+            Self::OnPostgres(_) => "api and server on PostgreSQL".to_owned(),
             Self::Web(script) => format!("web {script}"),
+            Self::Torture(torture) => torture.name.to_owned(),
         }
     }
 
@@ -124,9 +183,16 @@ impl Step {
             }
             Self::WebBuild => web::build(root),
             Self::Cargo(words) => finish(cargo(&[], root).args(words)),
+            Self::OnPostgres(filter) => {
+                // Of the whole workspace, although it runs a few of its tests: of two packages alone cargo would build everything anew.
+                let mut test = cargo(&["test", "--workspace", "--no-fail-fast"], root);
+                test.args(ABOVE_THE_STORE.iter().flat_map(|name| ["--test", name])).args(filter);
+                finish(test.env("VTRUSTX_TEST_STORE", "postgres"))
+            }
             Self::Web(script) => {
                 finish(&mut command("npm", &["run", "--if-present", script], &root.join("web")))
             }
+            Self::Torture(torture) => torture::run(Profile::Debug, torture.options, root),
         }
     }
 
@@ -164,13 +230,19 @@ mod tests {
             ("cargo fmt --all --check", "cargo clippy --workspace --all-targets -- -D warnings");
         let all = "cargo test --workspace --no-fail-fast";
         let some = "cargo test --workspace --no-fail-fast period";
+        let again = "api and server on PostgreSQL";
         let steps = |names: &[&str]| Ok(names.iter().map(ToString::to_string).collect());
-        assert_eq!(planned(&[], false), steps(&["set-up", fmt, clippy, all]));
+        let (sqlite, postgres, unfenced) = ("torture sqlite", "torture postgres", "torture unfenced");
+        assert_eq!(
+            planned(&[], false),
+            steps(&["set-up", fmt, clippy, all, again, sqlite, postgres, unfenced])
+        );
+        let (check, test) = ("web check", "web test");
         assert_eq!(
             planned(&[], true),
-            steps(&["set-up", "web build", fmt, clippy, "web check", all, "web test"])
+            steps(&["set-up", "web build", fmt, clippy, check, all, again, sqlite, postgres, unfenced, test])
         );
-        assert_eq!(planned(&["--skip-lint", "period"], true), steps(&["set-up", "web build", some]));
+        assert_eq!(planned(&["--skip-lint", "period"], true), steps(&["set-up", "web build", some, again]));
         assert_eq!(
             planned(&["--fast"], false),
             Err("`test` has no option `--fast`: write --skip-lint or a filter".to_owned())
@@ -179,6 +251,18 @@ mod tests {
             planned(&["one", "two"], false),
             Err("`test` takes one filter, `two` is a second one".to_owned())
         );
+    }
+
+    #[test]
+    fn every_test_binary_above_the_store_runs_on_postgresql_too() {
+        let folders = ["crates/api/tests", "crates/server/tests"].map(|path| workspace_root().join(path));
+        let entries = folders.iter().flat_map(|folder| std::fs::read_dir(folder).unwrap());
+        let mut found: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+        found.sort_unstable();
+        let mut known = ABOVE_THE_STORE.to_vec();
+        known.sort_unstable();
+        assert_eq!(found, known);
     }
 
     #[test]

@@ -403,6 +403,10 @@ impl<S: Send + Sync, T: std::str::FromStr> FromRequestParts<S> for Id<T> {
         let Some((_, text)) = named.or_else(|| texts.next()) else {
             return Err(ApiError::internal("a route without an id asks for one"));
         };
+        if text.contains('\0') {
+            // No database keeps such a text as a name, and PostgreSQL does not even look for one.
+            return Err(ApiError::not_found(format!("{kind} of this id")));
+        }
         text.parse().map(Self).map_err(|_| ApiError::not_found(format!("{kind} {text}")))
     }
 }

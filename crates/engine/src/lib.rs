@@ -39,10 +39,10 @@ use actions::{
 };
 use futures_util::future::join_all;
 use model::{
-    ExecutionId, Problem, TenantId, WorkflowId,
+    ExecutionId, NodeId, Problem, TenantId, WorkflowId,
     event::{Accepted, NewEvent},
 };
-use store::{Store, StoreError, event::event_accept, installation::installation_id, secret::SecretBox};
+use store::{Store, StoreError, installation::installation_id, secret::SecretBox};
 use tokio::sync::{Semaphore, broadcast, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -169,7 +169,7 @@ impl Engine {
         inner.runs.spawn(runner::dispatch(Arc::clone(inner), ready));
         inner.leases.spawn(tasks::lease::run(Arc::clone(inner)));
         inner.runs.spawn(tasks::claim::run(Arc::clone(inner)));
-        inner.runs.spawn(tasks::definitions::run(Arc::clone(inner)));
+        inner.runs.spawn(tasks::pulse::run(Arc::clone(inner)));
         inner.runs.spawn(tasks::timers::run(Arc::clone(inner)));
         inner.runs.spawn(tasks::upkeep::run(Arc::clone(inner)));
         Ok(engine)
@@ -235,7 +235,7 @@ impl Engine {
     /// [`StoreError::TooManyExecutions`], [`StoreError::QueueFull`], or the store's reason.
     pub async fn accept(&self, event: NewEvent) -> Result<Accepted, EngineError> {
         self.prepare(event.tenant).await?;
-        Ok(self.inner.store.write(move |tx| Box::pin(event_accept(tx, event))).await?)
+        Ok(self.inner.store.event_accept(event).await?)
     }
 
     /// Accepts several events of one tenant, each for itself, in order and in as few commits as possible.
@@ -326,7 +326,17 @@ impl Engine {
 impl EngineInner {
     /// A worker is free for an execution that starts now.
     pub(crate) fn has_worker(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed) == 0 && self.workers.available_permits() > 0
+        self.is_idle() && self.workers.available_permits() > 0
+    }
+
+    /// Whether something that was taken in hand by `owner` may still be acted upon outside.
+    pub(crate) async fn may_act_for(&self, owner: Option<NodeId>) -> bool {
+        !self.store.is_fenced() || self.node.may_act_for(owner).await
+    }
+
+    /// Nothing waits for a worker.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) == 0
     }
 
     /// How many more executions this node takes in hand: a short queue keeps the workers busy, and what is beyond it is left for nodes

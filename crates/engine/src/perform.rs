@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::{
     EngineInner,
     locals::{Surroundings, locals},
-    ports::TenantConnections,
+    ports::{Guarded, TenantConnections},
     program::Program,
     rows,
     tenants::Profile,
@@ -114,11 +114,13 @@ impl Attempt<'_> {
         let timeout = own.or_else(|| entry.timeout(&config)).unwrap_or(DEFAULT_TIMEOUT);
         let (tenant, execution) = (self.execution.tenant_id, self.execution);
         let hosts = step.literal_hosts.iter().chain(&self.profile.settings.webhook_hosts).cloned();
-        let http = self.engine.http.bound(hosts);
+        let (engine, owner) = (self.engine, self.execution.owner);
+        let http = Guarded { way: engine.http.bound(hosts), engine, owner };
         let smtp = self.profile.settings.smtp.as_ref();
         let server =
             smtp.map(|smtp| actions::mail::SmtpServer::of_tenant(smtp, self.profile.smtp_password.clone()));
-        let mail = self.engine.mail.bound(server, &self.profile.settings.sender);
+        let way = engine.mail.bound(server, &self.profile.settings.sender);
+        let mail = Guarded { way, engine, owner };
         let connections =
             TenantConnections { store: &self.engine.store, secrets: &self.engine.secrets, tenant };
         let installation = &self.engine.installation;

@@ -12,7 +12,7 @@ use futures_util::FutureExt;
 use model::{ExecutionId, ExecutionStatus, TenantId, execution::Progress, journal::Log};
 use store::{
     StoreError,
-    execution::{Advance, Advanced, Started, execution_advance, execution_fail, execution_get},
+    execution::{Advance, Advanced, Started, execution_fail, execution_get},
 };
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -62,7 +62,7 @@ pub(crate) async fn dispatch(engine: Arc<EngineInner>, mut ready: mpsc::Unbounde
         };
         engine.waiting.fetch_sub(1, Ordering::Relaxed);
         let Ok(permit) = permit else { return };
-        if !engine.node.may_act_for(item.execution.owner).await {
+        if !engine.may_act_for(item.execution.owner).await {
             // Taken in hand under a lease that is lost: it is somebody else's by now, or soon.
             continue;
         }
@@ -135,7 +135,7 @@ async fn run_to_rest(engine: &EngineInner, started: Started, has_waited: bool) -
         let now = engine.store.now();
         let performed = match walk::next(&program.compiled, &journal, execution.progress.retry_count, now) {
             Next::Perform { position, attempt } => {
-                if engine.draining.is_cancelled() || !engine.node.may_act_for(execution.owner).await {
+                if engine.draining.is_cancelled() || !engine.may_act_for(execution.owner).await {
                     return Ok(());
                 }
                 let is_outside = is_external(&program, position);
@@ -229,6 +229,7 @@ async fn record(
         let compiled = Arc::clone(&program.compiled);
         let (journal, before, policy) = (journal.clone(), execution.progress.clone(), engine.policy.clone());
         let now = engine.store.now();
+        let last = journal.last_id();
         let follow = Box::new(move |logs: &[Log]| {
             let worked = logs.iter().filter_map(|log| log.duration_ms).sum();
             progress::after(&compiled, &journal.with(logs), &before, &policy, worked, now)
@@ -236,15 +237,12 @@ async fn record(
         let advance = Advance {
             tenant: execution.tenant_id,
             execution: execution.id,
+            last,
             logs: log.iter().cloned().collect(),
             effect: effect.clone(),
             follow,
         };
-        let written = engine
-            .store
-            .write_patiently(move |tx| Box::pin(async move { execution_advance(tx, advance).await }))
-            .await;
-        Ok(written?)
+        Ok(engine.store.execution_advance(advance).await?)
     })?;
     Ok(match advanced {
         Advanced::Done { logs, progress } => Some((logs, progress.map(|progress| *progress))),

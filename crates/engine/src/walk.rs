@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use model::{StepStatus, StepType, Timestamp, journal::Log};
+use model::{LogId, StepStatus, StepType, Timestamp, journal::Log};
 use rules::{Compiled, Step};
 
 /// The id of the condition step in the journal.
@@ -47,6 +47,12 @@ impl Journal {
     #[must_use]
     pub fn last(&self, path: &str) -> Option<&Log> {
         self.rows().rev().find(|row| row.step_path == path)
+    }
+
+    /// The id of the newest row.
+    #[must_use]
+    pub fn last_id(&self) -> LogId {
+        self.rows().map(|row| row.id).max().unwrap_or(LogId::new(0))
     }
 
     /// The number of the next row.

@@ -141,7 +141,7 @@ impl Backend {
     async fn direct(target: &Target) -> Done<Self> {
         let config = target.config()?;
         opening::must_exist(&config)?;
-        let store = opening::open(&config, Arc::new(SystemClock)).await?;
+        let store = opening::open(&config, Arc::new(SystemClock::default())).await?;
         let tenant = target.tenant()?;
         store::tenant::tenant_get(&mut *store.read_any().await?, tenant).await?;
         let secrets = opening::secrets(&config, &store).await?;

@@ -44,7 +44,7 @@ pub async fn is_seeded(store: &Store) -> Done<bool> {
 /// Founds the company and lets it live through its month, in one transaction.
 pub async fn seed(config: &Config) -> Done {
     let begun = Instant::now();
-    let present = SystemClock.now();
+    let present = SystemClock::default().now();
     let clock = Arc::new(DemoClock::new(present));
     let store = opening::open(config, clock.clone()).await?;
     let secrets = opening::secrets(config, &store).await?;

@@ -6,9 +6,9 @@ use crate::{
     Connection, Page, Paged, StoreError, StoreResult, Tx,
     change::refused,
     database::{Row, page::list},
+    ids::IdKind,
     params,
     token::{Token, TokenHash},
-    tx::IdKind,
 };
 
 const COLUMNS: &str = "id, tenant_id, name, role, prefix, rate_limit, last_used_at, created_at, updated_at, created_by, updated_by, version";

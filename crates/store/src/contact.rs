@@ -13,9 +13,9 @@ use crate::{
     Connection, Page, Paged, StoreError, StoreResult, Tx,
     change::{Author, record_emit},
     database::{Row, page::list},
+    ids::IdKind,
     params,
     tag::tags_note,
-    tx::IdKind,
 };
 
 const COLUMNS: &str = "id, tenant_id, email, name, phone, external_id, company, segment, time_zone, language, owner_id, tags, consents, attributes,

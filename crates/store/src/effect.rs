@@ -43,6 +43,29 @@ impl EffectOrigin {
     }
 }
 
+/// The one record that an effect is going to change, where that can be told beforehand.
+pub(crate) fn effect_changes(effect: &Effect) -> Option<(&'static str, i64)> {
+    match effect {
+        Effect::FieldUpdate { entity, .. } | Effect::TagAdd { entity, .. } => {
+            Some((table_of(*entity), entity.id()))
+        }
+        Effect::ContactUpdate { contact: ContactKey::Id(id), .. } => Some(("contacts", id.get())),
+        Effect::ContactUpdate { .. }
+        | Effect::TicketCreate(_)
+        | Effect::NotificationCreate(_)
+        | Effect::MailKeep(_) => None,
+    }
+}
+
+fn table_of(entity: EntityRef) -> &'static str {
+    match entity {
+        EntityRef::Contact(_) => "contacts",
+        EntityRef::Ticket(_) => "tickets",
+        EntityRef::Submission(_) => "submissions",
+        EntityRef::Form(_) => "forms",
+    }
+}
+
 /// Applies an effect: its output, or why it was not applied.
 pub(crate) async fn effect_apply(
     tx: &mut Tx,
@@ -172,13 +195,7 @@ async fn contact_set(
 
 async fn tag_add(tx: &mut Tx, origin: EffectOrigin, entity: EntityRef, tag: String) -> StoreResult<Value> {
     let tenant = origin.tenant;
-    let table = match entity {
-        EntityRef::Contact(_) => "contacts",
-        EntityRef::Ticket(_) => "tickets",
-        EntityRef::Submission(_) => "submissions",
-        EntityRef::Form(_) => "forms",
-    };
-    tx.hold(table, tenant, entity.id()).await?;
+    tx.hold(table_of(entity), tenant, entity.id()).await?;
     let mut tags = match entity {
         EntityRef::Contact(id) => contact_get(tx, tenant, id).await?.tags,
         EntityRef::Ticket(id) => ticket_get(tx, tenant, id).await?.tags,

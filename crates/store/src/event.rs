@@ -6,6 +6,7 @@
 
 use std::fmt::Debug;
 
+use futures_util::future::BoxFuture;
 use model::{
     EventId, ExecutionId, ExecutionStatus, Outcome, Period, TenantId, WorkflowId,
     event::{Accepted, Event, EventName, NewEvent, StartedExecution, subjects},
@@ -17,12 +18,13 @@ use serde_json::Value;
 use crate::{
     Connection, StoreError, StoreResult, Tx,
     change::Author,
-    execution::{Started, execution_insert},
+    database::Later,
+    execution::{Started, UNSAVED, execution_insert},
+    ids::IdKind,
     journal::log_insert,
     params,
     rollup::Place,
-    tx::IdKind,
-    writer::Notice,
+    writer::{Needs, Notice, Together},
 };
 
 /// One event starts at most this many executions (contract section 4).
@@ -66,14 +68,31 @@ pub enum Start {
     },
 }
 
+impl Together for NewEvent {
+    type Answer = Accepted;
+
+    fn needs(&self, _: &mut Needs) {}
+
+    fn run<'a>(&'a self, tx: &'a mut Tx) -> BoxFuture<'a, StoreResult<Accepted>> {
+        Box::pin(event_accept(tx, self))
+    }
+}
+
+const INSERT: Later = Later {
+    place: 0,
+    table: "events",
+    sql: "INSERT INTO events (id, tenant_id, name, external_id, source, data, attributes, created_at, created_by)
+          {rows:bigint,bigint,text,text,text,json,json,time,text}",
+};
+
 /// Accepts an event: deduplicates, stores it, and starts what it matches.
 ///
 /// # Errors
 /// [`StoreError::TooManyExecutions`]; when the database refuses.
-pub async fn event_accept(tx: &mut Tx, event: NewEvent) -> StoreResult<Accepted> {
+pub async fn event_accept(tx: &mut Tx, event: &NewEvent) -> StoreResult<Accepted> {
     let id = EventId::new(tx.id(IdKind::Event).await?);
     if let Some(external_id) = &event.external_id
-        && !event_key_take(tx, &event, external_id, id).await?
+        && !event_key_take(tx, event, external_id, id).await?
     {
         let before =
             event_known(tx, event.tenant, event.source.as_deref().unwrap_or_default(), external_id).await?;
@@ -81,16 +100,15 @@ pub async fn event_accept(tx: &mut Tx, event: NewEvent) -> StoreResult<Accepted>
         return Ok(Accepted { id: before, public_id: external_id.clone(), duplicate: true, executions });
     }
     let hooks = tx.hooks();
-    let matches = hooks.matcher.get().map(|matcher| matcher.matches(&event)).unwrap_or_default();
+    let matches = hooks.matcher.get().map(|matcher| matcher.matches(event)).unwrap_or_default();
     let recorded = matches.iter().filter(|found| found.start != Start::CountOnly).count();
     if recorded > MOST_EXECUTIONS {
         return Err(StoreError::TooManyExecutions(recorded));
     }
     let now = tx.now();
     let attributes = (!event.attributes.is_empty()).then_some(&event.attributes);
-    tx.execute(
-        "INSERT INTO events (id, tenant_id, name, external_id, source, data, attributes, created_at, created_by)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    tx.later(
+        INSERT,
         params![
             id,
             event.tenant,
@@ -102,8 +120,7 @@ pub async fn event_accept(tx: &mut Tx, event: NewEvent) -> StoreResult<Accepted>
             now,
             event.actor
         ],
-    )
-    .await?;
+    );
     let mut executions = Vec::with_capacity(recorded);
     for found in matches {
         match found.start {
@@ -118,20 +135,14 @@ pub async fn event_accept(tx: &mut Tx, event: NewEvent) -> StoreResult<Accepted>
                 tx.deltas().counted_only(place, now);
             }
             Start::Record { progress, owned, log } => {
-                let started = execution_start(
-                    tx,
-                    &event,
-                    id,
-                    (found.workflow, found.version),
-                    (*progress, owned),
-                    *log,
-                )
-                .await?;
+                let started =
+                    execution_start(tx, event, id, (found.workflow, found.version), (*progress, owned), *log)
+                        .await?;
                 executions.push(started);
             }
         }
     }
-    let public_id = event.external_id.unwrap_or_else(|| format!("evt_{id}"));
+    let public_id = event.external_id.clone().unwrap_or_else(|| format!("evt_{id}"));
     Ok(Accepted { id, public_id, duplicate: false, executions })
 }
 
@@ -160,7 +171,7 @@ pub(crate) async fn event_emit(
         actor: author.actor,
         cause: author.cause,
     };
-    Ok(event_accept(tx, event).await?.executions)
+    Ok(event_accept(tx, &event).await?.executions)
 }
 
 async fn execution_start(
@@ -193,11 +204,11 @@ async fn execution_start(
         created_at: now,
         updated_at: now,
     };
-    execution_insert(tx, &execution).await?;
+    execution_insert(tx, &execution);
     log.tenant_id = event.tenant;
     log.execution_id = id;
     log.created_at = now;
-    log_insert(tx, &mut log).await?;
+    log_insert(tx, &mut log, UNSAVED).await?;
     let status = execution.progress.status;
     tx.notice(if status.is_terminal() {
         Notice::ExecutionChanged { tenant: event.tenant, execution: id, workflow, status }
@@ -281,7 +292,7 @@ pub async fn event_recent(
     let rows = connection
         .query(
             "SELECT id, tenant_id, name, external_id, source, data, created_at FROM events
-              WHERE tenant_id = ?1 AND (?2 IS NULL OR name = ?2) ORDER BY id DESC LIMIT ?3",
+              WHERE tenant_id = ?1 AND (CAST(?2 AS TEXT) IS NULL OR name = ?2) ORDER BY id DESC LIMIT ?3",
             params![tenant, name, limit],
         )
         .await?;

@@ -1,7 +1,8 @@
 //! Executions: made with their event, advanced step by step, read back in lists.
 
-use std::fmt;
+use std::{collections::HashSet, fmt};
 
+use futures_util::future::BoxFuture;
 use model::{
     ExecutionId, ExecutionStatus, LogId, NodeId, Outcome, StepStatus, TenantId, Timestamp, WorkflowId,
     effect::{Effect, EffectError},
@@ -11,14 +12,14 @@ use model::{
 
 use crate::{
     Connection, StoreError, StoreResult, Tx,
-    database::Row,
-    effect::{EffectOrigin, effect_apply},
-    journal::{log_all, log_finish, log_insert},
+    database::{Later, Row, Value},
+    effect::{EffectOrigin, effect_apply, effect_changes},
+    ids::IdKind,
+    journal::{log_all, log_finish, log_insert, logs_of},
     params,
     rollup::Place,
-    timer::{timer_set, waits},
-    tx::IdKind,
-    writer::Notice,
+    timer::{timer_delete, timer_set, waits},
+    writer::{Needs, Notice, Together},
 };
 
 pub(crate) const COLUMNS: &str = "id, tenant_id, workflow_id, workflow_version, trigger_event, trigger_data, status, outcome, started_at, completed_at,
@@ -40,6 +41,8 @@ pub struct Advance {
     pub tenant: TenantId,
     /// Which execution.
     pub execution: ExecutionId,
+    /// The newest row of the journal that is written already.
+    pub last: LogId,
     /// Rows to write; those without an id yet are new. The last one is the effect's, when there is one.
     pub logs: Vec<Log>,
     /// What the last row's step changes in the tenant's records.
@@ -48,8 +51,8 @@ pub struct Advance {
     pub follow: Follow,
 }
 
-/// Decides, inside the transaction, what follows from a step's outcome. Pure.
-pub type Follow = Box<dyn FnOnce(&[Log]) -> Option<Progress> + Send>;
+/// Decides, inside the transaction, what follows from a step's outcome. Pure: it may be asked again when the transaction is.
+pub type Follow = Box<dyn Fn(&[Log]) -> Option<Progress> + Send + Sync>;
 
 impl fmt::Debug for Advance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -74,21 +77,36 @@ pub enum Advanced {
     Stale,
 }
 
+impl Together for Advance {
+    type Answer = Advanced;
+
+    fn needs(&self, needs: &mut Needs) {
+        needs.executions.push(self.execution);
+        if let Some((table, id)) = self.effect.as_ref().and_then(effect_changes) {
+            needs.records.entry(table).or_default().insert(id);
+        }
+    }
+
+    fn run<'a>(&'a self, tx: &'a mut Tx) -> BoxFuture<'a, StoreResult<Advanced>> {
+        Box::pin(execution_advance(tx, self))
+    }
+}
+
 /// Writes a step forward.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn execution_advance(tx: &mut Tx, advance: Advance) -> StoreResult<Advanced> {
+pub async fn execution_advance(tx: &mut Tx, advance: &Advance) -> StoreResult<Advanced> {
     let Some(held) = execution_held(tx, advance.tenant, advance.execution).await? else {
         return Ok(Advanced::Stale);
     };
-    if held.progress.status.is_terminal() || waits(held.progress.status) || held.owner != tx.node() {
+    if held.progress.status.is_terminal() || waits(held.progress.status) || !tx.owns(held.owner) {
         return Ok(Advanced::Stale);
     }
-    let mut logs = advance.logs;
-    if let Some(effect) = advance.effect {
+    let mut logs = advance.logs.clone();
+    if let Some(effect) = &advance.effect {
         let origin = EffectOrigin { tenant: advance.tenant, execution: advance.execution, depth: held.depth };
-        let applied = effect_apply(tx, origin, effect).await?;
+        let applied = effect_apply(tx, origin, effect.clone()).await?;
         let now = tx.now();
         if let Some(log) = logs.last_mut() {
             log.completed_at = Some(now);
@@ -96,13 +114,19 @@ pub async fn execution_advance(tx: &mut Tx, advance: Advance) -> StoreResult<Adv
             settle(log, applied);
         }
     }
+    let mut last = advance.last;
     for log in &mut logs {
         log.created_at = tx.now();
-        if log.id == UNSAVED { log_insert(tx, log).await? } else { log_finish(tx, log).await? }
+        if log.id == UNSAVED {
+            log_insert(tx, log, last).await?;
+        } else {
+            log_finish(tx, log);
+        }
+        last = last.max(log.id);
     }
     let progress = (advance.follow)(&logs);
     if let Some(progress) = &progress {
-        progress_write(tx, &held, progress).await?;
+        progress_write(tx, &held, progress);
     }
     Ok(Advanced::Done { logs, progress: progress.map(Box::new) })
 }
@@ -127,9 +151,9 @@ fn settle(log: &mut Log, applied: Result<serde_json::Value, EffectError>) {
 
 /// What a change of an execution needs to know of it, read under the transaction's lock.
 #[derive(Debug)]
-struct Held {
-    tenant: TenantId,
-    id: ExecutionId,
+pub(crate) struct Held {
+    pub(crate) tenant: TenantId,
+    pub(crate) id: ExecutionId,
     workflow: WorkflowId,
     depth: u32,
     owner: Option<NodeId>,
@@ -154,37 +178,63 @@ impl Held {
     }
 }
 
+const HELD: &str = "id, tenant_id, workflow_id, depth, owner, created_at, status, outcome, wake_at";
+
 async fn execution_held(tx: &mut Tx, tenant: TenantId, id: ExecutionId) -> StoreResult<Option<Held>> {
-    let row = tx
-        .query_optional(
-            "SELECT workflow_id, depth, owner, created_at, status, outcome, wake_at FROM workflow_executions WHERE id = ?1 AND tenant_id = ?2 {for_update}",
-            params![id, tenant],
-        )
-        .await?;
-    row.map(|row| {
-        let mut row = row.cells();
-        Ok(Held {
-            tenant,
-            id,
-            workflow: row.take()?,
-            depth: row.take()?,
-            owner: row.take()?,
-            created_at: row.take()?,
-            progress: HeldProgress { status: row.take()?, outcome: row.take()?, wake_at: row.take()? },
-        })
-    })
-    .transpose()
+    if let Some(held) = tx.held_take(tenant, id) {
+        return Ok(Some(held));
+    }
+    let sql =
+        format!("SELECT {HELD} FROM workflow_executions WHERE id = ?1 AND tenant_id = ?2 {{for_update}}");
+    tx.query_optional(sql, params![id, tenant]).await?.map(held_of).transpose()
 }
 
-async fn progress_write(tx: &mut Tx, held: &Held, progress: &Progress) -> StoreResult<()> {
-    let now = tx.now();
+/// Reads and locks executions for the operations to come, each of which names its tenant again: in one statement and in one order, so that
+/// no two batches wait for each other.
+pub(crate) async fn executions_hold(tx: &mut Tx, ids: Vec<i64>) -> StoreResult<()> {
+    let sql =
+        format!("SELECT {HELD} FROM workflow_executions WHERE id {{among:?1}} ORDER BY id {{for_update}}");
+    let rows = tx.query(sql, vec![Value::Ids(ids)]).await?;
+    let held = rows.into_iter().map(held_of).collect::<StoreResult<Vec<_>>>()?;
+    tx.held_keep(held);
+    Ok(())
+}
+
+fn held_of(row: Row) -> StoreResult<Held> {
+    let mut row = row.cells();
+    Ok(Held {
+        id: row.take()?,
+        tenant: row.take()?,
+        workflow: row.take()?,
+        depth: row.take()?,
+        owner: row.take()?,
+        created_at: row.take()?,
+        progress: HeldProgress { status: row.take()?, outcome: row.take()?, wake_at: row.take()? },
+    })
+}
+
+const UPDATE: Later = Later {
+    place: 6,
+    table: "workflow_executions",
+    sql: "WITH now (id, tenant_id, status, outcome, started_at, completed_at, duration_ms, result, error, error_stack, retry_count, next_retry_at,
+            wake_at, actions_failed, recoveries, updated_at, owner) AS (
+            {rows:bigint,bigint,text,text,time,time,bigint,json,text,text,bigint,time,time,bigint,bigint,time,bigint})
+          UPDATE workflow_executions SET status = now.status, outcome = now.outcome, started_at = now.started_at,
+            completed_at = now.completed_at, duration_ms = now.duration_ms, result = now.result, error = now.error,
+            error_stack = now.error_stack, retry_count = now.retry_count, next_retry_at = now.next_retry_at, wake_at = now.wake_at,
+            actions_failed = now.actions_failed, recoveries = now.recoveries, updated_at = now.updated_at, owner = now.owner
+           FROM now WHERE workflow_executions.id = now.id AND workflow_executions.tenant_id = now.tenant_id",
+};
+
+fn progress_write(tx: &mut Tx, held: &Held, progress: &Progress) {
     let is_live = matches!(progress.status, ExecutionStatus::Pending | ExecutionStatus::Running);
     let owner = tx.node().filter(|_| is_live);
-    tx.execute(
-        "UPDATE workflow_executions SET status = ?1, outcome = ?2, started_at = ?3, completed_at = ?4, duration_ms = ?5, result = ?6, error = ?7,
-            error_stack = ?8, retry_count = ?9, next_retry_at = ?10, wake_at = ?11, actions_failed = ?12, recoveries = ?13, updated_at = ?14,
-            owner = ?15 WHERE id = ?16 AND tenant_id = ?17",
+    let now = tx.now();
+    tx.later(
+        UPDATE,
         params![
+            held.id,
+            held.tenant,
             progress.status,
             progress.outcome,
             progress.started_at,
@@ -199,34 +249,41 @@ async fn progress_write(tx: &mut Tx, held: &Held, progress: &Progress) -> StoreR
             progress.actions_failed,
             progress.recoveries,
             now,
-            owner,
-            held.id,
-            held.tenant
+            owner
         ],
-    )
-    .await?;
-    timer_set(tx, held.tenant, held.id, held.progress.wake_at, progress.wake_at).await?;
-    let to = held.place_of(progress.status, progress.outcome);
-    tx.deltas().moved(held.place(), to, progress.duration_ms.unwrap_or(0));
-    if progress.status != held.progress.status {
+    );
+    timer_set(tx, held.tenant, held.id, held.progress.wake_at, progress.wake_at);
+    moved(tx, held, progress.status, progress.outcome, progress.duration_ms.unwrap_or(0));
+}
+
+/// Counts a transition, and tells of it.
+fn moved(tx: &mut Tx, held: &Held, status: ExecutionStatus, outcome: Option<Outcome>, duration_ms: i64) {
+    let to = held.place_of(status, outcome);
+    tx.deltas().moved(held.place(), to, duration_ms);
+    if status != held.progress.status {
         tx.notice(Notice::ExecutionChanged {
             tenant: held.tenant,
             execution: held.id,
             workflow: held.workflow,
-            status: progress.status,
+            status,
         });
     }
-    Ok(())
 }
 
-/// Writes a new execution and counts it.
-pub(crate) async fn execution_insert(tx: &mut Tx, execution: &Execution) -> StoreResult<()> {
-    let progress = &execution.progress;
-    tx.execute(
-        "INSERT INTO workflow_executions (id, tenant_id, workflow_id, workflow_version, trigger_event, trigger_data, status, outcome,
+const INSERT: Later = Later {
+    place: 1,
+    table: "workflow_executions",
+    sql: "INSERT INTO workflow_executions (id, tenant_id, workflow_id, workflow_version, trigger_event, trigger_data, status, outcome,
             started_at, completed_at, duration_ms, result, error, error_stack, retry_count, next_retry_at, wake_at, actions_failed, recoveries,
             event_id, contact_id, submission_id, retry_of, key_execution_id, owner, depth, created_by, created_at, updated_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29)",
+          {rows:bigint,bigint,bigint,bigint,text,json,text,text,time,time,bigint,json,text,text,bigint,time,time,bigint,bigint,bigint,bigint,bigint,bigint,bigint,bigint,bigint,text,time,time}",
+};
+
+/// Writes a new execution and counts it.
+pub(crate) fn execution_insert(tx: &mut Tx, execution: &Execution) {
+    let progress = &execution.progress;
+    tx.later(
+        INSERT,
         params![
             execution.id,
             execution.tenant_id,
@@ -258,9 +315,8 @@ pub(crate) async fn execution_insert(tx: &mut Tx, execution: &Execution) -> Stor
             execution.created_at,
             execution.updated_at
         ],
-    )
-    .await?;
-    timer_set(tx, execution.tenant_id, execution.id, None, progress.wake_at).await?;
+    );
+    timer_set(tx, execution.tenant_id, execution.id, None, progress.wake_at);
     let place = Place {
         tenant: execution.tenant_id,
         workflow: execution.workflow_id,
@@ -269,47 +325,91 @@ pub(crate) async fn execution_insert(tx: &mut Tx, execution: &Execution) -> Stor
         outcome: progress.outcome,
     };
     tx.deltas().made(place, execution.created_at);
+}
+
+const WAKE: &str = "UPDATE workflow_executions SET status = 'pending', wake_at = NULL, next_retry_at = NULL, owner = NULL, updated_at = ?2
+          WHERE id {among:?1}";
+
+/// Makes executions whose timers are due wait for a worker instead. Timers without a waiting execution are leftovers: they go. An execution that
+/// somebody is changing right now keeps its timer, for the next look.
+pub(crate) async fn executions_wake(tx: &mut Tx, due: &[(Timestamp, ExecutionId)]) -> StoreResult<()> {
+    if due.is_empty() {
+        return Ok(());
+    }
+    let ids = || Value::Ids(due.iter().map(|(_, id)| id.get()).collect());
+    // Of every tenant, as the timers are.
+    let sql =
+        format!("SELECT {HELD} FROM workflow_executions WHERE id {{among:?1}} ORDER BY id {{skip_locked}}");
+    let rows = tx.query(sql, vec![ids()]).await?;
+    let held = rows.into_iter().map(held_of).collect::<StoreResult<Vec<_>>>()?;
+    let mut busy: HashSet<ExecutionId> = HashSet::new();
+    if held.len() < due.len() {
+        let rows = tx.query("SELECT id FROM workflow_executions WHERE id {among:?1}", vec![ids()]).await?;
+        busy = rows.into_iter().map(Row::first).collect::<StoreResult<_>>()?;
+        for held in &held {
+            busy.remove(&held.id);
+        }
+    }
+    let waiting: Vec<&Held> = held.iter().filter(|held| waits(held.progress.status)).collect();
+    let now = tx.now();
+    let woken = Value::Ids(waiting.iter().map(|held| held.id.get()).collect());
+    tx.execute(WAKE, vec![woken, now.into()]).await?;
+    for held in &waiting {
+        moved(tx, held, ExecutionStatus::Pending, held.progress.outcome, 0);
+    }
+    for (due_at, id) in due.iter().filter(|(_, id)| !busy.contains(id)) {
+        timer_delete(tx, *due_at, *id);
+    }
+    if !waiting.is_empty() {
+        tx.notice(Notice::Unowned);
+    }
     Ok(())
 }
 
-/// Makes an execution that waited run again; the notice hands it to the engine.
-pub(crate) async fn execution_resume(tx: &mut Tx, tenant: TenantId, id: ExecutionId) -> StoreResult<()> {
-    let Some(held) = execution_held(tx, tenant, id).await? else { return Ok(()) };
-    if !waits(held.progress.status) {
-        // A timer without a waiting execution is a leftover: take it away, touch nothing else.
-        return timer_set(tx, tenant, id, held.progress.wake_at, None).await;
+/// Takes executions in hand; the notices hand them to the engine.
+pub(crate) async fn executions_claim(tx: &mut Tx, ids: Vec<i64>) -> StoreResult<()> {
+    // Of several tenants: each row says whose it is.
+    let sql = format!("SELECT {COLUMNS} FROM workflow_executions WHERE id {{among:?1}} ORDER BY id");
+    let rows = tx.query(sql, vec![Value::Ids(ids.clone())]).await?;
+    let mut journals = logs_of(tx, ids.clone()).await?;
+    executions_hold(tx, ids).await?;
+    for row in rows {
+        let execution = execution_of(row)?;
+        let journal = journals.remove(&execution.id).unwrap_or_default();
+        let Some(held) = tx.held_take(execution.tenant_id, execution.id) else { continue };
+        let progress = recovered(&execution.progress, tx.now());
+        progress_write(tx, &held, &progress);
+        if !progress.status.is_terminal() {
+            let owner = tx.node();
+            let execution = Execution { progress, owner, ..execution };
+            tx.notice(Notice::Started(Box::new(Started { execution, journal })));
+        }
     }
-    let execution = execution_get(tx, tenant, id).await?;
-    let progress = Progress {
-        status: ExecutionStatus::Running,
-        wake_at: None,
-        next_retry_at: None,
-        ..execution.progress.clone()
-    };
-    progress_write(tx, &held, &progress).await?;
-    let journal = log_all(tx, tenant, id).await?;
-    let owner = tx.node();
-    tx.notice(Notice::Started(Box::new(Started {
-        execution: Execution { progress, owner, ..execution },
-        journal,
-    })));
     Ok(())
 }
 
-/// Makes an execution this node's own, with a new state; the notice hands it to the engine.
-pub(crate) async fn execution_adopt(tx: &mut Tx, started: Started, progress: Progress) -> StoreResult<()> {
-    let Started { execution, journal } = started;
-    let (tenant, id) = (execution.tenant_id, execution.id);
-    let Some(held) = execution_held(tx, tenant, id).await? else { return Ok(()) };
-    progress_write(tx, &held, &progress).await?;
-    if !progress.status.is_terminal() {
-        let owner = tx.node();
-        tx.notice(Notice::Started(Box::new(Started {
-            execution: Execution { progress, owner, ..execution },
-            journal,
-        })));
+/// An execution that the process did not survive this often, without one step done in between, is given up: it is
+/// probably what ends the process.
+const MOST_RECOVERIES: i64 = 50;
+
+/// The state of an execution that is taken in hand. One that was running belonged to a process that died; one that is pending was not begun,
+/// or had come to a rest.
+fn recovered(before: &Progress, now: Timestamp) -> Progress {
+    let recoveries = before.recoveries + i64::from(before.status == ExecutionStatus::Running);
+    if recoveries <= MOST_RECOVERIES {
+        return Progress { recoveries, ..before.clone() };
     }
-    Ok(())
+    let error = format!(
+        "given up: the server stopped {recoveries} times while this execution ran, without getting any further"
+    );
+    Progress {
+        status: ExecutionStatus::Failed,
+        completed_at: Some(now),
+        error_stack: Some(error.clone()),
+        error: Some(error),
+        recoveries,
+        ..before.clone()
+    }
 }
 
 /// Says how a cancelled execution ends: the row of what was under way, and the result so far. Pure.
@@ -343,11 +443,12 @@ pub async fn execution_cancel(
         log.status = StepStatus::Skipped;
         log.error = Some(reason.to_owned());
         log.completed_at = Some(now);
-        log_finish(tx, log).await?;
+        log_finish(tx, log);
     }
+    let last = logs.last().map_or(UNSAVED, |log| log.id);
     let (under_way, result) = conclude(&execution, &logs, now);
     if let Some(mut log) = under_way {
-        log_insert(tx, &mut log).await?;
+        log_insert(tx, &mut log, last).await?;
     }
     let progress = Progress {
         status: ExecutionStatus::Cancelled,
@@ -358,7 +459,7 @@ pub async fn execution_cancel(
         next_retry_at: None,
         ..execution.progress.clone()
     };
-    progress_write(tx, &held, &progress).await?;
+    progress_write(tx, &held, &progress);
     Ok(Execution { progress, ..execution })
 }
 
@@ -373,7 +474,8 @@ pub async fn execution_set_progress(
     progress: &Progress,
 ) -> StoreResult<()> {
     let held = execution_held(tx, tenant, id).await?.ok_or_else(|| missing(id))?;
-    progress_write(tx, &held, progress).await
+    progress_write(tx, &held, progress);
+    Ok(())
 }
 
 /// Fails an execution that cannot be run at all; one that has ended stays as it is.
@@ -415,12 +517,14 @@ pub async fn execution_make(
     execution.owner = None;
     execution.created_at = now;
     execution.updated_at = now;
-    execution_insert(tx, &execution).await?;
+    execution_insert(tx, &execution);
+    let mut last = UNSAVED;
     for mut log in carried {
         log.tenant_id = execution.tenant_id;
         log.execution_id = id;
         log.created_at = now;
-        log_insert(tx, &mut log).await?;
+        log_insert(tx, &mut log, last).await?;
+        last = log.id;
     }
     if !execution.progress.status.is_terminal() {
         // Whoever has room takes it: one path for what people start and what a node left behind.

@@ -14,9 +14,9 @@ use crate::{
     Connection, Page, Paged, StoreError, StoreResult, Tx,
     change::refused,
     database::{Row, page::list},
+    ids::IdKind,
     params,
     tag::tags_note,
-    tx::IdKind,
 };
 
 const COLUMNS: &str = "id, tenant_id, name, slug, description, questions, is_active, tags, created_at, updated_at, created_by, updated_by,

@@ -7,9 +7,9 @@ use crate::{
     Connection, Page, Paged, StoreError, StoreResult, Tx,
     change::refused,
     database::{Row, page::list},
+    ids::IdKind,
     params,
     secret::{Purpose, SecretBox},
-    tx::IdKind,
 };
 
 const COLUMNS: &str = "id, tenant_id, name, provider, config, secrets, status, last_error, created_at, updated_at, created_by, updated_by, version";

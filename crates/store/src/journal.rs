@@ -1,20 +1,32 @@
 //! The journal: the rows of `workflow_execution_logs`.
 
+use std::collections::HashMap;
+
 use model::{ExecutionId, LogId, TenantId, journal::Log};
 
-use crate::{Connection, StoreResult, Tx, database::Row, params, tx::IdKind};
+use crate::{
+    Connection, StoreResult, Tx,
+    database::{Later, Row, Value},
+    params,
+};
 
 const COLUMNS: &str = "id, tenant_id, execution_id, step_number, step_type, step_name, step_id, step_path, attempt, retry_count, status, input_data,
      output_data, error, warnings, retryable, resume_at, carried_from, started_at, completed_at, duration_ms, created_at";
 
-/// Writes a new row and gives it its id.
-pub(crate) async fn log_insert(tx: &mut Tx, log: &mut Log) -> StoreResult<()> {
-    log.id = LogId::new(tx.id(IdKind::Log).await?);
-    tx.execute(
-        "INSERT INTO workflow_execution_logs (id, tenant_id, execution_id, step_number, step_type, step_name, step_id, step_path, attempt,
+const INSERT: Later = Later {
+    place: 4,
+    table: "workflow_execution_logs",
+    sql: "INSERT INTO workflow_execution_logs (id, tenant_id, execution_id, step_number, step_type, step_name, step_id, step_path, attempt,
             retry_count, status, input_data, output_data, error, warnings, retryable, resume_at, carried_from, started_at, completed_at,
             duration_ms, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
+          {rows:bigint,bigint,bigint,bigint,text,text,text,text,bigint,bigint,text,json,json,text,json,boolean,time,bigint,time,time,bigint,time}",
+};
+
+/// Writes a new row, whose predecessor in the journal has the id `last`, and gives it its id.
+pub(crate) async fn log_insert(tx: &mut Tx, log: &mut Log, last: LogId) -> StoreResult<()> {
+    log.id = tx.log_id(last).await?;
+    tx.later(
+        INSERT,
         params![
             log.id,
             log.tenant_id,
@@ -39,31 +51,38 @@ pub(crate) async fn log_insert(tx: &mut Tx, log: &mut Log) -> StoreResult<()> {
             log.duration_ms,
             log.created_at
         ],
-    )
-    .await
-    .map(drop)
+    );
+    Ok(())
 }
 
+const FINISH: Later = Later {
+    place: 5,
+    table: "workflow_execution_logs",
+    sql: "WITH ended (execution_id, id, tenant_id, status, output_data, error, retryable, resume_at, completed_at, duration_ms) AS (
+            {rows:bigint,bigint,bigint,text,json,text,boolean,time,time,bigint})
+          UPDATE workflow_execution_logs SET status = ended.status, output_data = ended.output_data, error = ended.error,
+            retryable = ended.retryable, resume_at = ended.resume_at, completed_at = ended.completed_at, duration_ms = ended.duration_ms
+           FROM ended WHERE workflow_execution_logs.execution_id = ended.execution_id AND workflow_execution_logs.id = ended.id
+            AND workflow_execution_logs.tenant_id = ended.tenant_id",
+};
+
 /// Writes what became of a row that was `running`.
-pub(crate) async fn log_finish(tx: &mut Tx, log: &Log) -> StoreResult<()> {
-    tx.execute(
-        "UPDATE workflow_execution_logs SET status = ?1, output_data = ?2, error = ?3, retryable = ?4, resume_at = ?5, completed_at = ?6,
-            duration_ms = ?7 WHERE execution_id = ?8 AND id = ?9 AND tenant_id = ?10",
+pub(crate) fn log_finish(tx: &mut Tx, log: &Log) {
+    tx.later(
+        FINISH,
         params![
+            log.execution_id,
+            log.id,
+            log.tenant_id,
             log.status,
             &log.output_data,
             &log.error,
             log.retryable,
             log.resume_at,
             log.completed_at,
-            log.duration_ms,
-            log.execution_id,
-            log.id,
-            log.tenant_id
+            log.duration_ms
         ],
-    )
-    .await
-    .map(drop)
+    );
 }
 
 /// Rows of an execution in order; `after` and `limit` for pages.
@@ -94,6 +113,22 @@ pub async fn log_all(
     execution: ExecutionId,
 ) -> StoreResult<Vec<Log>> {
     log_list(connection, tenant, execution, None, i64::MAX).await
+}
+
+/// The rows of several executions of any tenant: for whoever takes them in hand.
+pub(crate) async fn logs_of(
+    connection: &mut Connection,
+    executions: Vec<i64>,
+) -> StoreResult<HashMap<ExecutionId, Vec<Log>>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM workflow_execution_logs WHERE execution_id {{among:?1}} ORDER BY execution_id, id"
+    );
+    let mut journals: HashMap<ExecutionId, Vec<Log>> = HashMap::new();
+    for row in connection.query(sql, vec![Value::Ids(executions)]).await? {
+        let log = log_of(row)?;
+        journals.entry(log.execution_id).or_default().push(log);
+    }
+    Ok(journals)
 }
 
 fn log_of(row: Row) -> StoreResult<Log> {

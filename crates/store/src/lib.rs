@@ -20,12 +20,14 @@ pub mod event;
 pub mod execution;
 pub mod form;
 pub mod history;
+pub mod ids;
 pub mod installation;
 pub mod integration;
 pub mod journal;
 pub mod node;
 pub mod notification;
 pub mod outbox;
+pub mod pulse;
 pub mod rollup;
 pub mod secret;
 pub mod session;
@@ -43,11 +45,14 @@ pub mod writer;
 
 use std::sync::{
     Arc, OnceLock,
-    atomic::{AtomicI64, Ordering},
+    atomic::{AtomicBool, AtomicI64, Ordering},
 };
 
 use futures_util::future::BoxFuture;
-use model::{Clock, NodeId, TenantId, Timestamp};
+use model::{
+    Clock, NodeId, TenantId, Timestamp,
+    event::{Accepted, NewEvent},
+};
 
 pub use database::{Connection, Page, Paged};
 pub use error::{StoreError, StoreResult};
@@ -55,6 +60,8 @@ pub use tx::Tx;
 
 use database::{Address, readers::Readers};
 use event::Matcher;
+use execution::{Advance, Advanced};
+use ids::Ids;
 use writer::{Faults, Listener, Writer};
 
 /// How a store is opened.
@@ -86,6 +93,9 @@ struct Inner {
 pub(crate) struct Hooks {
     /// 0: none.
     node: AtomicI64,
+    /// Other nodes hand out ids too.
+    others: AtomicBool,
+    unfenced: AtomicBool,
     pub(crate) matcher: OnceLock<Arc<dyn Matcher>>,
     pub(crate) listener: OnceLock<Arc<dyn Listener>>,
 }
@@ -93,6 +103,14 @@ pub(crate) struct Hooks {
 impl Hooks {
     pub(crate) fn node(&self) -> Option<NodeId> {
         NodeId::try_from(self.node.load(Ordering::Relaxed)).ok()
+    }
+
+    pub(crate) fn has_others(&self) -> bool {
+        self.others.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_fenced(&self) -> bool {
+        !self.unfenced.load(Ordering::Relaxed)
     }
 }
 
@@ -104,9 +122,16 @@ impl Store {
     /// the file or server cannot be reached; [`StoreError::Newer`] when a newer program has written it; [`StoreError::HalfCopied`].
     pub async fn open(options: Options) -> StoreResult<Self> {
         let mut opened = database::open(&options.address, options.clock.now()).await?;
-        copy::refuse_half_copied(&mut opened.writer).await?;
+        if let Some(first) = opened.writers.first_mut() {
+            copy::refuse_half_copied(first).await?;
+        }
         let clock = Arc::clone(&options.clock);
-        let writer = Writer::start(opened.writer, Arc::clone(&clock), options.faults);
+        if !opened.readers.is_alone() {
+            let mut reader = opened.readers.take(None).await?;
+            clock.follow(reader.query_one("SELECT {now_plus:0}", Vec::new()).await?.first()?);
+        }
+        let ids = Ids::new(opened.ids);
+        let writer = Writer::start(opened.writers, &ids, &clock, options.faults.as_ref());
         Ok(Self { inner: Arc::new(Inner { readers: opened.readers, writer, clock }) })
     }
 
@@ -158,15 +183,55 @@ impl Store {
         self.inner.writer.submit(operation, writer::WhenFull::Wait).await
     }
 
+    /// Accepts an event. When this answers, the event and its executions are durable. Refuses at once when the queue is full, or holds enough of
+    /// this tenant's events already.
+    ///
+    /// # Errors
+    /// [`StoreError::TooManyExecutions`]; as for [`Store::write`].
+    pub async fn event_accept(&self, event: NewEvent) -> StoreResult<Accepted> {
+        self.inner.writer.submit_together(event.tenant, event, writer::WhenFull::Refuse).await
+    }
+
+    /// Writes a step forward; waits for room in the queue.
+    ///
+    /// # Errors
+    /// As for [`Store::write_patiently`].
+    pub async fn execution_advance(&self, advance: Advance) -> StoreResult<Advanced> {
+        self.inner.writer.submit_together(advance.tenant, advance, writer::WhenFull::Wait).await
+    }
+
+    /// Switches off what keeps a node that was taken over from writing. Only for the test that shows what then happens.
+    pub fn unfence(&self) {
+        self.inner.writer.hooks().unfenced.store(true, Ordering::Relaxed);
+    }
+
+    /// Nodes are kept from writing what is not theirs (any more).
+    #[must_use]
+    pub fn is_fenced(&self) -> bool {
+        self.inner.writer.hooks().is_fenced()
+    }
+
     /// Says which node this process is from the next transaction on.
     pub fn node_set(&self, node: Option<NodeId>) {
         self.inner.writer.hooks().node.store(node.map_or(0, NodeId::get), Ordering::Relaxed);
+    }
+
+    /// Says whether other nodes work on the store: ids are then handed out in smaller portions of time.
+    pub fn others_set(&self, others: bool) {
+        self.inner.writer.hooks().others.store(others, Ordering::Relaxed);
     }
 
     /// No other process can have this store open.
     #[must_use]
     pub fn is_alone(&self) -> bool {
         self.inner.readers.is_alone()
+    }
+
+    /// Whether the database itself keeps tenants apart in what [`Store::read`] gives (PostgreSQL's row-level security). False on SQLite, and
+    /// where the server's user may not take on the role that it needs: docs/OPERATIONS.md says how to make it.
+    #[must_use]
+    pub fn has_second_wall(&self) -> bool {
+        self.inner.readers.wall() == database::readers::Wall::Stands
     }
 
     /// A connection of its own for keeping a lease; none where only one process can have the store open.

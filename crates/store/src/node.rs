@@ -5,18 +5,9 @@
 //! a transaction under way, and no transaction of the dead node can begin or commit after it: the row is the fence. Judged
 //! by the database's clock only. On SQLite there is one process, and it takes over everything at its start.
 
-use model::{ExecutionId, ExecutionStatus, NodeId, TenantId, execution::Progress};
+use model::{NodeId, TenantId};
 
-use crate::{
-    Connection, StoreResult, Tx,
-    execution::{execution_adopt, execution_load},
-    params,
-    writer::Notice,
-};
-
-/// An execution that the process did not survive this often, without one step done in between, is given up: it is
-/// probably what ends the process.
-const MOST_RECOVERIES: i64 = 50;
+use crate::{Connection, StoreResult, Tx, execution::executions_claim, params, writer::Notice};
 
 /// Makes the node known, with a lease of `ttl_ms` from now.
 ///
@@ -102,27 +93,33 @@ async fn node_disown(tx: &mut Tx, id: NodeId) -> StoreResult<u64> {
 /// # Errors
 /// When the database refuses.
 pub async fn node_claim(tx: &mut Tx, limit: i64) -> StoreResult<i64> {
+    if tx.node().is_none() {
+        return Ok(0);
+    }
     let tenants = unowned_tenants(tx).await?;
     let share = (limit / i64::try_from(tenants.len()).unwrap_or(i64::MAX).max(1)).max(1);
-    let mut claimed = 0;
+    let mut claimed: Vec<i64> = Vec::new();
     for tenant in tenants {
-        if claimed >= limit {
+        let room = limit - i64::try_from(claimed.len()).unwrap_or(i64::MAX);
+        if room <= 0 {
             break;
         }
         let rows = tx
             .query(
                 "SELECT id FROM workflow_executions WHERE tenant_id = ?1 AND owner IS NULL AND status IN ('pending', 'running')
                   ORDER BY id LIMIT ?2 {skip_locked}",
-                params![tenant, share.min(limit - claimed)],
+                params![tenant, share.min(room)],
             )
             .await?;
         for row in rows {
-            let id: ExecutionId = row.first()?;
-            claim_one(tx, tenant, id).await?;
-            claimed += 1;
+            claimed.push(row.first()?);
         }
     }
-    Ok(claimed)
+    let count = i64::try_from(claimed.len()).unwrap_or(i64::MAX);
+    if count > 0 {
+        executions_claim(tx, claimed).await?;
+    }
+    Ok(count)
 }
 
 /// The tenants with unowned work, found by hopping over the index: the size of one tenant's backlog does not matter.
@@ -142,27 +139,4 @@ async fn unowned_tenants(tx: &mut Tx) -> StoreResult<Vec<TenantId>> {
             None => return Ok(tenants),
         }
     }
-}
-
-async fn claim_one(tx: &mut Tx, tenant: TenantId, id: ExecutionId) -> StoreResult<()> {
-    let started = execution_load(tx, tenant, id).await?;
-    let before = &started.execution.progress;
-    // One that was running belonged to a process that died; one that is pending was never begun.
-    let recoveries = before.recoveries + i64::from(before.status == ExecutionStatus::Running);
-    let progress = if recoveries <= MOST_RECOVERIES {
-        Progress { recoveries, ..before.clone() }
-    } else {
-        let error = format!(
-            "given up: the server stopped {recoveries} times while this execution ran, without getting any further"
-        );
-        Progress {
-            status: ExecutionStatus::Failed,
-            completed_at: Some(tx.now()),
-            error_stack: Some(error.clone()),
-            error: Some(error),
-            recoveries,
-            ..before.clone()
-        }
-    };
-    execution_adopt(tx, started, progress).await
 }

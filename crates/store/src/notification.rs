@@ -9,8 +9,8 @@ use model::{
 use crate::{
     Connection, Page, Paged, StoreError, StoreResult, Tx,
     database::{Row, page::list},
+    ids::IdKind,
     params,
-    tx::IdKind,
     writer::Notice,
 };
 

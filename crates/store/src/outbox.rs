@@ -6,8 +6,8 @@ use serde::Serialize;
 use crate::{
     Connection, Page, Paged, StoreError, StoreResult, Tx,
     database::{Row, page::list},
+    ids::IdKind,
     params,
-    tx::IdKind,
 };
 
 const COLUMNS: &str =

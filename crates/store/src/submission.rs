@@ -20,9 +20,9 @@ use crate::{
     database::{Row, page::list},
     event::event_emit,
     form::{form_find, form_get},
+    ids::IdKind,
     params,
     tag::tags_note,
-    tx::IdKind,
 };
 
 const COLUMNS: &str = "id, tenant_id, form_id, contact_id, external_id, status, data, language, tags, submitted_at, created_at, updated_at,

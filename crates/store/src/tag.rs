@@ -5,8 +5,8 @@ use model::{Actor, TagId, TenantId, Timestamp};
 use crate::{
     Connection, Page, Paged, StoreError, StoreResult, Tx,
     database::{Row, page::list},
+    ids::IdKind,
     params,
-    tx::IdKind,
 };
 
 const COLUMNS: &str = "id, tenant_id, name, color, created_at, updated_at, created_by, updated_by, version";

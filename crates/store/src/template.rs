@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Connection, Page, Paged, StoreError, StoreResult, Tx,
     database::{Row, Value, page::list_with_shared},
+    ids::IdKind,
     params,
-    tx::IdKind,
 };
 
 const COLUMNS: &str = "id, name, description, category, use_case, workflow_definition, icon, tags, variables, sample_data, is_public, tenant_id,

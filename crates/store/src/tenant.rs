@@ -11,11 +11,11 @@ use crate::{
     api_key::{self, api_key_create, api_key_find},
     change::refused,
     database::Row,
+    ids::IdKind,
     params,
     secret::{Purpose, SecretBox},
     session::session_link_create,
     token::Token,
-    tx::IdKind,
     user::{self, NewUser, password_hash, user_create},
 };
 
@@ -423,4 +423,22 @@ fn json(settings: &Settings) -> crate::database::Value {
 fn tenant_of(row: Row) -> StoreResult<Tenant> {
     let mut row = row.cells();
     Ok(Tenant { id: row.take()?, name: row.take()?, created_at: row.take()? })
+}
+
+/// The tenants that changed at or after an instant: other nodes keep their settings in memory.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn tenant_changed_since(
+    connection: &mut Connection,
+    since: Timestamp,
+) -> StoreResult<Vec<(TenantId, i64)>> {
+    let rows =
+        connection.query("SELECT id, version FROM tenants WHERE updated_at >= ?1", params![since]).await?;
+    rows.into_iter()
+        .map(|row| {
+            let mut row = row.cells();
+            Ok((row.take()?, row.take()?))
+        })
+        .collect()
 }

@@ -12,9 +12,9 @@ use crate::{
     Connection, Page, Paged, StoreError, StoreResult, Tx,
     change::{Author, record_emit},
     database::{Row, page::list},
+    ids::IdKind,
     params,
     tag::tags_note,
-    tx::IdKind,
 };
 
 const COLUMNS: &str = "id, tenant_id, title, description, status, priority, assignee_id, contact_id, submission_id, tags, attributes, created_at,

@@ -2,7 +2,7 @@
 
 use model::{ExecutionId, ExecutionStatus, TenantId, Timestamp};
 
-use crate::{Connection, StoreResult, Tx, execution, params};
+use crate::{Connection, StoreResult, Tx, database::Later, execution, params, writer::Notice};
 
 /// When the next timer is due.
 ///
@@ -12,51 +12,63 @@ pub async fn timer_next(connection: &mut Connection) -> StoreResult<Option<Times
     connection.query_one("SELECT min(due_at) FROM timers", Vec::new()).await?.first()
 }
 
-/// Takes up to `limit` due timers away and makes their executions run again. Each is this node's from then on; the commit's notices
-/// say which. Answers how many there were.
+/// Takes up to `limit` due timers away and leaves their executions to whoever has room, as what is to be run: a fair share of each tenant at a
+/// time, however long the backlog is. Answers how many there were.
 ///
 /// # Errors
 /// When the database refuses.
 pub async fn timers_fire(tx: &mut Tx, now: Timestamp, limit: i64) -> StoreResult<usize> {
+    // Of every tenant: time passes for all.
     let rows = tx
         .query(
-            "SELECT tenant_id, execution_id FROM timers WHERE due_at <= ?1 ORDER BY due_at, execution_id LIMIT ?2 {skip_locked}",
+            "SELECT due_at, execution_id FROM timers WHERE due_at <= ?1 ORDER BY due_at, execution_id LIMIT ?2 {skip_locked}",
             params![now, limit],
         )
         .await?;
     let count = rows.len();
+    let mut due = Vec::with_capacity(count);
     for row in rows {
         let mut row = row.cells();
-        let (tenant, id): (TenantId, ExecutionId) = (row.take()?, row.take()?);
-        execution::execution_resume(tx, tenant, id).await?;
+        due.push((row.take::<Timestamp>()?, row.take::<ExecutionId>()?));
     }
+    execution::executions_wake(tx, &due).await?;
     Ok(count)
 }
 
+const INSERT: Later = Later {
+    place: 3,
+    table: "timers",
+    sql: "INSERT INTO timers (due_at, execution_id, tenant_id) {rows:time,bigint,bigint}",
+};
+const DELETE: Later = Later {
+    place: 2,
+    table: "timers",
+    sql: "WITH gone (due_at, execution_id) AS ({rows:time,bigint})
+          DELETE FROM timers WHERE (due_at, execution_id) IN (SELECT due_at, execution_id FROM gone)",
+};
+
 /// Replaces an execution's timer.
-pub(crate) async fn timer_set(
+pub(crate) fn timer_set(
     tx: &mut Tx,
     tenant: TenantId,
     execution: ExecutionId,
     before: Option<Timestamp>,
     after: Option<Timestamp>,
-) -> StoreResult<()> {
+) {
     if before == after {
-        return Ok(());
+        return;
     }
     if let Some(due_at) = before {
-        tx.execute("DELETE FROM timers WHERE due_at = ?1 AND execution_id = ?2", params![due_at, execution])
-            .await?;
+        timer_delete(tx, due_at, execution);
     }
     if let Some(due_at) = after {
-        tx.execute(
-            "INSERT INTO timers (due_at, execution_id, tenant_id) VALUES (?1, ?2, ?3)",
-            params![due_at, execution, tenant],
-        )
-        .await?;
-        tx.notice(crate::writer::Notice::TimerSet(due_at));
+        tx.later(INSERT, params![due_at, execution, tenant]);
+        tx.notice(Notice::TimerSet(due_at));
     }
-    Ok(())
+}
+
+pub(crate) fn timer_delete(tx: &mut Tx, due_at: Timestamp, execution: ExecutionId) {
+    tx.later(DELETE, params![due_at, execution]);
 }
 
 /// Whether a status is one that a timer may wake.

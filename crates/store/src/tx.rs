@@ -4,64 +4,30 @@
 //! statistics and keeps what is to be told after the commit. What an operation did is taken back as a whole when it fails.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     ops::{Deref, DerefMut},
     sync::Arc,
 };
 
-use model::{NodeId, TenantId, Timestamp};
+use model::{ExecutionId, LogId, NodeId, TenantId, Timestamp};
 
-use crate::{Connection, Hooks, StoreResult, params, rollup::Deltas, writer::Notice};
+use crate::{
+    Connection, Hooks, StoreResult,
+    database::Value,
+    execution::Held,
+    ids::{IdKind, Ids},
+    params,
+    rollup::Deltas,
+    writer::Notice,
+};
 
-/// Ids reserved with one write.
-const BLOCK: i64 = 1_000;
-
-/// What ids are handed out for: each kind counts for itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "each is the table of its name")]
-pub enum IdKind {
-    Tenant,
-    User,
-    ApiKey,
-    Integration,
-    Form,
-    Contact,
-    Submission,
-    Ticket,
-    Notification,
-    Tag,
-    Outbox,
-    Workflow,
-    Template,
-    Event,
-    Execution,
-    Log,
-}
-
-impl IdKind {
-    /// The name in the table, and how many ids one reservation takes: rarely made records take one at a time,
-    /// so that people see 1, 2, 3.
-    const fn block(self) -> (&'static str, i64) {
-        match self {
-            Self::Tenant => ("tenant", 1),
-            Self::User => ("user", 1),
-            Self::ApiKey => ("api_key", 1),
-            Self::Integration => ("integration", 1),
-            Self::Form => ("form", 1),
-            Self::Tag => ("tag", 1),
-            Self::Workflow => ("workflow", 1),
-            Self::Template => ("template", 1),
-            Self::Contact => ("contact", BLOCK),
-            Self::Submission => ("submission", BLOCK),
-            Self::Ticket => ("ticket", BLOCK),
-            Self::Notification => ("notification", BLOCK),
-            Self::Outbox => ("outbox", BLOCK),
-            Self::Event => ("event", BLOCK),
-            Self::Execution => ("execution", BLOCK),
-            Self::Log => ("log", BLOCK),
-        }
-    }
-}
+/// How the records that steps change are locked. Of several tenants at once; each operation reads its own again with its tenant.
+const LOCKS: [(&str, &str); 4] = [
+    ("contacts", "SELECT id FROM contacts WHERE id {among:?1} ORDER BY id {for_update}"),
+    ("tickets", "SELECT id FROM tickets WHERE id {among:?1} ORDER BY id {for_update}"),
+    ("submissions", "SELECT id FROM submissions WHERE id {among:?1} ORDER BY id {for_update}"),
+    ("forms", "SELECT id FROM forms WHERE id {among:?1} ORDER BY id {for_update}"),
+];
 
 /// A transaction under way.
 #[derive(Debug)]
@@ -70,8 +36,11 @@ pub struct Tx {
     hooks: Arc<Hooks>,
     now: Timestamp,
     node: Option<NodeId>,
-    /// Reserved and not yet used: next and end.
-    ids: HashMap<IdKind, (i64, i64)>,
+    ids: Ids,
+    /// Executions that were read and locked for the operations to come, all at once.
+    held: HashMap<ExecutionId, Held>,
+    /// Records that were locked for them.
+    locked: HashSet<(&'static str, i64)>,
     /// Kinds reserved in the present operation: given up when it is taken back, for the reservation is too.
     reserved: Vec<IdKind>,
     /// Of the whole batch.
@@ -100,13 +69,15 @@ impl DerefMut for Tx {
 }
 
 impl Tx {
-    pub(crate) fn new(connection: Connection, hooks: Arc<Hooks>) -> Self {
+    pub(crate) fn new(connection: Connection, hooks: Arc<Hooks>, ids: Ids) -> Self {
         Self {
             connection,
             hooks,
             now: Timestamp::EPOCH,
             node: None,
-            ids: HashMap::new(),
+            ids,
+            held: HashMap::new(),
+            locked: HashSet::new(),
             reserved: Vec::new(),
             kept: Pending::default(),
             current: Pending::default(),
@@ -134,25 +105,21 @@ impl Tx {
     /// # Errors
     /// When the database refuses.
     pub async fn id(&mut self, kind: IdKind) -> StoreResult<i64> {
-        if let Some((next, end)) = self.ids.get_mut(&kind)
-            && *next < *end
-        {
-            let id = *next;
-            *next += 1;
-            return Ok(id);
+        self.id_above(kind, 0).await
+    }
+
+    /// The id of the next row of a journal whose last one has the id `last`: also when another node wrote that, a journal's ids grow.
+    pub(crate) async fn log_id(&mut self, last: LogId) -> StoreResult<LogId> {
+        self.id_above(IdKind::Log, last.get()).await.map(LogId::new)
+    }
+
+    async fn id_above(&mut self, kind: IdKind, floor: i64) -> StoreResult<i64> {
+        let others = self.hooks.has_others();
+        let (id, is_reserved_here) = self.ids.next(&mut self.connection, kind, floor, others).await?;
+        if is_reserved_here {
+            self.reserved.push(kind);
         }
-        let (name, size) = kind.block();
-        let row = self
-            .query_one(
-                "INSERT INTO id_blocks (kind, next_id) VALUES (?1, 1 + ?2)
-                 ON CONFLICT (kind) DO UPDATE SET next_id = id_blocks.next_id + ?2 RETURNING next_id",
-                params![name, size],
-            )
-            .await?;
-        let end: i64 = row.first()?;
-        self.ids.insert(kind, (end - size + 1, end));
-        self.reserved.push(kind);
-        Ok(end - size)
+        Ok(id)
     }
 
     /// The node that this process is; none for commands that run nothing.
@@ -161,10 +128,15 @@ impl Tx {
         self.node
     }
 
+    /// Whether an execution of this owner is for this process to change.
+    pub(crate) fn owns(&self, owner: Option<NodeId>) -> bool {
+        owner == self.node || !self.hooks.is_fenced()
+    }
+
     /// Holds a record to the end of the transaction, so that what is read of it next cannot change under the change. Where one process
     /// writes, the transaction holds everything already.
     pub(crate) async fn hold(&mut self, table: &'static str, tenant: TenantId, id: i64) -> StoreResult<()> {
-        if self.connection.blocks() {
+        if self.connection.blocks() || self.locked.contains(&(table, id)) {
             return Ok(());
         }
         let sql = format!("SELECT 1 FROM {table} WHERE id = ?1 AND tenant_id = ?2 {{for_update}}");
@@ -181,10 +153,37 @@ impl Tx {
         &mut self.current.deltas
     }
 
+    /// As [`Tx::hold`], for all records that a batch is going to change: in one order, so that no two batches wait for each other.
+    pub(crate) async fn hold_all(
+        &mut self,
+        records: &BTreeMap<&'static str, BTreeSet<i64>>,
+    ) -> StoreResult<()> {
+        if self.connection.blocks() {
+            return Ok(());
+        }
+        for (table, lock) in LOCKS {
+            let Some(ids) = records.get(table) else { continue };
+            self.query(lock, vec![Value::Ids(ids.iter().copied().collect())]).await?;
+            self.locked.extend(ids.iter().map(|id| (table, *id)));
+        }
+        Ok(())
+    }
+
+    /// Remembers executions that were read and locked; [`Tx::held_take`] gives each away once.
+    pub(crate) fn held_keep(&mut self, executions: impl IntoIterator<Item = Held>) {
+        self.held.extend(executions.into_iter().map(|held| (held.id, held)));
+    }
+
+    pub(crate) fn held_take(&mut self, tenant: TenantId, id: ExecutionId) -> Option<Held> {
+        self.held.remove(&id).filter(|held| held.tenant == tenant)
+    }
+
     pub(crate) async fn begin(&mut self, now: Timestamp) -> StoreResult<()> {
         self.now = now;
         self.node = self.hooks.node();
-        self.connection.begin(self.node).await
+        self.held.clear();
+        self.locked.clear();
+        self.connection.begin(self.node.filter(|_| self.hooks.is_fenced())).await
     }
 
     pub(crate) async fn operation_begin(&mut self) -> StoreResult<()> {
@@ -201,9 +200,10 @@ impl Tx {
 
     pub(crate) async fn operation_undo(&mut self) -> StoreResult<()> {
         self.current = Pending::default();
-        for kind in self.reserved.drain(..) {
-            self.ids.remove(&kind);
-        }
+        self.connection.forget();
+        self.held.clear();
+        self.locked.clear();
+        self.ids.forget(self.reserved.drain(..)).await;
         self.connection.command("ROLLBACK TO operation").await?;
         self.connection.command("RELEASE operation").await
     }
@@ -229,8 +229,9 @@ impl Tx {
     pub(crate) async fn abandon(&mut self) {
         self.kept = Pending::default();
         self.current = Pending::default();
+        self.connection.forget();
         // Reservations of this batch are taken back with it; their ids must not be used.
-        self.ids.clear();
+        self.ids.forget_own().await;
         // The transaction may be gone already: then there is nothing to roll back.
         drop(self.connection.rollback().await);
     }

@@ -23,8 +23,8 @@ use crate::{
     Connection, Page, Paged, StoreError, StoreResult, Tx,
     change::refused,
     database::{Row, page::list},
+    ids::IdKind,
     params,
-    tx::IdKind,
 };
 
 const COLUMNS: &str =

@@ -19,8 +19,8 @@ use model::{
 use crate::{
     Connection, Page, Paged, StoreError, StoreResult, Tx,
     database::{Row, page::list},
+    ids::IdKind,
     params,
-    tx::IdKind,
 };
 
 pub use key::{KEY_RULE, is_key, slug};

@@ -1,8 +1,15 @@
 //! The writer: every change of the process, many in one commit.
 //!
 //! While one commit is on its way to the disk the next operations collect in the queue; then they all run in one
-//! transaction, each in a savepoint of its own, and are answered when that one commit is durable. There is no timer: the
+//! transaction and are answered when that one commit is durable. There is no timer: the
 //! batch is as large as the disk is slow. An operation that fails takes back only itself.
+//!
+//! Where several transactions can be under way the writer has several lanes, each with a queue and a session of its own. A tenant's events and
+//! steps go through one lane, in their order; what people do goes through the first.
+
+mod committer;
+mod job;
+mod share;
 
 use std::{
     fmt::Debug,
@@ -10,21 +17,25 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
 };
 
-use futures_util::{FutureExt, future::BoxFuture};
+use futures_util::future::BoxFuture;
 use model::{Clock, ExecutionId, ExecutionStatus, NotificationId, TenantId, Timestamp, UserId, WorkflowId};
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
-use crate::{Hooks, StoreError, StoreResult, Tx, database::Connection, execution::Started};
+use crate::{Hooks, StoreError, StoreResult, Tx, database::Connection, execution::Started, ids::Ids};
+
+use committer::Committer;
+use job::{Job, Once, Shared};
+use share::Shares;
+
+pub(crate) use job::{Needs, Together};
 
 /// Operations that may wait: enough for a few commits' worth of work. Beyond it callers are told to come back.
 const QUEUE: usize = 8_192;
-/// Operations in one commit.
-const BATCH: usize = 1_024;
-/// A batch is closed after this long even when more is queued, so that nobody waits for a giant.
-const BATCH_TIME: Duration = Duration::from_millis(50);
+/// How many of them may be one tenant's events: a flood of one leaves room for the others, and is soon worked off.
+const TENANT_SHARE: usize = QUEUE / 4;
 
 /// Told after each commit what it made durable.
 pub trait Listener: Send + Sync + Debug + 'static {
@@ -80,39 +91,6 @@ pub(crate) enum WhenFull {
     Wait,
 }
 
-trait Job: Send {
-    fn run<'a>(&'a mut self, tx: &'a mut Tx) -> BoxFuture<'a, StoreResult<()>>;
-    fn answer(self: Box<Self>, committed: StoreResult<()>);
-}
-
-struct Operation<T, F> {
-    work: Option<F>,
-    outcome: Option<T>,
-    reply: oneshot::Sender<StoreResult<T>>,
-}
-
-impl<T, F> Job for Operation<T, F>
-where
-    T: Send + 'static,
-    F: for<'a> FnOnce(&'a mut Tx) -> BoxFuture<'a, StoreResult<T>> + Send + 'static,
-{
-    fn run<'a>(&'a mut self, tx: &'a mut Tx) -> BoxFuture<'a, StoreResult<()>> {
-        async move {
-            let work = self.work.take().expect("an operation runs once");
-            self.outcome = Some(work(tx).await?);
-            Ok(())
-        }
-        .boxed()
-    }
-
-    fn answer(self: Box<Self>, committed: StoreResult<()>) {
-        let Self { outcome, reply, .. } = *self;
-        let answer = committed.and_then(|()| outcome.ok_or(StoreError::Closed));
-        // Whoever asked may be gone: the change is durable all the same.
-        drop(reply.send(answer));
-    }
-}
-
 enum Message {
     Job(Box<dyn Job>),
     Stop(oneshot::Sender<()>),
@@ -120,9 +98,17 @@ enum Message {
 
 /// The handle that submits operations.
 pub(crate) struct Writer {
-    queue: mpsc::Sender<Message>,
+    lanes: Vec<mpsc::Sender<Message>>,
+    shares: Shares,
     hooks: Arc<Hooks>,
-    commits: Arc<AtomicU64>,
+    count: Arc<Count>,
+}
+
+/// What the lanes count together.
+#[derive(Debug, Default)]
+struct Count {
+    operations: AtomicU64,
+    commits: AtomicU64,
 }
 
 impl Debug for Writer {
@@ -132,34 +118,39 @@ impl Debug for Writer {
 }
 
 impl Writer {
+    /// A lane for each connection.
     pub(crate) fn start(
-        connection: Connection,
-        clock: Arc<dyn Clock>,
-        faults: Option<Arc<dyn Faults>>,
+        connections: Vec<Connection>,
+        ids: &Ids,
+        clock: &Arc<dyn Clock>,
+        faults: Option<&Arc<dyn Faults>>,
     ) -> Self {
-        let (queue, messages) = mpsc::channel(QUEUE);
-        let hooks = Arc::new(Hooks::default());
-        let commits = Arc::new(AtomicU64::new(0));
-        let blocks = connection.blocks();
-        let tx = Tx::new(connection, Arc::clone(&hooks));
-        let committer = Committer {
-            tx,
-            messages,
-            clock,
-            faults,
-            hooks: Arc::clone(&hooks),
-            commits: Arc::clone(&commits),
-            operations: 0,
+        let (hooks, count, died) =
+            (Arc::<Hooks>::default(), Arc::<Count>::default(), CancellationToken::new());
+        let start = |connection: Connection| {
+            let (queue, messages) = mpsc::channel(QUEUE);
+            let blocks = connection.blocks();
+            let committer = Committer {
+                tx: Tx::new(connection, Arc::clone(&hooks), ids.clone()),
+                messages,
+                clock: Arc::clone(clock),
+                faults: faults.cloned(),
+                hooks: Arc::clone(&hooks),
+                count: Arc::clone(&count),
+                died: died.clone(),
+            };
+            if blocks {
+                std::thread::Builder::new()
+                    .name("writer".to_owned())
+                    .spawn(move || futures_executor::block_on(committer.run()))
+                    .expect("the system can start a thread");
+            } else {
+                tokio::spawn(committer.run());
+            }
+            queue
         };
-        if blocks {
-            std::thread::Builder::new()
-                .name("writer".to_owned())
-                .spawn(move || futures_executor::block_on(committer.run()))
-                .expect("the system can start a thread");
-        } else {
-            tokio::spawn(committer.run());
-        }
-        Self { queue, hooks, commits }
+        let lanes = connections.into_iter().map(start).collect();
+        Self { lanes, shares: Shares::default(), hooks, count }
     }
 
     pub(crate) fn hooks(&self) -> &Hooks {
@@ -167,176 +158,67 @@ impl Writer {
     }
 
     pub(crate) fn depth(&self) -> usize {
-        self.queue.max_capacity() - self.queue.capacity()
+        self.lanes.iter().map(|queue| queue.max_capacity() - queue.capacity()).sum()
     }
 
     /// Commits since the start.
     pub(crate) fn commits(&self) -> u64 {
-        self.commits.load(Ordering::Relaxed)
+        self.count.commits.load(Ordering::Relaxed)
     }
 
+    /// Submits something that people do: one of its kind.
     pub(crate) async fn submit<T, F>(&self, work: F, when_full: WhenFull) -> StoreResult<T>
     where
         T: Send + 'static,
         F: for<'a> FnOnce(&'a mut Tx) -> BoxFuture<'a, StoreResult<T>> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let job = Message::Job(Box::new(Operation { work: Some(work), outcome: None, reply }));
-        match when_full {
-            WhenFull::Wait => self.queue.send(job).await.map_err(|_| StoreError::Closed)?,
-            WhenFull::Refuse => self.queue.try_send(job).map_err(|error| match error {
-                mpsc::error::TrySendError::Full(_) => StoreError::QueueFull,
-                mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
-            })?,
-        }
+        self.send(0, Box::new(Once::new(work, reply)), when_full).await?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
+    /// Submits what many do at once. A tenant that has its share of the queue already is told to come back, unless it may wait.
+    pub(crate) async fn submit_together<O: Together>(
+        &self,
+        tenant: TenantId,
+        operation: O,
+        when_full: WhenFull,
+    ) -> StoreResult<O::Answer> {
+        let _share = match when_full {
+            WhenFull::Refuse => Some(self.shares.take(tenant, TENANT_SHARE).ok_or(StoreError::QueueFull)?),
+            WhenFull::Wait => None,
+        };
+        let lane = usize::try_from(tenant.get()).unwrap_or_default() % self.lanes.len().max(1);
+        let (reply, answer) = oneshot::channel();
+        self.send(lane, Box::new(Shared::new(operation, reply)), when_full).await?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+
+    async fn send(&self, lane: usize, job: Box<dyn Job>, when_full: WhenFull) -> StoreResult<()> {
+        let queue = self.lanes.get(lane).ok_or(StoreError::Closed)?;
+        let job = Message::Job(job);
+        match when_full {
+            WhenFull::Wait => queue.send(job).await.map_err(|_| StoreError::Closed),
+            WhenFull::Refuse => queue.try_send(job).map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => StoreError::QueueFull,
+                mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
+            }),
+        }
+    }
+
+    /// Completes when the first lane has ended; when one dies, all end.
     pub(crate) async fn ended(&self) {
-        self.queue.closed().await;
+        if let Some(first) = self.lanes.first() {
+            first.closed().await;
+        }
     }
 
     pub(crate) async fn stop(&self) {
-        let (done, stopped) = oneshot::channel();
-        if self.queue.send(Message::Stop(done)).await.is_ok() {
-            // An error means that the thread has ended already.
-            drop(stopped.await);
-        }
-    }
-}
-
-struct Committer {
-    tx: Tx,
-    messages: mpsc::Receiver<Message>,
-    clock: Arc<dyn Clock>,
-    faults: Option<Arc<dyn Faults>>,
-    hooks: Arc<Hooks>,
-    commits: Arc<AtomicU64>,
-    operations: u64,
-}
-
-/// Why the committer ends.
-enum End {
-    Stopped(Option<oneshot::Sender<()>>),
-    Died,
-}
-
-impl Committer {
-    async fn run(mut self) {
-        let end = self.serve().await;
-        if matches!(end, End::Stopped(_))
-            && let Err(error) = self.tx.settle().await
-        {
-            tracing::debug!(%error, "the write-ahead log stays beside the database for the next start");
-        }
-        // The file is free for the next process before anyone hears that this one is done with it: the connection is
-        // dropped before the receiver, whose end closes the queue.
-        drop(self);
-        if let End::Stopped(Some(done)) = end {
-            // Whoever asked may be gone.
-            let _ = done.send(());
-        }
-    }
-
-    async fn serve(&mut self) -> End {
-        while let Some(message) = self.messages.recv().await {
-            let first = match message {
-                Message::Job(job) => job,
-                Message::Stop(done) => return End::Stopped(Some(done)),
-            };
-            if let Err(end) = self.batch(first).await {
-                return end;
-            }
-        }
-        End::Stopped(None)
-    }
-
-    /// Runs what is queued in one transaction.
-    async fn batch(&mut self, first: Box<dyn Job>) -> Result<(), End> {
-        let begun = Instant::now();
-        if let Err(error) = self.tx.begin(self.clock.now()).await {
-            tracing::error!(%error, "a transaction could not begin");
-            first.answer(Err(error));
-            return Ok(());
-        }
-        let mut waiting: Vec<Box<dyn Job>> = Vec::new();
-        let mut stop = None;
-        let mut next = Some(first);
-        while let Some(mut job) = next.take() {
-            match self.run_one(job.as_mut()).await {
-                Ok(Ok(())) => waiting.push(job),
-                Ok(Err(error)) => job.answer(Err(error)),
-                Err(error) => {
-                    // The database took back more than the one operation (a full disk does that): nothing of the batch
-                    // is left, and nothing more may run in it.
-                    tracing::error!(%error, "a transaction broke; its operations are refused");
-                    self.tx.abandon().await;
-                    waiting.push(job);
-                    for job in waiting {
-                        job.answer(Err(error.clone()));
-                    }
-                    return Ok(());
-                }
-            }
-            if waiting.len() < BATCH && begun.elapsed() < BATCH_TIME {
-                match self.messages.try_recv() {
-                    Ok(Message::Job(job)) => next = Some(job),
-                    Ok(Message::Stop(done)) => stop = Some(done),
-                    Err(_) => {}
-                }
-            }
-        }
-        let committed = self.commit().await?;
-        for job in waiting {
-            job.answer(committed.clone());
-        }
-        match stop {
-            Some(done) => Err(End::Stopped(Some(done))),
-            None => Ok(()),
-        }
-    }
-
-    /// The outer error says that the transaction is no more; the inner one is the operation's own.
-    async fn run_one(&mut self, job: &mut dyn Job) -> StoreResult<StoreResult<()>> {
-        self.operations += 1;
-        if let Some(error) = self.faults.as_ref().and_then(|faults| faults.operation(self.operations)) {
-            return Ok(Err(error));
-        }
-        self.tx.operation_begin().await?;
-        // A fault of this program in one operation must not end the writer: the others go on.
-        let result = std::panic::AssertUnwindSafe(job.run(&mut self.tx)).catch_unwind().await;
-        match result {
-            Ok(Ok(())) => self.tx.operation_keep().await.map(Ok),
-            Ok(Err(error)) => {
-                self.tx.operation_undo().await?;
-                Ok(Err(error))
-            }
-            Err(_) => {
-                self.tx.operation_undo().await?;
-                Ok(Err(StoreError::Corrupt("an operation of the store panicked".to_owned())))
-            }
-        }
-    }
-
-    async fn commit(&mut self) -> Result<StoreResult<()>, End> {
-        let number = self.commits.fetch_add(1, Ordering::Relaxed) + 1;
-        if self.faults.as_ref().is_some_and(|faults| faults.dies_before_commit(number)) {
-            return Err(End::Died);
-        }
-        let committed = self.tx.commit().await;
-        if self.faults.as_ref().is_some_and(|faults| faults.dies_after_commit(number)) {
-            return Err(End::Died);
-        }
-        match committed {
-            Ok(notices) => {
-                if let Some(listener) = self.hooks.listener.get().filter(|_| !notices.is_empty()) {
-                    listener.committed(notices);
-                }
-                Ok(Ok(()))
-            }
-            Err(error) => {
-                tracing::error!(%error, "a commit failed; its operations are refused");
-                Ok(Err(error))
+        for queue in &self.lanes {
+            let (done, stopped) = oneshot::channel();
+            if queue.send(Message::Stop(done)).await.is_ok() {
+                // An error means that the lane has ended already.
+                drop(stopped.await);
             }
         }
     }

@@ -6,8 +6,10 @@
 pub mod clock;
 pub mod place;
 pub mod postgres;
+pub mod proxy;
 pub mod sink;
 pub mod smtp;
+pub mod tables;
 
 pub use clock::SimulatedClock;
 pub use sink::Sink;

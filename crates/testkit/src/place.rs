@@ -2,6 +2,9 @@
 
 use crate::postgres::TestDatabase;
 
+/// The name of an SQLite store's file in its folder.
+pub(crate) const FILE: &str = "vtrustx.db";
+
 /// Where a test's data is, until the test ends.
 #[derive(Debug)]
 pub enum Place {
@@ -27,6 +30,20 @@ impl Place {
         Self::Postgres(TestDatabase::new())
     }
 
+    /// Of the kind that `VTRUSTX_TEST_STORE` names, `sqlite` or `postgres`; SQLite when it names none. Tests of what lies above the store take
+    /// this one, and the test command runs them once for each kind.
+    ///
+    /// # Panics
+    /// When the variable names something else.
+    #[must_use]
+    pub fn chosen() -> Self {
+        match std::env::var("VTRUSTX_TEST_STORE").as_deref() {
+            Err(std::env::VarError::NotPresent) | Ok("sqlite") => Self::sqlite(),
+            Ok("postgres") => Self::postgres(),
+            other => panic!("VTRUSTX_TEST_STORE is sqlite or postgres, not {other:?}"),
+        }
+    }
+
     /// Another place of the same kind.
     #[must_use]
     pub fn another(&self) -> Self {
@@ -40,7 +57,7 @@ impl Place {
     #[must_use]
     pub fn address(&self) -> String {
         match self {
-            Self::Sqlite(folder) => format!("sqlite:{}", folder.path().join("vtrustx.db").display()),
+            Self::Sqlite(folder) => format!("sqlite:{}", folder.path().join(FILE).display()),
             Self::Postgres(database) => database.url(),
         }
     }

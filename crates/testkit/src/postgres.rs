@@ -2,7 +2,8 @@
 //!
 //! The cluster is made when the first test asks, in a folder of its own, listens on the loopback address only and is left running, so
 //! that the next test finds it; `VTRUSTX_TEST_POSTGRES` names another server instead. Nothing in it is worth
-//! keeping: it does without fsync, which makes tests quick and changes nothing that killing a process could show.
+//! keeping: it does without fsync, which makes tests quick and changes nothing that killing a process could show. Who needs a server of their own
+//! makes a [`Cluster`].
 
 use std::{
     fs::File,
@@ -38,6 +39,12 @@ impl TestDatabase {
     pub fn url(&self) -> String {
         format!("{}/{}", self.server, self.name)
     }
+
+    /// What a query of one column gives, a line for each row: as `psql` prints it.
+    pub(crate) fn lines(&self, query: &str) -> Vec<String> {
+        let printed = psql(&self.url(), query).unwrap_or_else(|complaint| panic!("{query}: {complaint}"));
+        printed.lines().map(str::to_owned).collect()
+    }
 }
 
 impl Default for TestDatabase {
@@ -53,83 +60,190 @@ impl Drop for TestDatabase {
 }
 
 fn sql(server: &str, statement: &str) {
-    let output = Command::new(program("psql"))
-        .args(["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--command", statement])
-        .arg(format!("{server}/postgres"))
-        .output()
-        .expect("psql can be started");
-    assert!(output.status.success(), "{statement}: {}", String::from_utf8_lossy(&output.stderr));
+    if let Err(complaint) = psql(&format!("{server}/postgres"), statement) {
+        panic!("{statement}: {complaint}");
+    }
 }
 
-/// The address of the cluster, which is started when it does not run.
+/// What the real `psql` prints for a text, without headers and frames.
+///
+/// # Errors
+/// What it complains about.
+///
+/// # Panics
+/// When there is no psql on this machine.
+pub fn psql(url: &str, text: &str) -> Result<String, String> {
+    let output = Command::new(program("psql"))
+        .args([
+            "--no-psqlrc",
+            "--quiet",
+            "--no-align",
+            "--tuples-only",
+            "--set",
+            "ON_ERROR_STOP=1",
+            "--command",
+            text,
+        ])
+        .arg(url)
+        .output()
+        .expect("psql can be started");
+    let printed = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().to_owned();
+    if output.status.success() { Ok(printed(&output.stdout)) } else { Err(printed(&output.stderr)) }
+}
+
+/// The address of the tests' cluster, which is started when it does not run.
 fn cluster() -> String {
     let folder = std::env::temp_dir().join("vtrustx-test-postgres");
     std::fs::create_dir_all(&folder).expect("the temporary folder can be written");
     let lock = File::create(folder.join("lock")).expect("the lock file can be made");
     lock.lock().expect("the lock can be had");
-    let (data, port_file) = (folder.join("data"), folder.join("port"));
+    let port_file = folder.join("port");
     if let Ok(port) = std::fs::read_to_string(&port_file)
-        && as_owner(&folder, "pg_ctl", &["status", "--pgdata"], &data)
+        && let Ok(port) = port.trim().parse()
+        && let found = (Cluster { folder: folder.clone(), port })
+        && found.runs()
     {
-        return address(port.trim());
+        return found.address();
     }
-    if !data.join("PG_VERSION").exists() {
-        own(&folder);
-        let options = [
-            "--auth=trust",
-            "--username=vtrustx",
-            "--encoding=UTF8",
-            "--locale=C.UTF-8",
-            "--no-sync",
-            "--pgdata",
-        ];
-        assert!(as_owner(&folder, "initdb", &options, &data), "initdb failed in {}", folder.display());
-    }
-    let port = TcpListener::bind("127.0.0.1:0")
-        .and_then(|socket| socket.local_addr())
-        .expect("a port is free")
-        .port();
-    let settings = format!(
-        "-p {port} -h 127.0.0.1 -k {} -c fsync=off -c max_connections=400 -c shared_buffers=64MB -c autovacuum_naptime=5",
-        folder.display()
-    );
-    let log = folder.join("log");
-    let options = [
-        "start",
-        "--wait",
-        "--silent",
-        "--options",
-        &settings,
-        "--log",
-        &log.display().to_string(),
-        "--pgdata",
-    ];
-    assert!(as_owner(&folder, "pg_ctl", &options, &data), "PostgreSQL does not start; see {}", log.display());
+    let port = free_port();
+    let made = Cluster::create(&folder, port, Durability::None);
+    made.start(&["fsync=off", "max_connections=400", "shared_buffers=64MB", "autovacuum_naptime=5"])
+        .unwrap_or_else(|error| panic!("{error}"));
     std::fs::write(&port_file, port.to_string()).expect("the temporary folder can be written");
-    address(&port.to_string())
+    made.address()
 }
 
-fn address(port: &str) -> String {
-    format!("postgres://vtrustx@127.0.0.1:{port}")
+/// A port that nobody listens at now.
+///
+/// # Panics
+/// When the machine has none left.
+#[must_use]
+pub fn free_port() -> u16 {
+    let socket = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
+    socket.expect("a port is free").port()
 }
 
-/// Runs a program of PostgreSQL, which refuses to run as root, as its own user.
-fn as_owner(folder: &Path, name: &str, options: &[&str], data: &Path) -> bool {
-    let mut command = if is_root() {
-        let mut command = Command::new("setpriv");
-        command.args(["--reuid=postgres", "--regid=postgres", "--init-groups"]).arg(program(name));
+/// What a new cluster is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// A power cut may take it.
+    None,
+    /// It is on the disk before anyone uses it.
+    Full,
+}
+
+/// How a server is stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shutdown {
+    /// Sessions are ended, everything is written down.
+    Fast,
+    /// As if the power failed: the next start recovers.
+    Immediate,
+}
+
+impl Shutdown {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Fast => "fast",
+            Self::Immediate => "immediate",
+        }
+    }
+}
+
+/// A PostgreSQL server in a folder, on the loopback address, with a superuser `vtrustx` that needs no password.
+#[derive(Debug, Clone)]
+pub struct Cluster {
+    folder: PathBuf,
+    port: u16,
+}
+
+impl Cluster {
+    /// Makes the cluster in `folder`/data when it is not there. It does not run yet.
+    ///
+    /// # Panics
+    /// When PostgreSQL is not installed, or the folder cannot be written.
+    #[must_use]
+    pub fn create(folder: &Path, port: u16, durability: Durability) -> Self {
+        let made = Self { folder: folder.to_owned(), port };
+        if !made.data().join("PG_VERSION").exists() {
+            own(folder);
+            let mut options =
+                vec!["--auth=trust", "--username=vtrustx", "--encoding=UTF8", "--locale=C.UTF-8"];
+            match durability {
+                Durability::None => options.push("--no-sync"),
+                Durability::Full => {}
+            }
+            options.push("--pgdata");
+            assert!(made.run("initdb", &options), "initdb failed in {}", folder.display());
+        }
+        made
+    }
+
+    /// Starts the server and waits until it answers; `settings` are as in its configuration file.
+    ///
+    /// # Errors
+    /// A sentence that names the log.
+    pub fn start(&self, settings: &[&str]) -> Result<(), String> {
+        let mut line = format!("-p {} -h 127.0.0.1 -k {}", self.port, self.folder.display());
+        for setting in settings {
+            line.push_str(" -c ");
+            line.push_str(setting);
+        }
+        let log = self.folder.join("log").display().to_string();
+        let options =
+            ["start", "--wait", "--silent", "--options", line.as_str(), "--log", log.as_str(), "--pgdata"];
+        if self.run("pg_ctl", &options) {
+            Ok(())
+        } else {
+            Err(format!("PostgreSQL does not start; see {log}"))
+        }
+    }
+
+    /// Stops the server and waits until it has ended. False: it did not run, or does not end.
+    pub fn stop(&self, how: Shutdown) -> bool {
+        self.run("pg_ctl", &["stop", "--wait", "--silent", "--mode", how.name(), "--pgdata"])
+    }
+
+    /// The server runs.
+    #[must_use]
+    pub fn runs(&self) -> bool {
+        self.run("pg_ctl", &["status", "--pgdata"])
+    }
+
+    /// `postgres://…`, without a database.
+    #[must_use]
+    pub fn address(&self) -> String {
+        format!("postgres://vtrustx@127.0.0.1:{}", self.port)
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    /// Runs a program of PostgreSQL, which refuses to run as root, as its own user.
+    fn run(&self, name: &str, options: &[&str]) -> bool {
+        let mut command = if is_root() {
+            let mut command = Command::new("setpriv");
+            command.args(["--reuid=postgres", "--regid=postgres", "--init-groups"]).arg(program(name));
+            command
+        } else {
+            Command::new(program(name))
+        };
         command
-    } else {
-        Command::new(program(name))
-    };
-    command
-        .args(options)
-        .arg(data)
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
+            .args(options)
+            .arg(self.data())
+            .current_dir(&self.folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    }
 }
 
 fn own(folder: &Path) {
@@ -144,8 +258,12 @@ fn is_root() -> bool {
     output.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
 
-/// A program in the search path, or where Debian puts it.
-fn program(name: &str) -> PathBuf {
+/// A program of PostgreSQL in the search path, or where Debian puts it.
+///
+/// # Panics
+/// When it is not installed.
+#[must_use]
+pub fn program(name: &str) -> PathBuf {
     let in_path = std::env::var_os("PATH")
         .into_iter()
         .flat_map(|path| std::env::split_paths(&path).collect::<Vec<_>>());

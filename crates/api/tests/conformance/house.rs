@@ -2,7 +2,6 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -31,7 +30,7 @@ use store::{
     tenant::tenant_create,
     token::Token,
 };
-use testkit::SimulatedClock;
+use testkit::{SimulatedClock, place::Place};
 use tower::ServiceExt;
 
 /// Who calls. The first three belong to one tenant, the neighbour administers another one.
@@ -78,7 +77,7 @@ impl From<Who> for Credentials {
 pub struct House {
     router: Router,
     pub engine: Engine,
-    folder: tempfile::TempDir,
+    pub place: Place,
     /// Every request comes from an address of its own: limits by address are tested elsewhere.
     callers: AtomicU32,
 }
@@ -110,9 +109,9 @@ impl Answer {
 
 impl House {
     pub async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let place = Place::chosen();
         let now: Timestamp = "2026-02-14T10:30:00.123Z".parse().unwrap();
-        let address = store::database::Address::Sqlite(folder.path().join("store.db"));
+        let address = place.address().parse().unwrap();
         let clock = Arc::new(SimulatedClock::new(now));
         let store = Store::open(store::Options { address, clock, faults: None }).await.unwrap();
         let furnished = store.write(|tx| {
@@ -148,16 +147,12 @@ impl House {
         };
         let engine = Engine::start(store, Arc::new(SecretBox::of_key(&[7; 32])), options).await.unwrap();
         let router = api::router(App::new(engine.clone(), Config::default()));
-        Self { router, engine, folder, callers: AtomicU32::new(1) }
+        Self { router, engine, place, callers: AtomicU32::new(1) }
     }
 
     /// How the router shows itself, with the paths that it serves.
     pub fn router(&self) -> String {
         format!("{:?}", self.router)
-    }
-
-    pub fn database(&self) -> PathBuf {
-        self.folder.path().join("store.db")
     }
 
     pub async fn send(&self, mut request: Request<Body>) -> Answer {

@@ -1,10 +1,10 @@
 //! What is one tenant's is nobody else's: by its id it is not found, in lists it is not there, and by no detour is it touched.
 
-use std::collections::BTreeMap;
-
-use rusqlite::{Connection, OpenFlags, types::Value as Cell};
 use serde_json::{Value, json};
-use testkit::Sink;
+use testkit::{
+    Sink,
+    tables::{Row, Tables},
+};
 
 use crate::{
     document::Document,
@@ -58,47 +58,28 @@ async fn neighbours() -> (House, Sink, Things, Things) {
     (house, sink, ours, theirs)
 }
 
-/// Every row of every table, as it is in the file. `tenant`: only what is that tenant's, and what belongs to no tenant but
+/// Every row of every table, as it is in the database. `tenant`: only what is that tenant's, and what belongs to no tenant but
 /// its users.
-fn dump(house: &House, tenant: Option<i64>) -> BTreeMap<String, Vec<String>> {
-    let database = Connection::open_with_flags(house.database(), OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
-    let mut tables = database.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").unwrap();
-    let tables: Vec<String> = tables.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
-    let mut dump = BTreeMap::new();
-    for table in tables {
-        let columns: Vec<String> = database
-            .prepare(&format!("SELECT * FROM {table}"))
-            .unwrap()
-            .column_names()
-            .into_iter()
-            .map(str::to_owned)
-            .collect();
-        let of_tenant = match (tenant, table.as_str()) {
-            (None, _) => String::new(),
-            (Some(tenant), "users") => {
-                format!("WHERE id IN (SELECT user_id FROM memberships WHERE tenant_id = {tenant})")
-            }
-            (Some(tenant), "tenants") => format!("WHERE id = {tenant}"),
-            (Some(tenant), _) if columns.iter().any(|column| column == "tenant_id") => {
-                format!("WHERE tenant_id = {tenant}")
-            }
-            (Some(_), _) => continue,
-        };
-        let mut statement = database.prepare(&format!("SELECT * FROM {table} {of_tenant}")).unwrap();
-        let rows = statement.query_map([], |row| {
-            let cells =
-                (0..columns.len()).map(|at| Ok(format!("{}={:?}", columns[at], row.get::<_, Cell>(at)?)));
-            Ok(cells.collect::<rusqlite::Result<Vec<_>>>()?.join(" "))
+fn dump(house: &House, tenant: Option<i64>) -> Tables {
+    let mut tables = house.place.tables();
+    // A node's lease is renewed all the time.
+    tables.remove("nodes");
+    assert!(tables["tickets"].iter().any(|row| format!("{row:?}").contains(OURS)));
+    let Some(tenant) = tenant else { return tables };
+    let is_theirs = |row: &Row| row.get("tenant_id").is_some_and(|id| *id == tenant);
+    let members: Vec<Value> =
+        tables["memberships"].iter().filter(|row| is_theirs(row)).map(|row| row["user_id"].clone()).collect();
+    for (table, rows) in &mut tables {
+        rows.retain(|row| match table.as_str() {
+            "users" => members.contains(&row["id"]),
+            "tenants" => row["id"] == tenant,
+            _ => is_theirs(row),
         });
-        let mut rows: Vec<String> = rows.unwrap().map(Result::unwrap).collect();
-        rows.sort();
-        dump.insert(table, rows);
     }
-    assert!(dump["tickets"].iter().any(|row| row.contains(OURS)));
-    dump
+    tables
 }
 
-fn assert_same(before: &BTreeMap<String, Vec<String>>, after: &BTreeMap<String, Vec<String>>, of: &str) {
+fn assert_same(before: &Tables, after: &Tables, of: &str) {
     for (table, rows) in before {
         let changed: Vec<_> = after[table].iter().filter(|row| !rows.contains(row)).collect();
         let gone: Vec<_> = rows.iter().filter(|row| !after[table].contains(row)).collect();

@@ -1,6 +1,6 @@
 //! A server without a socket.
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use actions::address::AddressPolicy;
 use api::{App, Config};
@@ -19,7 +19,7 @@ use store::{
     tenant::{Bootstrap, bootstrap, tenant_create},
     token::Token,
 };
-use testkit::clock::SimulatedClock;
+use testkit::{clock::SimulatedClock, place::Place};
 use tower::ServiceExt;
 
 /// Keys of the first tenant by role, and one of the second tenant.
@@ -29,22 +29,18 @@ pub const VIEWER: &str = "vtx_viewer_000000000000000000000000000000000000";
 pub const OTHER: &str = "vtx_other_0000000000000000000000000000000000000";
 
 pub struct House {
-    folder: tempfile::TempDir,
+    place: Place,
     pub clock: SimulatedClock,
 }
 
 impl House {
     pub fn new() -> Self {
         let start: Timestamp = "2026-02-14T10:30:00Z".parse().unwrap();
-        Self { folder: tempfile::tempdir().unwrap(), clock: SimulatedClock::new(start) }
-    }
-
-    pub fn folder(&self) -> PathBuf {
-        self.folder.path().to_owned()
+        Self { place: Place::chosen(), clock: SimulatedClock::new(start) }
     }
 
     pub async fn store(&self) -> Store {
-        let address = store::database::Address::Sqlite(self.folder.path().join("vtrustx.db"));
+        let address = self.place.address().parse().unwrap();
         Store::open(store::Options { address, clock: Arc::new(self.clock.clone()), faults: None })
             .await
             .unwrap()

@@ -16,9 +16,10 @@ const TENANT: TenantId = TenantId::new(1);
 async fn a_start_with_another_key_is_refused() {
     let house = House::new();
     let store = house.store().await;
-    let folder = house.folder();
-    let first = SecretBox::open_for(&store, None, &folder).await.unwrap();
-    let again = SecretBox::open_for(&store, None, &folder).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let first = SecretBox::open_for(&store, None, folder).await.unwrap();
+    let again = SecretBox::open_for(&store, None, folder).await.unwrap();
     assert_eq!(first.fingerprint(), again.fingerprint());
     #[cfg(unix)]
     {
@@ -27,10 +28,10 @@ async fn a_start_with_another_key_is_refused() {
         );
         assert_eq!(mode & 0o777, 0o600);
     }
-    let other = SecretBox::open_for(&store, Some("a phrase that is long enough"), &folder).await;
+    let other = SecretBox::open_for(&store, Some("a phrase that is long enough"), folder).await;
     assert!(matches!(other, Err(SecretError::OtherKey { .. })), "{other:?}");
     std::fs::remove_file(folder.join(KEY_FILE)).unwrap();
-    let missing = SecretBox::open_for(&store, None, &folder).await;
+    let missing = SecretBox::open_for(&store, None, folder).await;
     assert!(matches!(missing, Err(SecretError::FileMissing(_))), "{missing:?}");
     assert!(!folder.join(KEY_FILE).exists(), "no new key hides the loss");
 }

@@ -18,7 +18,6 @@ use serde_json::{Map, Value, json};
 use store::{
     Store, api_key,
     contact::contact_create,
-    database::Address,
     execution::execution_get,
     form::{Content, form_create},
     secret::SecretBox,
@@ -26,7 +25,7 @@ use store::{
     token::Token,
     workflow::{NewWorkflow, workflow_create},
 };
-use testkit::SimulatedClock;
+use testkit::{SimulatedClock, place::Place};
 use tower::ServiceExt;
 
 pub const ONE: TenantId = TenantId::new(1);
@@ -38,7 +37,7 @@ pub struct House {
     router: Router,
     pub engine: Engine,
     pub clock: SimulatedClock,
-    _folder: tempfile::TempDir,
+    _place: Place,
 }
 
 /// What was answered.
@@ -62,11 +61,11 @@ impl Answer {
 
 impl House {
     pub async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let place = Place::chosen();
         let now: Timestamp = "2026-02-14T10:30:00Z".parse().unwrap();
         let clock = SimulatedClock::new(now);
         let options = store::Options {
-            address: Address::Sqlite(folder.path().join("store.db")),
+            address: place.address().parse().unwrap(),
             clock: Arc::new(clock.clone()),
             faults: None,
         };
@@ -81,7 +80,13 @@ impl House {
         };
         let engine = Engine::start(store, Arc::new(SecretBox::of_key(&[7; 32])), options).await.unwrap();
         let router = router(App::new(engine.clone(), Config::default()));
-        Self { router, engine, clock, _folder: folder }
+        Self { router, engine, clock, _place: place }
+    }
+
+    /// Lets what follows happen at this time. What is being written still ends at the time before: a change may join its transaction.
+    pub async fn travel(&self, to: &str) {
+        self.clock.set(to.parse().unwrap());
+        self.engine.store().write_patiently(|_| Box::pin(async { Ok(()) })).await.unwrap();
     }
 
     /// With the key of a role (`admin`, `editor`, `viewer`, `other`), or without credentials (empty).

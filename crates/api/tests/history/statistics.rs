@@ -11,9 +11,9 @@ const OVERVIEW: &str = "/api/workflow-executions/stats/overview";
 async fn the_overview_has_the_seed_s_shape() {
     let house = House::new().await;
     let empty = house.get("viewer", OVERVIEW).await.json();
-    house.clock.set("2026-02-11T23:10:00Z".parse().unwrap());
+    house.travel("2026-02-11T23:10:00Z").await;
     house.post(detractor(10)).await;
-    house.clock.set("2026-02-14T10:30:00Z".parse().unwrap());
+    house.travel("2026-02-14T10:30:00Z").await;
     house.post(detractor(3)).await;
     house.post(json!({"event": "stumble"})).await;
     house.post(json!({"event": "nap"})).await;

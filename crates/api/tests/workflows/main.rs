@@ -22,13 +22,12 @@ use serde_json::{Value, json};
 use store::{
     Store,
     api_key::{Fields, api_key_create},
-    database::Address,
     secret::SecretBox,
     template::templates_seed,
     tenant::tenant_create,
     token::Token,
 };
-use testkit::SimulatedClock;
+use testkit::{SimulatedClock, place::Place};
 use tower::ServiceExt;
 
 const NOW: Timestamp = Timestamp::from_millis(1_771_065_000_123);
@@ -37,13 +36,13 @@ const NOW: Timestamp = Timestamp::from_millis(1_771_065_000_123);
 struct House {
     router: Router,
     engine: Engine,
-    _folder: tempfile::TempDir,
+    _place: Place,
 }
 
 impl House {
     async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let address = Address::Sqlite(folder.path().join("store.db"));
+        let place = Place::chosen();
+        let address = place.address().parse().unwrap();
         let clock = Arc::new(SimulatedClock::new(NOW));
         let store = Store::open(store::Options { address, clock, faults: None }).await.unwrap();
         let made = store.write(|tx| {
@@ -74,7 +73,7 @@ impl House {
         };
         let engine = Engine::start(store, Arc::new(SecretBox::of_key(&[7; 32])), options).await.unwrap();
         let router = api::router(App::new(engine.clone(), Config::default()));
-        Self { router, engine, _folder: folder }
+        Self { router, engine, _place: place }
     }
 
     /// The status and the body of the answer.

@@ -59,7 +59,8 @@ async fn a_dry_run_shows_what_would_be_done() {
         json!({"triggerData": {"submission": {"contactId": 7, "data": {"q_nps": "3", "q_name": "Ada"}}}});
     let (status, tried) = house.call("viewer", Method::POST, "/api/workflows/1/test", Some(body)).await;
     assert_eq!(status, 200);
-    insta::assert_json_snapshot!("dry_run", tried);
+    // PostgreSQL keeps a document's keys in an order of its own.
+    insta::with_settings!({sort_maps => true}, { insta::assert_json_snapshot!("dry_run", tried) });
 
     let other = json!({"triggerData": {}, "definition": {"name": "x", "trigger_event": "x", "actions": [{"type": "x"}]}});
     let (status, refused) = house.post("/api/workflows/1/test", other).await;

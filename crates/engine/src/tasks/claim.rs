@@ -6,7 +6,6 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use model::Period;
 use store::node::node_claim;
 use tokio::sync::Notify;
 
@@ -14,8 +13,8 @@ use crate::{EngineError, EngineInner, patience::patiently};
 
 /// Executions taken at once, at most: a share of the commit's time that others still find bearable.
 const MOST: i64 = 256;
-/// How often to look for what other nodes left.
-const LOOK: Period = Period::seconds(1);
+/// Room for fewer is not worth a transaction while others wait in the queue anyway.
+const FEWEST: i64 = 64;
 
 /// Where the task hears of unowned work and of free workers.
 #[derive(Debug, Default)]
@@ -46,17 +45,8 @@ pub(crate) async fn run(engine: Arc<EngineInner>) {
         if let Err(error) = patiently!(&engine, { claim(&engine).await }) {
             tracing::error!(%error, "unowned executions could not be taken; trying again");
         }
-        let look = async {
-            // Nobody else leaves anything where this process is alone.
-            if engine.store.is_alone() {
-                std::future::pending::<()>().await;
-            } else {
-                engine.store.clock().sleep_until(engine.store.now().plus(LOOK)).await;
-            }
-        };
         tokio::select! {
             () = engine.call.bell.notified() => {}
-            () = look => {}
             () = engine.draining.cancelled() => return,
         }
     }
@@ -69,15 +59,17 @@ pub(crate) async fn run(engine: Arc<EngineInner>) {
 pub(crate) async fn claim(engine: &EngineInner) -> Result<(), EngineError> {
     loop {
         let room = engine.room().min(MOST);
-        if room == 0 || engine.node.id().is_none() {
+        let is_worth_it = room >= FEWEST || engine.is_idle();
+        if room == 0 || !is_worth_it || engine.node.id().is_none() {
             return Ok(());
         }
         // Before the look, so that work that comes in meanwhile is not forgotten.
         engine.call.more.store(false, Ordering::Release);
         let claimed = engine.store.write_patiently(move |tx| Box::pin(node_claim(tx, room))).await?;
-        if claimed < room {
+        if claimed == 0 {
             return Ok(());
         }
+        // A fair share may have been less than all.
         engine.call.more.store(true, Ordering::Release);
     }
 }

@@ -1,48 +1,40 @@
-//! Notices workflows and settings that other nodes changed, within a second.
+//! Takes in workflows and settings that other nodes changed.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
-use model::{Period, Timestamp, WorkflowId};
-use store::workflow::workflow_changed_since;
+use model::{TenantId, Timestamp, WorkflowId};
+use store::{pulse::OVERLAP, tenant::tenant_changed_since, workflow::workflow_changed_since};
 
 use crate::{EngineError, EngineInner};
 
-const LOOK: Period = Period::seconds(1);
-/// Changes become visible in the order of their commits, not of their times: the last few seconds are read again.
-const OVERLAP: Period = Period::seconds(15);
-
-/// Runs until the engine drains; returns at once where nobody else can have the store open.
-pub(crate) async fn run(engine: Arc<EngineInner>) {
-    if engine.store.is_alone() {
-        return;
-    }
-    let mut seen = HashMap::new();
-    loop {
-        tokio::select! {
-            () = engine.store.clock().sleep_until(engine.store.now().plus(LOOK)) => {}
-            () = engine.draining.cancelled() => return,
-        }
-        if let Err(error) = look(&engine, &mut seen).await {
-            tracing::warn!(%error, "changes by other nodes could not be read; trying again");
-        }
-    }
+/// The version of everything that changed lately.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    workflows: HashMap<WorkflowId, (i64, Timestamp)>,
+    tenants: HashMap<TenantId, i64>,
 }
 
-/// Takes in what is new since the last look. `seen` holds the version of every workflow that changed lately.
-async fn look(
-    engine: &EngineInner,
-    seen: &mut HashMap<WorkflowId, (i64, Timestamp)>,
-) -> Result<(), EngineError> {
+/// Takes in what is new since the last look.
+///
+/// # Errors
+/// When the store does not answer.
+pub(crate) async fn look(engine: &EngineInner, seen: &mut Seen) -> Result<(), EngineError> {
     let since = engine.store.now().minus(OVERLAP);
-    let changed = {
+    let (tenants, workflows) = {
         let mut connection = engine.store.read_any().await?;
-        workflow_changed_since(&mut connection, since).await?
+        let tenants = tenant_changed_since(&mut connection, since).await?;
+        (tenants, workflow_changed_since(&mut connection, since).await?)
     };
-    seen.retain(|_, (_, at)| *at >= since);
-    for change in changed {
-        let known = seen.insert(change.id, (change.version, change.updated_at));
+    for (tenant, version) in &tenants {
+        if seen.tenants.insert(*tenant, *version) != Some(*version) {
+            engine.tenants.forget(*tenant);
+        }
+    }
+    seen.tenants = tenants.into_iter().collect();
+    seen.workflows.retain(|_, (_, at)| *at >= since);
+    for change in workflows {
+        let known = seen.workflows.insert(change.id, (change.version, change.updated_at));
         if known.map(|(version, _)| version) != Some(change.version) {
-            engine.tenants.forget(change.tenant);
             engine.programs.refresh(&engine.store, change.tenant, change.id).await?;
         }
     }

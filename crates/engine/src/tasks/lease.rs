@@ -99,6 +99,9 @@ async fn take_over(engine: &EngineInner, lapsed: NodeId) -> Result<(), EngineErr
 
 /// Somebody else has this node's work: everything in hand is let go, and the process begins anew under another id.
 async fn fenced(engine: &EngineInner, id: NodeId) -> Result<(), EngineError> {
+    if !engine.store.is_fenced() {
+        return Ok(());
+    }
     tracing::error!(node = %id, "this node was taken over; it lets go of its work and begins anew");
     engine.node.become_node(None, None);
     engine.store.node_set(None);

@@ -4,5 +4,6 @@
 pub mod claim;
 pub mod definitions;
 pub mod lease;
+pub mod pulse;
 pub mod timers;
 pub mod upkeep;

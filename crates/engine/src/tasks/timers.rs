@@ -15,13 +15,6 @@ const SLICE: i64 = 500;
 /// The longest sleep: a clock that was set forward is noticed after this time.
 const LONGEST_SLEEP: Period = Period::minutes(1);
 
-/// The longest sleep where other nodes may set timers and die.
-const LONGEST_SHARED_SLEEP: Period = Period::seconds(1);
-
-fn longest_sleep(engine: &EngineInner) -> Period {
-    if engine.store.is_alone() { LONGEST_SLEEP } else { LONGEST_SHARED_SLEEP }
-}
-
 /// Where the timers' task hears of new timers.
 #[derive(Debug)]
 pub(crate) struct Bell {
@@ -33,7 +26,7 @@ impl Bell {
         Self { earliest: watch::Sender::new(None) }
     }
 
-    /// A timer was set.
+    /// A timer was set, by this node or another.
     pub(crate) fn set(&self, due_at: Timestamp) {
         self.earliest.send_if_modified(|earliest| {
             let is_earlier = earliest.is_none_or(|known| due_at < known);
@@ -83,8 +76,15 @@ pub(crate) async fn fire(engine: &EngineInner) -> Result<Timestamp, EngineError>
             Some(due_at) if due_at <= now => {
                 engine.store.write_patiently(move |tx| Box::pin(timers_fire(tx, now, SLICE))).await?;
             }
-            Some(due_at) => return Ok(due_at.min(now.plus(longest_sleep(engine)))),
-            None => return Ok(now.plus(longest_sleep(engine))),
+            Some(due_at) => {
+                // Known: it rings nobody any more.
+                engine.timers.earliest.send_if_modified(|earliest| {
+                    *earliest = Some(earliest.map_or(due_at, |known| known.min(due_at)));
+                    false
+                });
+                return Ok(due_at.min(now.plus(LONGEST_SLEEP)));
+            }
+            None => return Ok(now.plus(LONGEST_SLEEP)),
         }
     }
 }

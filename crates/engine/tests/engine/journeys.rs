@@ -146,7 +146,7 @@ testkit::on_both! {
         let go = async |path: &str| post(&engine, json!({"path": path})).await.executions[0].id;
         let retried = go("status/503").await;
         let waiting = house.rest(&engine, retried).await.unwrap();
-        // Every worker is taken; the retry is due, and runs as far as anyone can see, but has to wait for one.
+        // Every worker is taken; the retry is due, but has to wait for one.
         let mut blockers = Vec::new();
         for _ in 0..4 {
             blockers.push(go("hang").await);
@@ -154,7 +154,7 @@ testkit::on_both! {
         let mut live = engine.live();
         house.clock.set(waiting.execution.progress.next_retry_at.unwrap());
         let resumed = |change: &Live| {
-            matches!(change, Live::Execution { id, status: ExecutionStatus::Running, .. } if *id == retried)
+            matches!(change, Live::Execution { id, status: ExecutionStatus::Pending, .. } if *id == retried)
         };
         while !resumed(&live.recv().await.unwrap()) {}
         engine.cancel(TENANT, Actor::System, retried).await.unwrap();

@@ -79,7 +79,7 @@ pub async fn run(arguments: Arguments) -> Done<ExitCode> {
         secret_key: config.secret_key.as_ref().map(Secret::expose).map(str::to_owned),
         data_directory: config.data_dir,
         is_thorough: arguments.thorough,
-        clock: Arc::new(SystemClock),
+        clock: Arc::new(SystemClock::default()),
     };
     findings.extend(store_examine(&examination).await);
     let worst = findings.iter().map(|finding| finding.level).max().unwrap_or(Level::Ok);

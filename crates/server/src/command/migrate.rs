@@ -14,7 +14,7 @@ use crate::{backend::Target, clock::SystemClock, config::Database, error::Done, 
 /// Makes the store or brings it up to date.
 pub async fn run(target: Target) -> Done {
     let config = target.config()?;
-    let store = opening::open(&config, Arc::new(SystemClock)).await?;
+    let store = opening::open(&config, Arc::new(SystemClock::default())).await?;
     store
         .write(|tx| {
             Box::pin(async move {

@@ -81,6 +81,16 @@ async fn serve(config: &Config) -> Done {
     let options = engine_options(config)?;
     let mut signals = Signals::new()?;
     let (store, first) = prepare(config).await?;
+    #[cfg(debug_assertions)]
+    if std::env::var_os("VTRUSTX_TEST_UNFENCED").is_some() {
+        tracing::warn!("nothing keeps nodes from each other's work: this is a test that must fail");
+        store.unfence();
+    }
+    if !store.is_alone() && !store.has_second_wall() {
+        tracing::warn!(
+            "row-level security is missing: the database's user may not take on the role vtrustx_tenant. Tenants are kept apart by the server alone; docs/OPERATIONS.md, \"Row-level security\", says how an administrator makes the role"
+        );
+    }
     let secrets = opening::secrets(config, &store).await?;
     let listener = TcpListener::bind(config.listen).await.map_err(|error| {
         CommandError::said(format!(
@@ -146,7 +156,7 @@ struct First {
 
 /// Opens the store and makes what is missing in it.
 async fn prepare(config: &Config) -> Done<(Store, First)> {
-    let mut store = opening::open(config, Arc::new(SystemClock)).await?;
+    let mut store = opening::open(config, Arc::new(SystemClock::default())).await?;
     let demo_is_due = config.demo && !demo::is_seeded(&store).await?;
     let secret_text = |secret: &Secret| Token::given(secret.expose());
     let admin = config.bootstrap_admin.as_ref();
@@ -160,7 +170,7 @@ async fn prepare(config: &Config) -> Done<(Store, First)> {
         drop(store);
         demo::seed(config).await?;
         begin_anew();
-        store = opening::open(config, Arc::new(SystemClock)).await?;
+        store = opening::open(config, Arc::new(SystemClock::default())).await?;
     }
     let first = bootstrap(&store, options).await?;
     store.write(|tx| Box::pin(templates_seed(tx))).await?;

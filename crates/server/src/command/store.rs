@@ -58,7 +58,7 @@ pub async fn run(arguments: Arguments) -> Done {
         to: arguments.to,
         check_content: !arguments.skip_content_check,
         page: PAGE,
-        clock: Arc::new(SystemClock),
+        clock: Arc::new(SystemClock::default()),
     };
     let copied = store_copy(order, &mut |progress| display.show(&progress)).await;
     display.bar.finish_and_clear();

@@ -50,7 +50,7 @@ pub async fn run(arguments: Arguments) -> Done {
     }
     let config = target.config()?;
     opening::must_exist(&config)?;
-    let store = opening::open(&config, Arc::new(SystemClock)).await?;
+    let store = opening::open(&config, Arc::new(SystemClock::default())).await?;
     let done = act(&store, action, target.json).await;
     store.close().await;
     done

@@ -244,8 +244,9 @@ impl Life<'_> {
             progress::after(&compiled, &known.with(logs), &before, &retry, worked, now)
         });
         let logs = log.into_iter().collect();
-        let advance = Advance { tenant: execution.tenant_id, execution: execution.id, logs, effect, follow };
-        let Advanced::Done { logs, progress } = execution_advance(self.tx, advance).await? else {
+        let (tenant, last) = (execution.tenant_id, journal.last_id());
+        let advance = Advance { tenant, execution: execution.id, last, logs, effect, follow };
+        let Advanced::Done { logs, progress } = execution_advance(self.tx, &advance).await? else {
             return Ok(None);
         };
         match progress {

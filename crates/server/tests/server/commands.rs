@@ -15,13 +15,18 @@ struct Transcript<'a> {
 
 impl Transcript<'_> {
     async fn run(&mut self, line: &str) -> String {
+        self.run_showing(line, str::to_owned).await
+    }
+
+    /// Writes down what `shown` makes of the answer.
+    async fn run_showing(&mut self, line: &str, shown: impl Fn(&str) -> String) -> String {
         let arguments: Vec<&str> = line.split(' ').collect();
         let mut command = self.house.command(&arguments);
         command.envs(self.environment.iter().map(|(name, value)| (name, OsStr::new(value))));
         let output = command.output().await.unwrap();
         let stdout = String::from_utf8(output.stdout).unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
-        writeln!(self.text, "$ vtrustx {line}\n{}{}", masked(&stdout), masked(&stderr)).unwrap();
+        writeln!(self.text, "$ vtrustx {line}\n{}{}", masked(&shown(&stdout)), masked(&stderr)).unwrap();
         if !output.status.success() {
             writeln!(self.text, "(exit code {})\n", output.status.code().unwrap_or(-1)).unwrap();
         }
@@ -62,6 +67,12 @@ fn masked(text: &str) -> String {
     masked
 }
 
+/// A document with its keys in order: PostgreSQL keeps them in an order of its own.
+fn in_order(document: &str) -> String {
+    let sorted = testkit::tables::sorted(serde_json::from_str(document).unwrap());
+    format!("{}\n", serde_json::to_string_pretty(&sorted).unwrap())
+}
+
 fn workflow(text: &str) -> Value {
     json!({
         "key": "greet", "name": "Greet", "trigger_event": "hello", "is_active": true,
@@ -84,7 +95,7 @@ async fn a_day_of_an_operator() {
     );
     let mut day = Transcript { house: &house, environment: Vec::new(), text: String::new() };
 
-    day.run("migrate").await;
+    day.run_showing("migrate", |said| said.replace("the database", "./vtrustx-data/vtrustx.db")).await;
     day.run("tenant create Acme").await;
     day.run("tenant list --json").await;
     day.run("workflow validate greet.json other.json").await;
@@ -96,7 +107,7 @@ async fn a_day_of_an_operator() {
     house.file("greet.json", &workflow("Hello again").to_string());
     day.run("workflow apply greet.json other.json --tenant 2 --json").await;
     day.run("workflow list --tenant 2").await;
-    day.run("workflow export greet --tenant 2").await;
+    day.run_showing("workflow export greet --tenant 2", in_order).await;
     day.run("workflow export --tenant 2 --output exported").await;
     day.run("workflow apply exported/greet.json exported/tag-vips.json --tenant 2").await;
     day.run("user create sam@example.com --role editor --tenant 2").await;
@@ -109,7 +120,6 @@ async fn a_day_of_an_operator() {
 
     let server = house.serve(&[]).await;
     day.text.push_str("(a server starts on this store)\n\n");
-    day.run("workflow list").await;
     day.environment = vec![("VTRUSTX_URL", server.url.clone()), ("VTRUSTX_API_KEY", KEY.to_owned())];
     day.run("workflow apply greet.json").await;
     let event = server.post("/api/events", &json!({"event": "hello", "data": {"email": "nobody"}})).await;

@@ -53,7 +53,9 @@ async fn a_newcomer_meets_a_living_system() {
 
     // Something of everything.
     let statuses = by("status");
-    assert_eq!((statuses["retrying"], statuses["failed"], statuses["cancelled"]), (1, 4, 1));
+    assert_eq!((statuses["retrying"], statuses["cancelled"]), (1, 1));
+    // Four are planned; the month before today may put more into the outage.
+    assert!(statuses["failed"] >= 4, "{statuses:?}");
     assert!(statuses["waiting"] > 0 && by("outcome")["unmatched"] > 200, "{statuses:?}");
     assert!(
         executions.iter().any(|row| row["status"] == "completed" && row["retry_count"].as_i64() > Some(0))

@@ -6,6 +6,7 @@ mod crash;
 mod demo;
 mod deploying;
 mod examining;
+mod idle;
 mod moving;
 mod openapi;
 mod process;

@@ -9,6 +9,7 @@ use std::{
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use tempfile::TempDir;
+use testkit::place::Place;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines},
     process::{Child, ChildStdout, Command},
@@ -20,14 +21,22 @@ pub const KEY: &str = "key-of-the-tests";
 /// How long anything may take on a slow and busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A folder with a store in it.
+/// A folder to work in, and a store: a file in the folder, unless `VTRUSTX_TEST_STORE` says PostgreSQL.
 pub struct House {
     folder: TempDir,
+    /// What `VTRUSTX_DATABASE` names; none: the store's own place, `./vtrustx-data/vtrustx.db`.
+    database: Option<Place>,
 }
 
 impl House {
     pub fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        let database = Some(Place::chosen()).filter(|place| matches!(place, Place::Postgres(_)));
+        Self { database, ..Self::on_file() }
+    }
+
+    /// On SQLite, whatever is chosen: for what is only there with a file.
+    pub fn on_file() -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), database: None }
     }
 
     pub fn path(&self) -> &Path {
@@ -49,6 +58,7 @@ impl House {
         {
             command.env_remove(name);
         }
+        command.envs(self.database.iter().map(|place| ("VTRUSTX_DATABASE", place.address())));
         command
     }
 

@@ -31,7 +31,7 @@ async fn a_server_says_where_it_listens_and_is_ready_then() {
 
 #[tokio::test]
 async fn a_second_process_on_the_same_file_is_refused() {
-    let house = House::new();
+    let house = House::on_file();
     let server = house.serve(&[]).await;
     for arguments in [&["serve", "--listen", "127.0.0.1:0"][..], &["workflow", "list"], &["tenant", "list"]] {
         let second = house.command(arguments).output().await.unwrap();
@@ -45,7 +45,7 @@ async fn a_second_process_on_the_same_file_is_refused() {
 
 #[tokio::test]
 async fn what_cannot_start_says_why() {
-    let house = House::new();
+    let house = House::on_file();
     let table: [(&[&str], &str); 4] = [
         (&["serve", "--database", "postgres://127.0.0.1:1/vtrustx"], "the store is not available"),
         (&["serve", "--listen", "here"], "--listen"),

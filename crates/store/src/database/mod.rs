@@ -5,6 +5,7 @@
 //! SQLite runs in the process: its reads are sent to the blocking threads, its writes run on the writer's own thread.
 
 pub(crate) mod catalogue;
+mod later;
 mod migrations;
 pub(crate) mod outside;
 pub mod page;
@@ -17,6 +18,7 @@ pub mod value;
 
 use std::{borrow::Cow, path::PathBuf, str::FromStr};
 
+pub(crate) use later::Later;
 pub use page::{Page, Paged};
 pub(crate) use row::Cell;
 pub use row::{Cells, Row};
@@ -64,18 +66,25 @@ impl FromStr for Address {
 }
 
 pub(crate) struct Opened {
-    pub(crate) writer: Connection,
+    /// One for each lane of the writer; a file has one.
+    pub(crate) writers: Vec<Connection>,
+    /// Where ids are reserved apart from the transactions that use them; none where the writer does it itself.
+    pub(crate) ids: Option<Connection>,
     pub(crate) readers: readers::Readers,
 }
+
+/// Lanes of the writer where several transactions can be under way: no more than there are processors to feed them.
+const MOST_LANES: usize = 4;
 
 pub(crate) async fn open(address: &Address, now: Timestamp) -> StoreResult<Opened> {
     match address {
         Address::Sqlite(path) => {
             let path = path.clone();
             let open = move || {
-                let mut writer = Connection { inner: Inner::SqliteHere(sqlite::open(&path)?) };
-                futures_executor::block_on(migrations::apply(&mut writer, now))?;
-                Ok(Opened { writer, readers: readers::Readers::new(readers::Source::Sqlite(path)) })
+                let mut writer = Connection::new(Inner::SqliteHere(sqlite::open(&path)?));
+                let wall = futures_executor::block_on(migrations::apply(&mut writer, now))?;
+                let readers = readers::Readers::new(readers::Source::Sqlite(path), wall);
+                Ok(Opened { writers: vec![writer], ids: None, readers })
             };
             tokio::task::spawn_blocking(open)
                 .await
@@ -83,10 +92,23 @@ pub(crate) async fn open(address: &Address, now: Timestamp) -> StoreResult<Opene
         }
         Address::Postgres(url) => {
             let config = postgres::config(url)?;
-            let database = postgres::Database::open(&config, postgres::Role::Writer).await?;
-            let mut writer = Connection { inner: Inner::Postgres(Box::new(database)) };
-            migrations::apply(&mut writer, now).await?;
-            Ok(Opened { writer, readers: readers::Readers::new(readers::Source::Postgres(Box::new(config))) })
+            let open = async || {
+                let database = postgres::Database::open(&config, postgres::Role::Writer).await?;
+                StoreResult::Ok(Connection::new(Inner::Postgres(Box::new(database))))
+            };
+            let mut first = open().await?;
+            let wall = migrations::apply(&mut first, now).await?;
+            let mut writers = vec![first];
+            let lanes = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_LANES);
+            while writers.len() < lanes {
+                writers.push(open().await?);
+            }
+            for writer in &mut writers {
+                writer.become_lane()?;
+            }
+            let ids = Some(open().await?);
+            let readers = readers::Readers::new(readers::Source::Postgres(Box::new(config)), wall);
+            Ok(Opened { writers, ids, readers })
         }
     }
 }
@@ -95,6 +117,8 @@ pub(crate) async fn open(address: &Address, now: Timestamp) -> StoreResult<Opene
 #[derive(Debug)]
 pub struct Connection {
     inner: Inner,
+    /// Rows that are written with the next statement that could miss them, at the latest before the commit.
+    later: later::Pending,
 }
 
 #[derive(Debug)]
@@ -108,6 +132,10 @@ enum Inner {
 }
 
 impl Connection {
+    fn new(inner: Inner) -> Self {
+        Self { inner, later: later::Pending::default() }
+    }
+
     /// Runs a query.
     ///
     /// # Errors
@@ -117,9 +145,11 @@ impl Connection {
         sql: impl Into<Cow<'static, str>>,
         parameters: Vec<Value>,
     ) -> StoreResult<Vec<Row>> {
+        let sql = sql.into();
+        self.flush_for(&sql).await?;
         match &mut self.inner {
-            Inner::Postgres(database) => database.query(&sql.into(), &parameters).await,
-            _ => self.run_sqlite(sql.into(), parameters, sqlite::Database::query).await,
+            Inner::Postgres(database) => database.query(&sql, &parameters).await,
+            _ => self.run_sqlite(sql, parameters, sqlite::Database::query).await,
         }
     }
 
@@ -158,9 +188,11 @@ impl Connection {
         sql: impl Into<Cow<'static, str>>,
         parameters: Vec<Value>,
     ) -> StoreResult<u64> {
+        let sql = sql.into();
+        self.flush_for(&sql).await?;
         match &mut self.inner {
-            Inner::Postgres(database) => database.execute(&sql.into(), &parameters).await,
-            _ => self.run_sqlite(sql.into(), parameters, sqlite::Database::execute).await,
+            Inner::Postgres(database) => database.execute(&sql, &parameters).await,
+            _ => self.run_sqlite(sql, parameters, sqlite::Database::execute).await,
         }
     }
 
@@ -186,10 +218,11 @@ impl Connection {
     }
 
     /// Several statements at once, without parameters.
-    pub(crate) async fn batch(&mut self, sql: &'static str) -> StoreResult<()> {
+    pub(crate) async fn batch(&mut self, sql: impl Into<Cow<'static, str>>) -> StoreResult<()> {
+        let sql = sql.into();
         match &mut self.inner {
-            Inner::Postgres(database) => database.batch(sql).await,
-            _ => self.run_sqlite(Cow::Borrowed(sql), (), |database, sql, ()| database.batch(sql)).await,
+            Inner::Postgres(database) => database.batch(&sql).await,
+            _ => self.run_sqlite(sql, (), |database, sql, ()| database.batch(sql)).await,
         }
     }
 
@@ -204,10 +237,10 @@ impl Connection {
         }
     }
 
-    /// A statement without parameters that is run again and again.
+    /// A statement of the transaction's own, without parameters. Where statements travel, it goes out with the next one.
     pub(crate) async fn command(&mut self, sql: &'static str) -> StoreResult<()> {
         match &mut self.inner {
-            Inner::Postgres(database) => database.batch(sql).await,
+            Inner::Postgres(database) => database.command(sql),
             _ => self.execute(sql, Vec::new()).await.map(drop),
         }
     }
@@ -225,6 +258,13 @@ impl Connection {
         }
     }
 
+    fn become_lane(&mut self) -> StoreResult<()> {
+        match &mut self.inner {
+            Inner::Postgres(database) => database.become_lane(),
+            _ => Ok(()),
+        }
+    }
+
     pub(crate) async fn commit(&mut self) -> StoreResult<()> {
         match &mut self.inner {
             Inner::Postgres(database) => database.commit().await,
@@ -239,10 +279,10 @@ impl Connection {
         }
     }
 
-    /// Before the last connection closes: everything into the one file that people copy.
+    /// Before the last connection closes: everything into the one file that people copy, nothing of itself left on a server.
     pub(crate) async fn settle(&mut self) -> StoreResult<()> {
-        match self.inner {
-            Inner::Postgres(_) => Ok(()),
+        match &mut self.inner {
+            Inner::Postgres(database) => database.retire().await,
             _ => self.query("PRAGMA wal_checkpoint(TRUNCATE)", Vec::new()).await.map(drop),
         }
     }

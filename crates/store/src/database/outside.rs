@@ -58,7 +58,7 @@ pub(crate) fn is_held(address: &Address) -> bool {
 
 /// The newest migration that this program knows.
 pub(crate) fn newest_migration() -> i64 {
-    migrations::newest()
+    migrations::known()
 }
 
 async fn open(address: &Address) -> StoreResult<Connection> {
@@ -69,7 +69,7 @@ async fn open(address: &Address) -> StoreResult<Connection> {
         }
         Address::Postgres(url) => {
             let database = postgres::Database::open(&postgres::config(url)?, postgres::Role::Writer).await?;
-            Ok(Connection { inner: Inner::Postgres(Box::new(database)) })
+            Ok(Connection::new(Inner::Postgres(Box::new(database))))
         }
     }
 }
@@ -81,7 +81,7 @@ async fn sqlite_there(
     let database = tokio::task::spawn_blocking(open)
         .await
         .map_err(|error| StoreError::Unavailable(error.to_string()))??;
-    Ok(Connection { inner: Inner::SqliteThere(Some(database)) })
+    Ok(Connection::new(Inner::SqliteThere(Some(database))))
 }
 
 fn must_exist(path: &Path) -> StoreResult<()> {

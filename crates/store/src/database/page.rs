@@ -93,7 +93,7 @@ impl List {
         // The list is JSON text: a tag in it stands in quotes, escaped as JSON escapes it.
         self.parameters.push(Value::Text(serde_json::Value::from(tag).to_string()));
         let number = self.parameters.len();
-        self.and(&format!("instr(CAST(tags AS TEXT), ?{number}) > 0"))
+        self.and(&format!("instr({{texts:tags}}, ?{number}) > 0"))
     }
 
     /// Reads the page.

@@ -1,17 +1,22 @@
 //! PostgreSQL: one session, its prepared statements, and what to do when it is lost.
 //!
 //! A session that breaks is opened anew by the next statement outside of a transaction. Inside one the statement fails, and with it the
-//! transaction. A session that breaks during a COMMIT leaves open whether it happened: then the transaction's own id is looked up in a new
-//! session ([`Database::commit`]); nobody is answered by guessing.
+//! transaction. A session that breaks during a COMMIT leaves open whether it happened. Therefore each transaction of a lane writes the lane's
+//! mark, its own number: a new session reads it back ([`Database::commit`]) and nobody is answered by guessing. The mark is a row, because a
+//! transaction's id means nothing on another server, which may be the one that answers after a failover.
 
-use std::{borrow::Cow, collections::HashMap, time::Duration};
+mod schema;
+mod wall;
+
+use std::{borrow::Cow, collections::HashMap, fmt::Write as _, future::Future, time::Duration};
 
 use bytes::{BufMut, BytesMut};
+use futures_util::future::join;
 use model::{NodeId, Timestamp};
 use tokio_postgres::{
     Client, NoTls, SimpleQueryMessage, Statement,
     error::SqlState,
-    types::{IsNull, Kind, ToSql, Type, to_sql_checked},
+    types::{FromSql, IsNull, Kind, ToSql, Type, to_sql_checked},
 };
 
 use super::{
@@ -21,13 +26,17 @@ use super::{
 };
 use crate::{StoreError, StoreResult};
 
+pub(super) use wall::{Nearness, View};
+
 /// Statements kept prepared; when there are more, all are forgotten and prepared anew on demand.
 const MOST_STATEMENTS: usize = 512;
 /// Between two attempts to find out what became of a commit.
 const PAUSE: Duration = Duration::from_millis(250);
+/// How long a server may take to answer: a network that swallows everything looks like a slow one.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// A session that stands still in the middle of a transaction (its process was stopped) is ended by the server after this time, so that it does
 /// not hold up whoever takes its work over.
-const IDLE_IN_TRANSACTION: &str = "SET idle_in_transaction_session_timeout = '5s'";
+const WRITER: &str = "SET idle_in_transaction_session_timeout = '5s'";
 
 /// What a session is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +51,20 @@ pub(crate) struct Database {
     role: Role,
     session: Option<Session>,
     in_transaction: bool,
+    /// Commands that go out together with the next statement.
+    queued: String,
+    /// None before the tables are there.
+    mark: Option<Mark>,
+    /// What a session for reading sees.
+    view: View,
+}
+
+/// What a lane leaves in each of its transactions: which one was the last.
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    /// Random, so that no two sessions of any two processes share one.
+    lane: i64,
+    number: u64,
 }
 
 struct Session {
@@ -63,15 +86,27 @@ pub(crate) fn config(url: &str) -> StoreResult<tokio_postgres::Config> {
                 .to_owned(),
         )
     })?;
-    config.application_name("vtrustx").connect_timeout(Duration::from_secs(10));
+    // Others see by it what this program knows, before they change what it could not work with.
+    let name = format!("vtrustx/{}", super::migrations::known());
+    config.application_name(name).connect_timeout(Duration::from_secs(10));
     Ok(config)
 }
 
 impl Database {
     pub(crate) async fn open(config: &tokio_postgres::Config, role: Role) -> StoreResult<Self> {
-        let mut database = Self { config: config.clone(), role, session: None, in_transaction: false };
+        let (config, session, queued) = (config.clone(), None, String::new());
+        let (in_transaction, mark, view) = (false, None, View::Everything);
+        let mut database = Self { config, role, session, in_transaction, queued, mark, view };
         database.session().await?;
         Ok(database)
+    }
+
+    /// From now on each transaction can be found again: the session is a lane of the writer.
+    pub(crate) fn become_lane(&mut self) -> StoreResult<()> {
+        let mut bytes = [0; 8];
+        getrandom::fill(&mut bytes).map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        self.mark = Some(Mark { lane: i64::from_le_bytes(bytes), number: 0 });
+        Ok(())
     }
 
     async fn session(&mut self) -> StoreResult<&mut Session> {
@@ -81,21 +116,19 @@ impl Database {
             if self.in_transaction {
                 return Err(StoreError::Unavailable("the connection to the database was lost".to_owned()));
             }
-            let (client, connection) = self.config.connect(NoTls).await.map_err(unavailable)?;
+            self.queued.clear();
+            let connecting = answered(self.config.connect(NoTls)).await?;
+            let (client, connection) = connecting.map_err(unavailable)?;
             tokio::spawn(async move {
                 if let Err(error) = connection.await {
                     tracing::warn!(error = %describe(&error), "a connection to the database ended");
                 }
             });
-            match self.role {
-                Role::Reader => {
-                    client
-                        .batch_execute("SET default_transaction_read_only = on")
-                        .await
-                        .map_err(unavailable)?;
-                }
-                Role::Writer => client.batch_execute(IDLE_IN_TRANSACTION).await.map_err(unavailable)?,
-            }
+            let set_up = match self.role {
+                Role::Writer => WRITER,
+                Role::Reader => &self.view.opening(),
+            };
+            answered(client.batch_execute(set_up)).await?.map_err(unavailable)?;
             self.session = Some(Session { client, statements: HashMap::new() });
         }
         self.session.as_mut().ok_or_else(|| StoreError::Unavailable("no connection".to_owned()))
@@ -107,19 +140,43 @@ impl Database {
         self.session().await?.client.batch_execute(&text).await.map_err(unavailable)
     }
 
+    /// A command that the next statement takes along: it costs no journey of its own.
+    pub(crate) fn command(&mut self, sql: &str) -> StoreResult<()> {
+        self.queued.push_str(sql);
+        self.queued.push(';');
+        Ok(())
+    }
+
     /// Begins a transaction. A node locks its row, so that it cannot be taken over before the end, and learns when it was.
     pub(crate) async fn begin(&mut self, node: Option<NodeId>) -> StoreResult<()> {
         self.in_transaction = false;
+        self.queued.clear();
+        self.session().await?;
+        let mut text = "BEGIN;".to_owned();
+        if let Some(node) = node {
+            let _ = write!(text, "SELECT id FROM nodes WHERE id = {node} FOR KEY SHARE;");
+        }
+        if let Some(Mark { lane, number }) = &mut self.mark {
+            *number += 1;
+            let _ = write!(
+                text,
+                "INSERT INTO commit_marks (lane, number, marked_at) VALUES ({lane}, {number}, clock_timestamp())
+                 ON CONFLICT (lane) DO UPDATE SET number = excluded.number, marked_at = excluded.marked_at"
+            );
+        }
         let client = &self.session().await?.client;
-        let Some(node) = node else {
-            client.batch_execute("BEGIN").await.map_err(unavailable)?;
-            self.in_transaction = true;
-            return Ok(());
+        let answers =
+            answered(client.simple_query(&text)).await.and_then(|answers| answers.map_err(unavailable));
+        let answers = match answers {
+            Ok(answers) => answers,
+            Err(error) => {
+                // Whatever the session is in the middle of, it ends with it.
+                self.session = None;
+                return Err(error);
+            }
         };
-        let fenced = format!("BEGIN; SELECT id FROM nodes WHERE id = {node} FOR KEY SHARE");
-        let answers = client.simple_query(&fenced).await.map_err(unavailable)?;
         self.in_transaction = true;
-        if answers.iter().any(|answer| matches!(answer, SimpleQueryMessage::Row(_))) {
+        if node.is_none() || answers.iter().any(|answer| matches!(answer, SimpleQueryMessage::Row(_))) {
             return Ok(());
         }
         self.rollback().await?;
@@ -128,63 +185,105 @@ impl Database {
 
     pub(crate) async fn rollback(&mut self) -> StoreResult<()> {
         self.in_transaction = false;
-        match &self.session {
-            Some(session) if !session.client.is_closed() => {
-                session.client.batch_execute("ROLLBACK").await.map_err(unavailable)
-            }
-            _ => Ok(()),
+        self.queued.clear();
+        let Some(session) = self.session.as_ref().filter(|session| !session.client.is_closed()) else {
+            return Ok(());
+        };
+        let done = answered(session.client.batch_execute("ROLLBACK")).await;
+        let done = done.and_then(|done| done.map_err(unavailable));
+        if done.is_err() {
+            self.session = None;
         }
+        done
     }
 
     /// Commits. When the session breaks while committing, finds out in a new one whether it happened, for as long as it takes.
     pub(crate) async fn commit(&mut self) -> StoreResult<()> {
-        let id = self.query("SELECT CAST(pg_current_xact_id_if_assigned() AS TEXT)", &[]).await?;
-        let id: Option<String> = id.into_iter().next().map(Row::first).transpose()?.flatten();
-        let committed = self.session().await?.client.batch_execute("COMMIT").await;
+        if !self.in_transaction {
+            return Err(StoreError::Unavailable("the connection to the database was lost".to_owned()));
+        }
+        let mut text = std::mem::take(&mut self.queued);
+        text.push_str("COMMIT");
+        // Nothing is sent in a session that is lost already: then nothing was committed.
+        let client = &self.session().await?.client;
+        let committed = tokio::time::timeout(PATIENCE, client.simple_query(&text)).await;
         self.in_transaction = false;
-        match (committed, id) {
-            (Ok(()), _) | (Err(_), None) => Ok(()),
-            (Err(error), Some(_)) if error.as_db_error().is_some_and(|error| !ended_session(error)) => {
-                Err(unavailable(error))
+        let lost = match committed {
+            Ok(Ok(_)) => return Ok(()),
+            Ok(Err(error)) if error.as_db_error().is_some_and(|error| !ended_session(error)) => {
+                return Err(unavailable(error));
             }
-            (Err(error), Some(id)) => {
-                tracing::warn!(error = %describe(&error), "the connection was lost during a commit; looking up what became of it");
-                self.session = None;
-                self.outcome_of(id).await
-            }
+            Ok(Err(error)) => describe(&error),
+            Err(_) => "no answer".to_owned(),
+        };
+        tracing::warn!(
+            error = lost,
+            "the connection was lost during a commit; reading back what became of it"
+        );
+        self.session = None;
+        if let Some(mark) = self.mark
+            && self.is_committed(mark).await
+        {
+            return Ok(());
         }
+        Err(StoreError::Unavailable("the connection was lost and the commit did not happen".to_owned()))
     }
 
-    async fn outcome_of(&mut self, id: String) -> StoreResult<()> {
+    /// Whether this lane's last transaction was committed. The lock waits for the lost session, which may still be at it.
+    async fn is_committed(&mut self, Mark { lane, number }: Mark) -> bool {
+        let text = format!("SELECT number FROM commit_marks WHERE lane = {lane} FOR UPDATE");
         loop {
-            let found = self
-                .query("SELECT pg_xact_status(CAST(CAST(?1 AS TEXT) AS xid8))", &[Value::Text(id.clone())])
-                .await;
-            match found.map(|rows| rows.into_iter().next().map(Row::first::<Option<String>>)) {
-                Ok(Some(Ok(Some(status)))) if status == "committed" => return Ok(()),
-                Ok(Some(Ok(Some(status)))) if status == "aborted" => {
-                    return Err(StoreError::Unavailable(
-                        "the connection was lost and the commit did not happen".to_owned(),
-                    ));
+            let found = match self.session().await {
+                Ok(session) => answered(session.client.simple_query(&text)).await,
+                Err(error) => Err(error),
+            };
+            match found {
+                Ok(Ok(answers)) => {
+                    let mut rows = answers.iter().filter_map(|answer| match answer {
+                        SimpleQueryMessage::Row(row) => row.get(0),
+                        _ => None,
+                    });
+                    return rows.next() == Some(&number.to_string());
                 }
-                // Still in progress, or the server does not answer yet.
-                Ok(_) | Err(_) => tokio::time::sleep(PAUSE).await,
+                // The server does not answer yet.
+                Ok(Err(_)) | Err(_) => {
+                    self.session = None;
+                    tokio::time::sleep(PAUSE).await;
+                }
             }
         }
     }
 
-    async fn prepared(&mut self, sql: &str) -> StoreResult<(&Client, Statement)> {
+    /// Takes the lane's mark away; one that is left is pruned after a day.
+    pub(crate) async fn retire(&mut self) -> StoreResult<()> {
+        match self.mark.take() {
+            Some(Mark { lane, .. }) => {
+                self.batch(&format!("DELETE FROM commit_marks WHERE lane = {lane}")).await
+            }
+            None => Ok(()),
+        }
+    }
+
+    async fn prepared(&mut self, sql: &str) -> StoreResult<(&Client, Statement, String)> {
+        let queued = std::mem::take(&mut self.queued);
         let session = self.session().await?;
         if let Some(statement) = session.statements.get(sql) {
-            return Ok((&session.client, statement.clone()));
+            return Ok((&session.client, statement.clone(), queued));
         }
         let text = Dialect::Postgres.text(sql).into_owned();
-        let statement = session.client.prepare(&text).await.map_err(|error| refused(error, sql))?;
+        // What waits belongs before the preparation: a transaction that is broken prepares nothing.
+        let preparing = async {
+            if !queued.is_empty() {
+                session.client.batch_execute(&queued).await?;
+            }
+            session.client.prepare(&text).await
+        };
+        let statement = answered(preparing).await?.map_err(|error| refused(error, sql))?;
         if session.statements.len() >= MOST_STATEMENTS {
             session.statements.clear();
         }
         session.statements.insert(sql.to_owned(), statement.clone());
-        Ok((&session.client, statement))
+        Ok((&session.client, statement, String::new()))
     }
 
     /// Only prepares: a test does that with every statement.
@@ -193,26 +292,83 @@ impl Database {
     }
 
     pub(crate) async fn query(&mut self, sql: &str, parameters: &[Value]) -> StoreResult<Vec<Row>> {
-        let (client, statement) = self.prepared(sql).await?;
-        let rows =
-            client.query(&statement, &borrowed(parameters)).await.map_err(|error| refused(error, sql))?;
-        rows.iter().map(row).collect()
+        let (client, statement, queued) = self.prepared(sql).await?;
+        let values = borrowed(parameters);
+        let rows = together(client, &queued, client.query(&statement, &values)).await;
+        let rows = match self.kept(rows)? {
+            Err(error) if is_outdated(&error) => {
+                self.forget();
+                if self.in_transaction {
+                    return Err(refused(error, sql));
+                }
+                let (client, statement, _) = self.prepared(sql).await?;
+                let rows = answered(client.query(&statement, &values)).await;
+                self.kept(rows)?
+            }
+            rows => rows,
+        };
+        rows.map_err(|error| refused(error, sql))?.iter().map(row).collect()
     }
 
     pub(crate) async fn execute(&mut self, sql: &str, parameters: &[Value]) -> StoreResult<u64> {
-        let (client, statement) = self.prepared(sql).await?;
-        client.execute(&statement, &borrowed(parameters)).await.map_err(|error| refused(error, sql))
+        let (client, statement, queued) = self.prepared(sql).await?;
+        let parameters = borrowed(parameters);
+        let changed = together(client, &queued, client.execute(&statement, &parameters)).await;
+        self.kept(changed)?.map_err(|error| {
+            if is_outdated(&error) {
+                self.forget();
+            }
+            refused(error, sql)
+        })
+    }
+
+    /// Has every statement prepared anew the next time.
+    fn forget(&mut self) {
+        if let Some(session) = &mut self.session {
+            session.statements.clear();
+        }
     }
 
     /// All rows in one statement: a column is one array.
     pub(crate) async fn execute_rows(&mut self, sql: &str, rows: &[Vec<Value>]) -> StoreResult<()> {
-        let (client, statement) = self.prepared(sql).await?;
+        let (client, statement, queued) = self.prepared(sql).await?;
         let columns: Vec<Column<'_>> =
             (0..statement.params().len()).map(|index| Column { rows, index }).collect();
         let parameters: Vec<&(dyn ToSql + Sync)> =
             columns.iter().map(|column| column as &(dyn ToSql + Sync)).collect();
-        client.execute(&statement, &parameters).await.map(drop).map_err(|error| refused(error, sql))
+        let changed = together(client, &queued, client.execute(&statement, &parameters)).await;
+        self.kept(changed)?.map(drop).map_err(|error| refused(error, sql))
     }
+
+    /// A session that gave no answer in time may give a late one to a later question: it is not used again.
+    fn kept<T>(&mut self, answer: StoreResult<T>) -> StoreResult<T> {
+        if answer.is_err() {
+            self.session = None;
+        }
+        answer
+    }
+}
+
+/// Sends `queued` and the statement behind it without waiting in between; an error of the first is the error of both.
+async fn together<T>(
+    client: &Client,
+    queued: &str,
+    statement: impl Future<Output = Result<T, tokio_postgres::Error>>,
+) -> StoreResult<Result<T, tokio_postgres::Error>> {
+    if queued.is_empty() {
+        return answered(statement).await;
+    }
+    // Both are sent when they are first polled, in this order.
+    let (first, second) = answered(join(client.batch_execute(queued), statement)).await?;
+    Ok(first.and(second))
+}
+
+/// Waits for an answer, not for ever.
+async fn answered<T>(answer: impl Future<Output = T>) -> StoreResult<T> {
+    let waiting = tokio::time::timeout(PATIENCE, answer).await;
+    waiting.map_err(|_| {
+        StoreError::Unavailable(format!("the database gave no answer in {} s", PATIENCE.as_secs()))
+    })
 }
 
 fn borrowed(parameters: &[Value]) -> Vec<&(dyn ToSql + Sync)> {
@@ -243,6 +399,12 @@ fn refused(error: tokio_postgres::Error, sql: &str) -> StoreError {
     StoreError::Unavailable(format!("{} in: {start} …", describe(&error)))
 }
 
+/// A statement was prepared before another node changed the type of a column.
+fn is_outdated(error: &tokio_postgres::Error) -> bool {
+    let codes = [SqlState::FEATURE_NOT_SUPPORTED, SqlState::DATATYPE_MISMATCH];
+    error.code().is_some_and(|code| codes.contains(code))
+}
+
 /// The server ended the session (a restart, an administrator): what was under way is as open as when the network breaks.
 fn ended_session(error: &tokio_postgres::error::DbError) -> bool {
     error.code().code().starts_with("57P")
@@ -267,7 +429,7 @@ fn row(row: &tokio_postgres::Row) -> StoreResult<Row> {
 /// A value as it came, whatever its type.
 struct Raw<'a>(&'a [u8]);
 
-impl<'a> tokio_postgres::types::FromSql<'a> for Raw<'a> {
+impl<'a> FromSql<'a> for Raw<'a> {
     fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
         Ok(Self(raw))
     }
@@ -294,6 +456,11 @@ fn cell(kind: &Type, bytes: &[u8]) -> Option<Cell> {
         // The first byte is the format's version.
         Type::JSONB => text(bytes.get(1..)?),
         Type::TEXT | Type::VARCHAR | Type::NAME | Type::JSON | Type::BPCHAR | Type::UNKNOWN => text(bytes),
+        // A list of texts is a JSON document to the code.
+        Type::TEXT_ARRAY => {
+            let texts = <Vec<&str> as FromSql>::from_sql(kind, bytes).ok()?;
+            serde_json::to_string(&texts).ok().map(Cell::Text)
+        }
         _ => None,
     }
 }
@@ -339,6 +506,7 @@ impl ToSql for Value {
             (Self::Bool(value), &Type::BOOL) => out.put_u8((*value).into()),
             (Self::Time(time), &Type::TIMESTAMPTZ) => out.put_i64(micros(*time)),
             (Self::Bytes(bytes), &Type::BYTEA) => out.put_slice(bytes),
+            (Self::Ids(ids), &Type::INT8_ARRAY) => return ids.to_sql(kind, out),
             (Self::Json(text) | Self::Text(text), &Type::JSONB) => {
                 out.put_u8(1);
                 out.put_slice(text.as_bytes());
@@ -348,6 +516,9 @@ impl ToSql for Value {
                 &Type::TEXT | &Type::VARCHAR | &Type::JSON | &Type::NAME,
             ) => {
                 out.put_slice(text.as_bytes());
+            }
+            (Self::Json(text) | Self::Text(text), &Type::TEXT_ARRAY) => {
+                return serde_json::from_str::<Vec<String>>(text)?.to_sql(kind, out);
             }
             (value, kind) => return Err(format!("a parameter of type {kind} cannot take {value:?}").into()),
         }

@@ -1,4 +1,7 @@
 //! A few connections for reading, handed out one at a time.
+//!
+//! Where the second wall between tenants stands, a connection that is handed out for a tenant sees nothing else. The one that needs the least
+//! change is taken; the change is one round trip, and none when the connection was the tenant's before.
 
 use std::{
     fmt,
@@ -10,7 +13,11 @@ use std::{
 use model::TenantId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{Connection, Inner, postgres, sqlite};
+use super::{
+    Connection, Inner,
+    postgres::{self, Nearness, View},
+    sqlite,
+};
 use crate::{StoreError, StoreResult};
 
 /// More would only contend for two cores and keep more pages in memory.
@@ -23,10 +30,19 @@ pub(crate) enum Source {
     Postgres(Box<tokio_postgres::Config>),
 }
 
+/// Whether the database itself keeps tenants apart in what is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wall {
+    Stands,
+    /// Not on SQLite, and not where the user may not take on the role that it needs.
+    Missing,
+}
+
 /// The pool.
 #[derive(Clone)]
 pub(crate) struct Readers {
     source: Source,
+    wall: Wall,
     idle: Arc<Mutex<Vec<Connection>>>,
     permits: Arc<Semaphore>,
 }
@@ -38,12 +54,16 @@ impl fmt::Debug for Readers {
 }
 
 impl Readers {
-    pub(crate) fn new(source: Source) -> Self {
-        Self { source, idle: Arc::default(), permits: Arc::new(Semaphore::new(READERS)) }
+    pub(crate) fn new(source: Source, wall: Wall) -> Self {
+        Self { source, wall, idle: Arc::default(), permits: Arc::new(Semaphore::new(READERS)) }
     }
 
     pub(crate) const fn is_alone(&self) -> bool {
         matches!(self.source, Source::Sqlite(_))
+    }
+
+    pub(crate) const fn wall(&self) -> Wall {
+        self.wall
     }
 
     /// A session of its own that may write.
@@ -52,16 +72,19 @@ impl Readers {
             Source::Sqlite(_) => Ok(None),
             Source::Postgres(config) => {
                 let database = postgres::Database::open(config, postgres::Role::Writer).await?;
-                Ok(Some(Connection { inner: Inner::Postgres(Box::new(database)) }))
+                Ok(Some(Connection::new(Inner::Postgres(Box::new(database)))))
             }
         }
     }
 
     /// `tenant` restricts what can be seen where the database can do that.
-    pub(crate) async fn take(&self, _tenant: Option<TenantId>) -> StoreResult<Reader> {
+    pub(crate) async fn take(&self, tenant: Option<TenantId>) -> StoreResult<Reader> {
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| StoreError::Closed)?;
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let connection = match idle {
+        let view = match (self.wall, tenant) {
+            (Wall::Stands, Some(tenant)) => View::Tenant(tenant),
+            (Wall::Missing, _) | (Wall::Stands, None) => View::Everything,
+        };
+        let connection = match self.nearest(view) {
             Some(connection) => connection,
             None => match &self.source {
                 Source::Sqlite(path) => {
@@ -69,15 +92,35 @@ impl Readers {
                     let database = tokio::task::spawn_blocking(move || sqlite::open_reader(&path))
                         .await
                         .map_err(|error| StoreError::Unavailable(error.to_string()))??;
-                    Connection { inner: Inner::SqliteThere(Some(database)) }
+                    Connection::new(Inner::SqliteThere(Some(database)))
                 }
                 Source::Postgres(config) => {
                     let database = postgres::Database::open(config, postgres::Role::Reader).await?;
-                    Connection { inner: Inner::Postgres(Box::new(database)) }
+                    Connection::new(Inner::Postgres(Box::new(database)))
                 }
             },
         };
-        Ok(Reader { connection: Some(connection), idle: Arc::clone(&self.idle), _permit: permit })
+        let mut reader =
+            Reader { connection: Some(connection), idle: Arc::clone(&self.idle), _permit: permit };
+        if let Inner::Postgres(database) = &mut reader.inner {
+            database.look(view).await?;
+        }
+        Ok(reader)
+    }
+
+    /// The idle connection that needs the least change; of several the one used last. None when a new one is better: sessions change between
+    /// tenants at little cost, but one that changes between a tenant and all of them has its statements planned anew.
+    fn nearest(&self, view: View) -> Option<Connection> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let nearness = |connection: &Connection| match &connection.inner {
+            Inner::Postgres(database) => database.view().nearness(view),
+            Inner::SqliteHere(_) | Inner::SqliteThere(_) => Nearness::Same,
+        };
+        let (index, nearest) = idle.iter().map(nearness).enumerate().max_by_key(|(_, nearness)| *nearness)?;
+        // Of the permits that are left and the caller's own, some have no connection yet.
+        let has_room = idle.len() <= self.permits.available_permits();
+        let is_good = nearest > Nearness::Far || !has_room;
+        is_good.then(|| idle.remove(index))
     }
 }
 

@@ -162,7 +162,7 @@ impl Database {
 
 impl rusqlite::ToSql for Value {
     fn to_sql(&self) -> rusqlite::Result<rusqlite::types::ToSqlOutput<'_>> {
-        use rusqlite::types::ToSqlOutput::Borrowed;
+        use rusqlite::types::ToSqlOutput::{Borrowed, Owned};
         Ok(Borrowed(match self {
             Self::Null => ValueRef::Null,
             Self::Integer(value) => ValueRef::Integer(*value),
@@ -171,6 +171,10 @@ impl rusqlite::ToSql for Value {
             Self::Text(text) | Self::Json(text) => ValueRef::Text(text.as_bytes()),
             Self::Time(time) => ValueRef::Integer(time.as_millis()),
             Self::Bytes(bytes) => ValueRef::Blob(bytes),
+            Self::Ids(ids) => {
+                let list = ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+                return Ok(Owned(rusqlite::types::Value::Text(format!("[{list}]"))));
+            }
         }))
     }
 }

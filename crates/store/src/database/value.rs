@@ -2,8 +2,9 @@
 
 use model::{Actor, Timestamp};
 
-/// One parameter. Each kind says how it is stored, so that every database gets the type that it expects.
-#[derive(Debug, Clone, PartialEq)]
+/// One parameter. Each kind says how it is stored, so that every database gets the type that it expects. Its `Debug` tells nothing of
+/// texts and bytes: drivers write the parameters of a statement into their logs.
+#[derive(Clone, PartialEq)]
 pub enum Value {
     /// Nothing.
     Null,
@@ -21,6 +22,24 @@ pub enum Value {
     Time(Timestamp),
     /// Bytes.
     Bytes(Vec<u8>),
+    /// Ids that a row's is one of: `{among:?1}`.
+    Ids(Vec<i64>),
+}
+
+impl std::fmt::Debug for Value {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Null => f.write_str("Null"),
+            Self::Integer(value) => f.debug_tuple("Integer").field(value).finish(),
+            Self::Real(value) => f.debug_tuple("Real").field(value).finish(),
+            Self::Bool(value) => f.debug_tuple("Bool").field(value).finish(),
+            Self::Time(value) => f.debug_tuple("Time").field(value).finish(),
+            Self::Ids(value) => f.debug_tuple("Ids").field(value).finish(),
+            Self::Text(_) => f.write_str("Text(…)"),
+            Self::Json(_) => f.write_str("Json(…)"),
+            Self::Bytes(_) => f.write_str("Bytes(…)"),
+        }
+    }
 }
 
 impl Value {

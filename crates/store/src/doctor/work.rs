@@ -33,8 +33,8 @@ const STUCK: [Stuck; 5] = [
         found: "executions in the hand of a node that does not exist",
         when_good: "whatever is in hand is in the hand of a node that exists",
         fix: |_| {
-            "UPDATE workflow_executions SET owner = NULL WHERE owner IS NOT NULL AND owner NOT IN (SELECT id FROM nodes): whoever has room \
-             takes them. On SQLite a restart of the server does that"
+            "let whoever has room take them: UPDATE workflow_executions SET owner = NULL WHERE owner IS NOT NULL AND owner NOT IN \
+             (SELECT id FROM nodes). On SQLite a restart of the server does that"
                 .to_owned()
         },
         only_served: false,
@@ -76,7 +76,7 @@ const STUCK: [Stuck; 5] = [
                WHERE e.id IS NULL OR e.status NOT IN ('waiting', 'retrying') OR e.wake_at IS NULL OR e.wake_at <> i.due_at",
         found: "timers of no execution that waits for them",
         when_good: "every timer has an execution that waits for it",
-        fix: |id| format!("DELETE FROM timers WHERE execution_id = {id}, after a look at that execution"),
+        fix: |id| format!("after a look at that execution: DELETE FROM timers WHERE execution_id = {id}"),
         only_served: false,
     },
     Stuck {

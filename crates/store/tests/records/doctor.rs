@@ -71,7 +71,7 @@ testkit::on_both! {
                 actor: ADA,
                 cause: None,
             };
-            change!(bench, |tx| event_accept(tx, event)).unwrap();
+            change!(bench, |tx| event_accept(tx, &event)).unwrap();
         }
         assert_eq!(complaints(&bench.place).await, "");
 

@@ -4,12 +4,16 @@
 mod doctor;
 mod forms;
 mod lists;
+mod migrations;
 mod moving;
 mod nodes;
 mod people;
+mod seed;
 mod submissions;
 mod templates;
+mod walls;
 mod workflows;
+mod writer;
 
 use std::sync::{
     Arc,
@@ -49,7 +53,8 @@ impl Matcher for Starts {
 
     fn matches(&self, event: &NewEvent) -> Vec<Match> {
         let one = || Match {
-            workflow: WorkflowId::new(1),
+            // The one that there is, unless an event asks for trouble.
+            workflow: WorkflowId::new(event.data["workflow"].as_i64().unwrap_or(1)),
             version: 1,
             start: Start::Record {
                 progress: Box::new(Progress::accepted(ExecutionStatus::Pending, Some(Outcome::Matched))),
@@ -152,8 +157,25 @@ impl Bench {
 }
 
 async fn open(place: &Place, clock: &SimulatedClock) -> Store {
-    let address = place.address().parse().unwrap();
+    open_at(&place.address(), clock).await
+}
+
+async fn open_at(address: &str, clock: &SimulatedClock) -> Store {
+    let address = address.parse().unwrap();
     Store::open(Options { address, clock: Arc::new(clock.clone()), faults: None }).await.unwrap()
+}
+
+fn posted(tenant: TenantId, external_id: Option<&str>, data: Value) -> NewEvent {
+    NewEvent {
+        tenant,
+        name: EventName::system("submission_completed"),
+        external_id: external_id.map(str::to_owned),
+        source: None,
+        data,
+        attributes: Map::new(),
+        actor: ADA,
+        cause: None,
+    }
 }
 
 fn object(value: Value) -> Map<String, Value> {

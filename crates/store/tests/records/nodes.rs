@@ -6,17 +6,8 @@ use super::*;
 
 async fn flood(bench: &Bench, tenant: TenantId, count: usize) {
     for _ in 0..count {
-        let event = NewEvent {
-            tenant,
-            name: EventName::system("submission_completed"),
-            external_id: None,
-            source: None,
-            data: json!({}),
-            attributes: Map::new(),
-            actor: ADA,
-            cause: None,
-        };
-        change!(bench, |tx| event_accept(tx, event)).unwrap();
+        let event = posted(tenant, None, json!({}));
+        change!(bench, |tx| event_accept(tx, &event)).unwrap();
     }
 }
 

@@ -50,8 +50,8 @@ testkit::on_both! {
             .unwrap();
         change!(bench, |tx| tx.execute(
             "INSERT INTO workflow_templates (id, key, name, workflow_definition, tags, variables, is_public, created_at, updated_at, version)
-             VALUES (999, 'dropped', 'dropped', '{}', '[]', '[]', TRUE, ?1, ?1, 1)",
-            params![model::Timestamp::EPOCH],
+             VALUES (999, 'dropped', 'dropped', '{}', ?2, '[]', TRUE, ?1, ?1, 1)",
+            params![model::Timestamp::EPOCH, json!([])],
         ))
         .unwrap();
         let own = content("Own");

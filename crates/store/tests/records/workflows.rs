@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 use store::{
     Page, StoreError, StoreResult,
     event::event_accept,
+    ids::IdKind,
     params,
-    tx::IdKind,
     workflow::{
         Change, DraftChange, Filter, NewWorkflow, workflow_active_list, workflow_archive,
         workflow_counters_fold, workflow_create, workflow_find, workflow_get, workflow_list,
@@ -240,7 +240,7 @@ testkit::on_both! {
             actor: ADA,
             cause: None,
         };
-        change!(bench, |tx| event_accept(tx, event)).unwrap();
+        change!(bench, |tx| event_accept(tx, &event)).unwrap();
         let begin = change!(bench, |tx| workflow_purge_begin(tx, ONE, ADA, id));
         assert!(sentence(begin).starts_with("450 executions are still live"));
         assert!(read!(bench, |connection| workflow_get(connection, ONE, id)).is_ok(), "nothing was changed");

@@ -1,0 +1,134 @@
+//! Ids: reserved in blocks, known before the commit, growing with time.
+//!
+//! A node that reserves one block for a long while would hand out small ids long after others have handed out great ones, and its newest rows
+//! would lie deep in the lists. So where there are other nodes a block is given up after [`KEPT`].
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::Mutex;
+
+use crate::{Connection, StoreResult, params};
+
+/// Ids reserved with one write.
+const BLOCK: i64 = 1_000;
+/// How long a block is used where others hand out ids too.
+const KEPT: Duration = Duration::from_secs(10);
+
+/// What ids are handed out for: each kind counts for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "each is the table of its name")]
+pub enum IdKind {
+    Tenant,
+    User,
+    ApiKey,
+    Integration,
+    Form,
+    Contact,
+    Submission,
+    Ticket,
+    Notification,
+    Tag,
+    Outbox,
+    Workflow,
+    Template,
+    Event,
+    Execution,
+    Log,
+}
+
+impl IdKind {
+    /// The name in the table, and how many ids one reservation takes: rarely made records take one at a time,
+    /// so that people see 1, 2, 3.
+    const fn block(self) -> (&'static str, i64) {
+        match self {
+            Self::Tenant => ("tenant", 1),
+            Self::User => ("user", 1),
+            Self::ApiKey => ("api_key", 1),
+            Self::Integration => ("integration", 1),
+            Self::Form => ("form", 1),
+            Self::Tag => ("tag", 1),
+            Self::Workflow => ("workflow", 1),
+            Self::Template => ("template", 1),
+            Self::Contact => ("contact", BLOCK),
+            Self::Submission => ("submission", BLOCK),
+            Self::Ticket => ("ticket", BLOCK),
+            Self::Notification => ("notification", BLOCK),
+            Self::Outbox => ("outbox", BLOCK),
+            Self::Event => ("event", BLOCK),
+            Self::Execution => ("execution", BLOCK),
+            Self::Log => ("log", BLOCK),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Block {
+    next: i64,
+    end: i64,
+    reserved_at: Instant,
+}
+
+/// What a process has reserved; its writer's lanes share it.
+#[derive(Debug, Clone)]
+pub(crate) struct Ids {
+    blocks: Arc<Mutex<HashMap<IdKind, Block>>>,
+    /// Reserves apart from the transactions that use the ids, so that no transaction holds the counters to its end. None where there is one
+    /// transaction at a time: it reserves itself, and gives up what it reserved when it is taken back.
+    apart: Option<Arc<Mutex<Connection>>>,
+}
+
+impl Ids {
+    pub(crate) fn new(apart: Option<Connection>) -> Self {
+        Self { blocks: Arc::default(), apart: apart.map(|connection| Arc::new(Mutex::new(connection))) }
+    }
+
+    /// The next id that is greater than `floor`. True: it comes from a block reserved just now in this transaction.
+    pub(crate) async fn next(
+        &self,
+        transaction: &mut Connection,
+        kind: IdKind,
+        floor: i64,
+        others: bool,
+    ) -> StoreResult<(i64, bool)> {
+        let mut blocks = self.blocks.lock().await;
+        if let Some(block) = blocks.get_mut(&kind)
+            && block.next < block.end
+            && block.next > floor
+            && !(others && block.reserved_at.elapsed() > KEPT)
+        {
+            block.next += 1;
+            return Ok((block.next - 1, false));
+        }
+        let (name, size) = kind.block();
+        let reserve = "INSERT INTO id_blocks (kind, next_id) VALUES (?1, 1 + ?2)
+                 ON CONFLICT (kind) DO UPDATE SET next_id = id_blocks.next_id + ?2 RETURNING next_id";
+        // One at a time is not worth it: what is taken back leaves no gap.
+        let apart = self.apart.as_ref().filter(|_| size > 1);
+        let row = match apart {
+            Some(apart) => apart.lock().await.query_one(reserve, params![name, size]).await?,
+            None => transaction.query_one(reserve, params![name, size]).await?,
+        };
+        let end: i64 = row.first()?;
+        blocks.insert(kind, Block { next: end - size + 1, end, reserved_at: Instant::now() });
+        Ok((end - size, apart.is_none()))
+    }
+
+    /// Gives up blocks whose reservation was taken back.
+    pub(crate) async fn forget(&self, kinds: impl IntoIterator<Item = IdKind>) {
+        let mut blocks = self.blocks.lock().await;
+        for kind in kinds {
+            blocks.remove(&kind);
+        }
+    }
+
+    /// Gives up every block, where reservations are taken back with the transaction.
+    pub(crate) async fn forget_own(&self) {
+        if self.apart.is_none() {
+            self.blocks.lock().await.clear();
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! One lane: takes operations from its queue, runs a batch of them in one transaction, commits, answers.
+
+use std::{
+    collections::VecDeque,
+    panic::AssertUnwindSafe,
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use futures_util::FutureExt;
+use model::Clock;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use super::{Count, Faults, Message, Needs, job::Job};
+use crate::{Hooks, StoreError, StoreResult, Tx, execution::executions_hold};
+
+/// Operations in one commit.
+const BATCH: usize = 512;
+/// A batch is closed after this long even when more is queued, so that nobody waits for a giant.
+const BATCH_TIME: Duration = Duration::from_millis(50);
+
+pub(super) struct Committer {
+    pub(super) tx: Tx,
+    pub(super) messages: mpsc::Receiver<Message>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) faults: Option<Arc<dyn Faults>>,
+    pub(super) hooks: Arc<Hooks>,
+    pub(super) count: Arc<Count>,
+    /// One lane that dies takes the others along, as a process would.
+    pub(super) died: CancellationToken,
+}
+
+/// Why the committer ends.
+enum End {
+    Stopped(Option<oneshot::Sender<()>>),
+    /// Whoever waits for a stop hears of this end as well.
+    Died(Option<oneshot::Sender<()>>),
+}
+
+/// The operations of a transaction under way.
+#[derive(Default)]
+struct Batch {
+    /// Done, each for itself.
+    done: Vec<Box<dyn Job>>,
+    /// To be done together, at the end.
+    together: VecDeque<Box<dyn Job>>,
+    needs: Needs,
+    stop: Option<oneshot::Sender<()>>,
+}
+
+impl Committer {
+    pub(super) async fn run(mut self) {
+        let end = self.serve().await;
+        match end {
+            End::Stopped(_) => {
+                if let Err(error) = self.tx.settle().await {
+                    tracing::debug!(%error, "something is left for the next start to tidy up");
+                }
+            }
+            End::Died(_) => self.died.cancel(),
+        }
+        // The file is free for the next process before anyone hears that this one is done with it: the connection is
+        // dropped before the receiver, whose end closes the queue.
+        drop(self);
+        if let End::Stopped(Some(done)) | End::Died(Some(done)) = end {
+            // Whoever asked may be gone.
+            let _ = done.send(());
+        }
+    }
+
+    async fn serve(&mut self) -> End {
+        let died = self.died.clone();
+        loop {
+            let message = tokio::select! {
+                message = self.messages.recv() => message,
+                () = died.cancelled() => return End::Died(None),
+            };
+            let first = match message {
+                Some(Message::Job(job)) => job,
+                Some(Message::Stop(done)) => return End::Stopped(Some(done)),
+                None => return End::Stopped(None),
+            };
+            if let Err(end) = self.batch(first).await {
+                return end;
+            }
+        }
+    }
+
+    /// Runs what is queued in one transaction.
+    async fn batch(&mut self, first: Box<dyn Job>) -> Result<(), End> {
+        if let Err(error) = self.tx.begin(self.clock.now()).await {
+            tracing::error!(%error, "a transaction could not begin");
+            first.answer(Err(error));
+            return Ok(());
+        }
+        let mut batch = Batch::default();
+        if let Err(error) = self.fill(&mut batch, first).await {
+            // The database took back more than the one operation (a full disk does that): nothing of the batch
+            // is left, and nothing more may run in it.
+            tracing::error!(%error, "a transaction broke; its operations are refused");
+            self.tx.abandon().await;
+            for job in batch.done.into_iter().chain(batch.together) {
+                job.answer(Err(error.clone()));
+            }
+        } else {
+            let Some(committed) = self.commit().await else { return Err(End::Died(batch.stop)) };
+            for job in batch.done {
+                job.answer(committed.clone());
+            }
+        }
+        match batch.stop {
+            Some(done) => Err(End::Stopped(Some(done))),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes operations from the queue and runs them. An error says that the transaction is no more.
+    async fn fill(&mut self, batch: &mut Batch, first: Box<dyn Job>) -> StoreResult<()> {
+        let begun = Instant::now();
+        let mut next = Some(first);
+        while let Some(job) = next.take() {
+            self.take(batch, job).await?;
+            if batch.done.len() + batch.together.len() < BATCH && begun.elapsed() < BATCH_TIME {
+                match self.messages.try_recv() {
+                    Ok(Message::Job(job)) => next = Some(job),
+                    Ok(Message::Stop(done)) => batch.stop = Some(done),
+                    Err(_) => {}
+                }
+            }
+        }
+        self.run_together(batch).await
+    }
+
+    async fn take(&mut self, batch: &mut Batch, mut job: Box<dyn Job>) -> StoreResult<()> {
+        let number = self.count.operations.fetch_add(1, Ordering::Relaxed) + 1;
+        if let Some(error) = self.faults.as_ref().and_then(|faults| faults.operation(number)) {
+            job.answer(Err(error));
+        } else if job.together(&mut batch.needs) {
+            batch.together.push_back(job);
+        } else {
+            match self.run_one(job.as_mut()).await {
+                Ok(Ok(())) => batch.done.push(job),
+                Ok(Err(error)) => job.answer(Err(error)),
+                Err(error) => {
+                    batch.done.push(job);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs operations together; when anything of it fails, each for itself.
+    async fn run_together(&mut self, batch: &mut Batch) -> StoreResult<()> {
+        if batch.together.len() > 1 {
+            self.tx.operation_begin().await?;
+            match self.try_together(batch).await {
+                Ok(()) => {
+                    batch.done.extend(batch.together.drain(..));
+                    return self.tx.operation_keep().await;
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "a batch is done one by one");
+                    self.tx.operation_undo().await?;
+                }
+            }
+        }
+        while let Some(mut job) = batch.together.pop_front() {
+            match self.run_one(job.as_mut()).await {
+                Ok(Ok(())) => batch.done.push(job),
+                Ok(Err(error)) => job.answer(Err(error)),
+                Err(error) => {
+                    batch.done.push(job);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn try_together(&mut self, batch: &mut Batch) -> StoreResult<()> {
+        let needs = std::mem::take(&mut batch.needs);
+        if !needs.executions.is_empty() {
+            let ids = needs.executions.iter().map(|id| id.get()).collect();
+            executions_hold(&mut self.tx, ids).await?;
+        }
+        self.tx.hold_all(&needs.records).await?;
+        for job in &mut batch.together {
+            attempt(&mut self.tx, job.as_mut()).await?;
+        }
+        self.tx.flush().await
+    }
+
+    /// The outer error says that the transaction is no more; the inner one is the operation's own.
+    async fn run_one(&mut self, job: &mut dyn Job) -> StoreResult<StoreResult<()>> {
+        self.tx.operation_begin().await?;
+        let done = match attempt(&mut self.tx, job).await {
+            Ok(()) => self.tx.flush().await,
+            Err(error) => Err(error),
+        };
+        match done {
+            Ok(()) => self.tx.operation_keep().await.map(Ok),
+            Err(error) => {
+                self.tx.operation_undo().await?;
+                Ok(Err(error))
+            }
+        }
+    }
+
+    /// None: a fault of a test has killed the process, as far as the store is concerned.
+    async fn commit(&mut self) -> Option<StoreResult<()>> {
+        let number = self.count.commits.fetch_add(1, Ordering::Relaxed) + 1;
+        if self.faults.as_ref().is_some_and(|faults| faults.dies_before_commit(number)) {
+            return None;
+        }
+        let committed = self.tx.commit().await;
+        if self.faults.as_ref().is_some_and(|faults| faults.dies_after_commit(number)) {
+            return None;
+        }
+        match committed {
+            Ok(notices) => {
+                if let Some(listener) = self.hooks.listener.get().filter(|_| !notices.is_empty()) {
+                    listener.committed(notices);
+                }
+                Some(Ok(()))
+            }
+            Err(error) => {
+                tracing::error!(%error, "a commit failed; its operations are refused");
+                Some(Err(error))
+            }
+        }
+    }
+}
+
+/// A fault of this program in one operation must not end the writer: the others go on.
+async fn attempt(tx: &mut Tx, job: &mut dyn Job) -> StoreResult<()> {
+    match AssertUnwindSafe(job.run(tx)).catch_unwind().await {
+        Ok(done) => done,
+        Err(_) => Err(StoreError::Corrupt("an operation of the store panicked".to_owned())),
+    }
+}

@@ -1,0 +1,114 @@
+//! What waits in the queue: operations of two kinds.
+//!
+//! Most run once, each in a savepoint of its own. The few that many do at once (an event comes in, a step is done) run together: in one
+//! savepoint, what they need locked with one statement, their rows written with one statement for each table. Should anything of that fail, they run again, each
+//! for itself, so that a bad one fails alone; that is why they can be run twice.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::{FutureExt, future::BoxFuture};
+use model::ExecutionId;
+use tokio::sync::oneshot;
+
+use crate::{StoreError, StoreResult, Tx};
+
+/// An operation that many do at once.
+pub(crate) trait Together: Send + Sync + 'static {
+    type Answer: Send + 'static;
+
+    /// Says what the operation is going to lock.
+    fn needs(&self, needs: &mut Needs);
+
+    /// Does it. May be asked again, after what was done the first time has been taken back.
+    fn run<'a>(&'a self, tx: &'a mut Tx) -> BoxFuture<'a, StoreResult<Self::Answer>>;
+}
+
+/// What a batch is going to lock.
+#[derive(Debug, Default)]
+pub(crate) struct Needs {
+    pub(crate) executions: Vec<ExecutionId>,
+    /// By table.
+    pub(crate) records: BTreeMap<&'static str, BTreeSet<i64>>,
+}
+
+/// An operation with its caller.
+pub(super) trait Job: Send {
+    /// What it needs, when it can run together with others.
+    fn together(&self, needs: &mut Needs) -> bool;
+    fn run<'a>(&'a mut self, tx: &'a mut Tx) -> BoxFuture<'a, StoreResult<()>>;
+    fn answer(self: Box<Self>, committed: StoreResult<()>);
+}
+
+/// Runs once.
+pub(super) struct Once<T, F> {
+    work: Option<F>,
+    outcome: Option<T>,
+    reply: oneshot::Sender<StoreResult<T>>,
+}
+
+impl<T, F> Once<T, F> {
+    pub(super) const fn new(work: F, reply: oneshot::Sender<StoreResult<T>>) -> Self {
+        Self { work: Some(work), outcome: None, reply }
+    }
+}
+
+impl<T, F> Job for Once<T, F>
+where
+    T: Send + 'static,
+    F: for<'a> FnOnce(&'a mut Tx) -> BoxFuture<'a, StoreResult<T>> + Send + 'static,
+{
+    fn together(&self, _: &mut Needs) -> bool {
+        false
+    }
+
+    fn run<'a>(&'a mut self, tx: &'a mut Tx) -> BoxFuture<'a, StoreResult<()>> {
+        async move {
+            let work = self.work.take().expect("an operation of this kind runs once");
+            self.outcome = Some(work(tx).await?);
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn answer(self: Box<Self>, committed: StoreResult<()>) {
+        reply(self.reply, self.outcome, committed);
+    }
+}
+
+/// Runs together with others.
+pub(super) struct Shared<O: Together> {
+    operation: O,
+    outcome: Option<O::Answer>,
+    reply: oneshot::Sender<StoreResult<O::Answer>>,
+}
+
+impl<O: Together> Shared<O> {
+    pub(super) const fn new(operation: O, reply: oneshot::Sender<StoreResult<O::Answer>>) -> Self {
+        Self { operation, outcome: None, reply }
+    }
+}
+
+impl<O: Together> Job for Shared<O> {
+    fn together(&self, needs: &mut Needs) -> bool {
+        self.operation.needs(needs);
+        true
+    }
+
+    fn run<'a>(&'a mut self, tx: &'a mut Tx) -> BoxFuture<'a, StoreResult<()>> {
+        async move {
+            self.outcome = Some(self.operation.run(tx).await?);
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn answer(self: Box<Self>, committed: StoreResult<()>) {
+        reply(self.reply, self.outcome, committed);
+    }
+}
+
+fn reply<T>(reply: oneshot::Sender<StoreResult<T>>, outcome: Option<T>, committed: StoreResult<()>) {
+    let answer = committed.and_then(|()| outcome.ok_or(StoreError::Closed));
+    // Whoever asked may be gone: the change is durable all the same.
+    drop(reply.send(answer));
+}
