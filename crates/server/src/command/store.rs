@@ -158,7 +158,7 @@ impl Display {
 
     fn line(&self, text: &str) {
         if self.bar.is_hidden() {
-            crate::output::note(&text);
+            crate::output::note(text);
         }
     }
 }

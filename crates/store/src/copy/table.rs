@@ -236,7 +236,7 @@ mod tests {
         let postgres = table(&[("tags", Kind::Texts), ("a", Kind::Time), ("b", Kind::Text)]);
         let mapped = map(std::slice::from_ref(&sqlite), vec![postgres.clone()]).unwrap().remove(0);
         assert_eq!(mapped, {
-            let columns = map(&[postgres.clone()], vec![sqlite]).unwrap().remove(0).columns;
+            let columns = map(std::slice::from_ref(&postgres), vec![sqlite]).unwrap().remove(0).columns;
             let order = [2, 0, 1].map(|place: usize| columns[place].clone());
             Mapped { columns: order.into(), ..mapped.clone() }
         });

@@ -55,6 +55,31 @@ pub(super) async fn clock(connection: &mut Connection, clock: &dyn Clock) -> Sto
     })
 }
 
+/// Whether what is read for a tenant is read as a role that sees nothing else (`database/postgres/wall.rs`).
+pub(super) async fn wall(connection: &mut Connection) -> StoreResult<Finding> {
+    let stands: bool = connection
+        .query_one(
+            "SELECT coalesce((SELECT relrowsecurity FROM pg_class WHERE oid = to_regclass('workflow_executions'))
+                AND pg_has_role(current_user, to_regrole('vtrustx_tenant'),
+                    CASE WHEN current_setting('server_version_num')::integer < 160000 THEN 'MEMBER' ELSE 'SET' END), FALSE)",
+            Vec::new(),
+        )
+        .await?
+        .first()?;
+    Ok(if stands {
+        Finding::good(
+            "tenants",
+            "row-level security stands between them, besides the tenant in every statement",
+        )
+    } else {
+        Finding::warning(
+            "tenants",
+            "row-level security is missing: they are kept apart by the server alone",
+            "CREATE ROLE vtrustx_tenant NOLOGIN; GRANT vtrustx_tenant TO the server's user: see \"Row-level security\" in docs/OPERATIONS.md",
+        )
+    })
+}
+
 pub(super) async fn durability(connection: &mut Connection, is_thorough: bool) -> StoreResult<Vec<Finding>> {
     if connection.is_shared() { postgres(connection).await } else { sqlite(connection, is_thorough).await }
 }

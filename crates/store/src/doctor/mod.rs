@@ -88,6 +88,7 @@ pub async fn store_examine(examination: &Examination) -> Vec<Finding> {
         findings.push(key(&mut connection, examination).await);
         if connection.is_shared() {
             findings.push(engine::clock(&mut connection, &*examination.clock).await?);
+            findings.push(engine::wall(&mut connection).await?);
         }
         findings.extend(engine::durability(&mut connection, examination.is_thorough).await?);
         let is_served = is_served(&mut connection, &examination.address).await?;
@@ -114,34 +115,38 @@ pub async fn store_examine(examination: &Examination) -> Vec<Finding> {
 async fn is_whole(connection: &mut Connection, findings: &mut Vec<Finding>) -> StoreResult<bool> {
     let known = outside::newest_migration();
     let found = catalogue::migration(connection).await?;
-    match found {
-        None => findings.push(Finding::problem(
+    let finding = match found {
+        None => Finding::problem(
             "migrations",
             "there are no tables yet",
             "the first `vtrustx serve` makes them; or is it another database?",
-        )),
-        Some(found) if found < known => findings.push(Finding::problem(
+        ),
+        // Programs work with the store before and after: one that waits for the last old node is nothing bad.
+        Some(found) if found < known => Finding::warning(
             "migrations",
             format!("the store has migration {found}, this program knows {known}"),
-            "run `vtrustx migrate`, or start a server of this version",
-        )),
-        Some(found) if found > known => findings.push(Finding::problem(
+            "run `vtrustx migrate`, when no server of an older version is left",
+        ),
+        Some(found) if found > known => Finding::problem(
             "migrations",
             format!("the store has migration {found}, this program knows only {known}"),
             "examine it with the newer program that wrote it",
-        )),
-        Some(found) => {
-            findings.push(Finding::good("migrations", format!("{found} of {known}")));
-            if refuse_half_copied(connection).await.is_ok() {
-                return Ok(true);
-            }
-            findings.push(Finding::problem(
-                "copy",
-                "an interrupted copy: a part of the rows is missing",
-                "run the same `vtrustx store copy` again, or begin anew with an empty database",
-            ));
-        }
+        ),
+        Some(found) => Finding::good("migrations", format!("{found} of {known}")),
+    };
+    let level = finding.level;
+    findings.push(finding);
+    if level == Level::Problem {
+        return Ok(false);
     }
+    if refuse_half_copied(connection).await.is_ok() {
+        return Ok(true);
+    }
+    findings.push(Finding::problem(
+        "copy",
+        "an interrupted copy: a part of the rows is missing",
+        "run the same `vtrustx store copy` again, or begin anew with an empty database",
+    ));
     Ok(false)
 }
 
