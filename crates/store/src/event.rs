@@ -185,6 +185,8 @@ async fn execution_start(
     let now = tx.now();
     let id = ExecutionId::new(tx.id(IdKind::Execution).await?);
     let (contact_id, submission_id) = subjects(&event.data);
+    // What has ended already is in nobody's hand.
+    let owner = tx.node().filter(|_| owned && !progress.status.is_terminal());
     let execution = Execution {
         id,
         tenant_id: event.tenant,
@@ -198,7 +200,7 @@ async fn execution_start(
         submission_id,
         retry_of: None,
         key_execution_id: id,
-        owner: tx.node().filter(|_| owned),
+        owner,
         depth: event.cause.map_or(0, |cause| cause.depth),
         created_by: Some(event.actor),
         created_at: now,

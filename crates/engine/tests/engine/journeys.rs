@@ -179,6 +179,7 @@ testkit::on_both! {
             .await;
         let id = post(&engine, json!({"submission": {"data": {}}})).await.executions[0].id;
         let ended = load(&engine, id).await.unwrap();
+        assert_eq!(ended.execution.owner, None, "what has ended is in nobody's hand");
         let seen = json!({
             "status": ended.execution.progress.status,
             "outcome": ended.execution.progress.outcome,
