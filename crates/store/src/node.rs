@@ -68,6 +68,15 @@ pub async fn node_leave(tx: &mut Tx, id: NodeId) -> StoreResult<u64> {
     node_disown(tx, id).await
 }
 
+/// Forgets what lanes of processes that are gone committed last. Only where there are lanes.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn commit_marks_prune(tx: &mut Tx) -> StoreResult<u64> {
+    const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+    tx.execute("DELETE FROM commit_marks WHERE marked_at < {now_plus:?1}", params![-DAY_MS]).await
+}
+
 /// Takes over everything from everyone: for a store that only one process can have open.
 ///
 /// # Errors

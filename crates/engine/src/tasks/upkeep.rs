@@ -35,10 +35,14 @@ pub(crate) async fn upkeep(engine: &EngineInner, prune: bool) -> Result<(), Engi
         engine.store.write_patiently(|tx| Box::pin(store::workflow::workflow_counters_fold(tx))).await?;
     }
     if prune {
+        let has_lanes = !engine.store.is_alone();
         engine
             .store
-            .write_patiently(|tx| {
+            .write_patiently(move |tx| {
                 Box::pin(async move {
+                    if has_lanes {
+                        store::node::commit_marks_prune(tx).await?;
+                    }
                     store::event::event_keys_prune(tx).await?;
                     store::session::session_prune(tx).await
                 })

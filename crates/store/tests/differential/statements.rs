@@ -28,6 +28,7 @@ const JOINS: &[&str] = &[".and(", ".equal(", "also(", "push_str("];
 const OWN_NAMES: &[(&str, &[&str])] = &[
     ("sqlite_", &["Sqlite"]),
     ("pg_", &["Postgres"]),
+    ("commit_marks", &["Postgres"]),
     ("current_setting(", &["Postgres"]),
     ("current_database()", &["Postgres"]),
     ("to_regclass(", &["Postgres"]),

@@ -1,0 +1,102 @@
+//! Many executions at once: those whose time has come wait for a worker, those that wait are taken in hand.
+
+use std::collections::HashSet;
+
+use model::{
+    ExecutionId, ExecutionStatus, Timestamp,
+    execution::{Execution, Progress},
+};
+
+use super::{COLUMNS, HELD, Held, Started, execution_of, executions_hold, held_of, moved, progress_write};
+use crate::{
+    StoreResult, Tx,
+    database::{Row, Value},
+    journal::logs_of,
+    timer::{timer_delete, waits},
+    writer::Notice,
+};
+
+const WAKE: &str = "UPDATE workflow_executions SET status = 'pending', wake_at = NULL, next_retry_at = NULL, owner = NULL, updated_at = ?2
+          WHERE id {among:?1}";
+
+/// Makes executions whose timers are due wait for a worker instead. Timers without a waiting execution are leftovers: they go. An execution that
+/// somebody is changing right now keeps its timer, for the next look.
+pub(crate) async fn executions_wake(tx: &mut Tx, due: &[(Timestamp, ExecutionId)]) -> StoreResult<()> {
+    if due.is_empty() {
+        return Ok(());
+    }
+    let ids = || Value::Ids(due.iter().map(|(_, id)| id.get()).collect());
+    // Of every tenant, as the timers are.
+    let sql =
+        format!("SELECT {HELD} FROM workflow_executions WHERE id {{among:?1}} ORDER BY id {{skip_locked}}");
+    let rows = tx.query(sql, vec![ids()]).await?;
+    let held = rows.into_iter().map(held_of).collect::<StoreResult<Vec<_>>>()?;
+    let mut busy: HashSet<ExecutionId> = HashSet::new();
+    if held.len() < due.len() {
+        let rows = tx.query("SELECT id FROM workflow_executions WHERE id {among:?1}", vec![ids()]).await?;
+        busy = rows.into_iter().map(Row::first).collect::<StoreResult<_>>()?;
+        for held in &held {
+            busy.remove(&held.id);
+        }
+    }
+    let waiting: Vec<&Held> = held.iter().filter(|held| waits(held.progress.status)).collect();
+    let now = tx.now();
+    let woken = Value::Ids(waiting.iter().map(|held| held.id.get()).collect());
+    tx.execute(WAKE, vec![woken, now.into()]).await?;
+    for held in &waiting {
+        moved(tx, held, ExecutionStatus::Pending, held.progress.outcome, 0);
+    }
+    for (due_at, id) in due.iter().filter(|(_, id)| !busy.contains(id)) {
+        timer_delete(tx, *due_at, *id);
+    }
+    if !waiting.is_empty() {
+        tx.notice(Notice::Unowned);
+    }
+    Ok(())
+}
+
+/// Takes executions in hand; the notices hand them to the engine.
+pub(crate) async fn executions_claim(tx: &mut Tx, ids: Vec<i64>) -> StoreResult<()> {
+    // Of several tenants: each row says whose it is.
+    let sql = format!("SELECT {COLUMNS} FROM workflow_executions WHERE id {{among:?1}} ORDER BY id");
+    let rows = tx.query(sql, vec![Value::Ids(ids.clone())]).await?;
+    let mut journals = logs_of(tx, ids.clone()).await?;
+    executions_hold(tx, ids).await?;
+    for row in rows {
+        let execution = execution_of(row)?;
+        let journal = journals.remove(&execution.id).unwrap_or_default();
+        let Some(held) = tx.held_take(execution.tenant_id, execution.id) else { continue };
+        let progress = recovered(&execution.progress, tx.now());
+        progress_write(tx, &held, &progress);
+        if !progress.status.is_terminal() {
+            let owner = tx.node();
+            let execution = Execution { progress, owner, ..execution };
+            tx.notice(Notice::Started(Box::new(Started { execution, journal })));
+        }
+    }
+    Ok(())
+}
+
+/// An execution that the process did not survive this often, without one step done in between, is given up: it is
+/// probably what ends the process.
+const MOST_RECOVERIES: i64 = 50;
+
+/// The state of an execution that is taken in hand. One that was running belonged to a process that died; one that is pending was not begun,
+/// or had come to a rest.
+fn recovered(before: &Progress, now: Timestamp) -> Progress {
+    let recoveries = before.recoveries + i64::from(before.status == ExecutionStatus::Running);
+    if recoveries <= MOST_RECOVERIES {
+        return Progress { recoveries, ..before.clone() };
+    }
+    let error = format!(
+        "given up: the server stopped {recoveries} times while this execution ran, without getting any further"
+    );
+    Progress {
+        status: ExecutionStatus::Failed,
+        completed_at: Some(now),
+        error_stack: Some(error.clone()),
+        error: Some(error),
+        recoveries,
+        ..before.clone()
+    }
+}
