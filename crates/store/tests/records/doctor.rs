@@ -73,12 +73,15 @@ testkit::on_both! {
             };
             change!(bench, |tx| event_accept(tx, &event)).unwrap();
         }
+        // The tests' clock stands still in the past: this happened just now.
+        by_hand(&bench, &["UPDATE workflow_executions SET updated_at = {now_plus:0}"]).await;
         assert_eq!(complaints(&bench.place).await, "");
 
         by_hand(&bench, &[
             "UPDATE workflow_executions SET owner = 99 WHERE id IN (1, 2)",
-            "UPDATE workflow_executions SET status = 'running' WHERE id = 3",
-            "UPDATE workflow_executions SET owner = NULL WHERE id = 4",
+            "UPDATE workflow_executions SET status = 'running', updated_at = created_at WHERE id = 3",
+            "UPDATE workflow_executions SET owner = NULL, updated_at = created_at WHERE id = 4",
+            "UPDATE workflow_executions SET updated_at = created_at WHERE id = 8",
             "UPDATE workflow_executions SET owner = NULL, status = 'waiting' WHERE id = 5",
             "UPDATE workflow_executions SET owner = NULL, status = 'retrying', wake_at = created_at WHERE id = 6",
             "INSERT INTO timers (due_at, execution_id, tenant_id) SELECT created_at, id, 1 FROM workflow_executions WHERE id IN (6, 7)",
