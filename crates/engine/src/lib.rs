@@ -168,6 +168,7 @@ impl Engine {
         tasks::lease::join(inner).await?;
         inner.runs.spawn(runner::dispatch(Arc::clone(inner), ready));
         inner.leases.spawn(tasks::lease::run(Arc::clone(inner)));
+        inner.runs.spawn(tasks::lease::watch(Arc::clone(inner)));
         inner.runs.spawn(tasks::claim::run(Arc::clone(inner)));
         inner.runs.spawn(tasks::pulse::run(Arc::clone(inner)));
         inner.runs.spawn(tasks::timers::run(Arc::clone(inner)));

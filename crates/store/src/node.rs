@@ -46,13 +46,18 @@ pub async fn node_lapsed(connection: &mut Connection) -> StoreResult<Vec<NodeId>
 }
 
 /// Takes a node away when its lease has lapsed, and leaves its executions to whoever has room. Answers how many; none when it
-/// has renewed meanwhile, or somebody else was faster.
+/// has renewed meanwhile, somebody else was faster, or a transaction of it is still open.
 ///
 /// # Errors
 /// When the database refuses.
 pub async fn node_take_over(tx: &mut Tx, id: NodeId) -> StoreResult<Option<u64>> {
-    let gone =
-        tx.execute("DELETE FROM nodes WHERE id = ?1 AND lease_until < {now_plus:0}", params![id]).await?;
+    // A transaction of that node that is still open holds its row. Nobody waits for it here: it is ended soon, and then comes the next look.
+    let gone = tx
+        .execute(
+            "DELETE FROM nodes WHERE id IN (SELECT id FROM nodes WHERE id = ?1 AND lease_until < {now_plus:0} {skip_locked})",
+            params![id],
+        )
+        .await?;
     if gone == 0 {
         return Ok(None);
     }

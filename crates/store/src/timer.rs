@@ -25,14 +25,12 @@ pub async fn timers_fire(tx: &mut Tx, now: Timestamp, limit: i64) -> StoreResult
             params![now, limit],
         )
         .await?;
-    let count = rows.len();
-    let mut due = Vec::with_capacity(count);
+    let mut due = Vec::with_capacity(rows.len());
     for row in rows {
         let mut row = row.cells();
         due.push((row.take::<Timestamp>()?, row.take::<ExecutionId>()?));
     }
-    execution::executions_wake(tx, &due).await?;
-    Ok(count)
+    execution::executions_wake(tx, &due).await
 }
 
 const INSERT: Later = Later {

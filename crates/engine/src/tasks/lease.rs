@@ -83,7 +83,29 @@ async fn keep(engine: &EngineInner, connection: &mut Option<Connection>) -> Resu
         return fenced(engine, id).await;
     }
     engine.node.renewed(may_act_until(engine, asked));
-    for lapsed in node_lapsed(lease).await?.into_iter().filter(|lapsed| *lapsed != id) {
+    Ok(())
+}
+
+/// Takes over nodes whose lease has lapsed, until the engine drains. Apart from the renewals, which must wait for nothing.
+pub(crate) async fn watch(engine: Arc<EngineInner>) {
+    if engine.store.is_alone() {
+        return;
+    }
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(engine.lease.renew) => {}
+            () = engine.draining.cancelled() => return,
+        }
+        if let Err(error) = take_over_lapsed(&engine).await {
+            tracing::warn!(%error, "nodes could not be looked at; trying again");
+        }
+    }
+}
+
+async fn take_over_lapsed(engine: &EngineInner) -> Result<(), EngineError> {
+    let Some(id) = engine.node.id() else { return Ok(()) };
+    let lapsed = node_lapsed(&mut *engine.store.read_any().await?).await?;
+    for lapsed in lapsed.into_iter().filter(|lapsed| *lapsed != id) {
         take_over(engine, lapsed).await?;
     }
     Ok(())

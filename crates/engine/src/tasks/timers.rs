@@ -2,7 +2,7 @@
 //!
 //! One task sleeps until the earliest timer in the store. A timer that is set meanwhile and is earlier wakes the task.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use model::{Period, Timestamp};
 use store::timer::{timer_next, timers_fire};
@@ -12,6 +12,8 @@ use crate::{EngineError, EngineInner, patience::patiently};
 
 /// Timers taken at once: a long backlog drains in slices, between which other work is written.
 const SLICE: i64 = 500;
+/// Before another look at timers that somebody else has under his hands.
+const PAUSE: Duration = Duration::from_millis(100);
 /// The longest sleep: a clock that was set forward is noticed after this time.
 const LONGEST_SLEEP: Period = Period::minutes(1);
 
@@ -74,7 +76,12 @@ pub(crate) async fn fire(engine: &EngineInner) -> Result<Timestamp, EngineError>
         };
         match next {
             Some(due_at) if due_at <= now => {
-                engine.store.write_patiently(move |tx| Box::pin(timers_fire(tx, now, SLICE))).await?;
+                let fired =
+                    engine.store.write_patiently(move |tx| Box::pin(timers_fire(tx, now, SLICE))).await?;
+                if fired == 0 {
+                    // What is due is being changed by somebody.
+                    tokio::time::sleep(PAUSE).await;
+                }
             }
             Some(due_at) => {
                 // Known: it rings nobody any more.

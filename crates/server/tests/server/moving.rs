@@ -61,7 +61,7 @@ async fn run(mut command: Command) -> (bool, String, String) {
 
 #[tokio::test]
 async fn a_store_moves_to_postgresql_and_answers_the_same() {
-    let (house, place) = (House::new(), Place::postgres());
+    let (house, place) = (House::on_file(), Place::postgres());
     let url = place.address();
     let server = demo(&house, &["--demo"]).await;
     let copy = ["store", "copy", "--from", "sqlite:vtrustx-data/vtrustx.db", "--to", &url];

@@ -229,9 +229,14 @@ impl Database {
         Err(StoreError::Unavailable("the connection was lost and the commit did not happen".to_owned()))
     }
 
-    /// Whether this lane's last transaction was committed. The lock waits for the lost session, which may still be at it.
+    /// Whether this lane's last transaction was committed. A change of the mark waits for the lost session, which may still be at it, also when
+    /// that was the lane's first; and its own commit is answered only when everything before it is as durable as a commit has to be here: with
+    /// synchronous replication, on the standby too.
     async fn is_committed(&mut self, Mark { lane, number }: Mark) -> bool {
-        let text = format!("SELECT number FROM commit_marks WHERE lane = {lane} FOR UPDATE");
+        let text = format!(
+            "INSERT INTO commit_marks (lane, number, marked_at) VALUES ({lane}, 0, clock_timestamp())
+             ON CONFLICT (lane) DO UPDATE SET marked_at = excluded.marked_at RETURNING number"
+        );
         loop {
             let found = match self.session().await {
                 Ok(session) => answered(session.client.simple_query(&text)).await,

@@ -20,10 +20,10 @@ const WAKE: &str = "UPDATE workflow_executions SET status = 'pending', wake_at =
           WHERE id {among:?1}";
 
 /// Makes executions whose timers are due wait for a worker instead. Timers without a waiting execution are leftovers: they go. An execution that
-/// somebody is changing right now keeps its timer, for the next look.
-pub(crate) async fn executions_wake(tx: &mut Tx, due: &[(Timestamp, ExecutionId)]) -> StoreResult<()> {
+/// somebody is changing right now keeps its timer, for the next look. Answers how many timers are gone.
+pub(crate) async fn executions_wake(tx: &mut Tx, due: &[(Timestamp, ExecutionId)]) -> StoreResult<usize> {
     if due.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
     let ids = || Value::Ids(due.iter().map(|(_, id)| id.get()).collect());
     // Of every tenant, as the timers are.
@@ -52,7 +52,7 @@ pub(crate) async fn executions_wake(tx: &mut Tx, due: &[(Timestamp, ExecutionId)
     if !waiting.is_empty() {
         tx.notice(Notice::Unowned);
     }
-    Ok(())
+    Ok(due.len() - busy.len())
 }
 
 /// Takes executions in hand; the notices hand them to the engine.
