@@ -18,11 +18,11 @@ use crate::{
 };
 
 /// Clients that post one event at a time.
-const SINGLES: u64 = 12;
+const SINGLES: u64 = 48;
 /// Clients that post batches.
-const BATCHES: u64 = 4;
+const BATCHES: u64 = 16;
 /// The largest batch.
-const LARGEST: u64 = 60;
+const LARGEST: u64 = 100;
 /// A node that stands still is not waited for longer.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The least number of executions that may be under way before the clients hold back.

@@ -132,20 +132,25 @@ impl Committer {
         self.run_together(batch).await
     }
 
-    async fn take(&mut self, batch: &mut Batch, mut job: Box<dyn Job>) -> StoreResult<()> {
+    async fn take(&mut self, batch: &mut Batch, job: Box<dyn Job>) -> StoreResult<()> {
         let number = self.count.operations.fetch_add(1, Ordering::Relaxed) + 1;
         if let Some(error) = self.faults.as_ref().and_then(|faults| faults.operation(number)) {
             job.answer(Err(error));
         } else if job.together(&mut batch.needs) {
             batch.together.push_back(job);
         } else {
-            match self.run_one(job.as_mut()).await {
-                Ok(Ok(())) => batch.done.push(job),
-                Ok(Err(error)) => job.answer(Err(error)),
-                Err(error) => {
-                    batch.done.push(job);
-                    return Err(error);
-                }
+            self.run_alone(batch, job).await?;
+        }
+        Ok(())
+    }
+
+    async fn run_alone(&mut self, batch: &mut Batch, mut job: Box<dyn Job>) -> StoreResult<()> {
+        match self.run_one(job.as_mut()).await {
+            Ok(Ok(())) => batch.done.push(job),
+            Ok(Err(error)) => job.answer(Err(error)),
+            Err(error) => {
+                batch.done.push(job);
+                return Err(error);
             }
         }
         Ok(())
@@ -166,15 +171,8 @@ impl Committer {
                 }
             }
         }
-        while let Some(mut job) = batch.together.pop_front() {
-            match self.run_one(job.as_mut()).await {
-                Ok(Ok(())) => batch.done.push(job),
-                Ok(Err(error)) => job.answer(Err(error)),
-                Err(error) => {
-                    batch.done.push(job);
-                    return Err(error);
-                }
-            }
+        while let Some(job) = batch.together.pop_front() {
+            self.run_alone(batch, job).await?;
         }
         Ok(())
     }

@@ -61,16 +61,7 @@ testkit::on_both! {
         change!(bench, |tx| store::node::node_register(tx, node, "north", 3_600_000)).unwrap();
         bench.store.node_set(Some(node));
         for _ in 0..8 {
-            let event = NewEvent {
-                tenant: ONE,
-                name: EventName::system("submission_completed"),
-                external_id: None,
-                source: None,
-                data: json!({}),
-                attributes: Map::new(),
-                actor: ADA,
-                cause: None,
-            };
+            let event = posted(ONE, None, json!({}));
             change!(bench, |tx| event_accept(tx, &event)).unwrap();
         }
         // The tests' clock stands still in the past: this happened just now.

@@ -75,16 +75,7 @@ async fn execution(bench: &Bench, days: u32, status: ExecutionStatus) {
         duration_ms: Some(40),
         ..Progress::accepted(status, Some(Outcome::Matched))
     };
-    let event = NewEvent {
-        tenant: ONE,
-        name: EventName::system("submission_completed"),
-        external_id: None,
-        source: None,
-        data: json!({}),
-        attributes: Map::new(),
-        actor: ADA,
-        cause: None,
-    };
+    let event = posted(ONE, None, json!({}));
     let accept = bench.store.write(move |tx| {
         Box::pin(async move {
             let present = tx.now();
