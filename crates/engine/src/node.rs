@@ -6,7 +6,7 @@
 use std::{
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicU32, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -45,11 +45,16 @@ pub(crate) struct Node {
     id: AtomicI64,
     /// Until when it may act; none: for ever, because nobody else can have the store open.
     until: Mutex<Option<Instant>>,
+    /// Its renewals so far, without a break.
+    renewals: AtomicU32,
 }
+
+/// So many renewals in a row show that the store is well. After an outage every lease has lapsed, also those of nodes that are about to renew theirs.
+const STEADY: u32 = 3;
 
 impl Node {
     pub(crate) const fn nobody() -> Self {
-        Self { id: AtomicI64::new(0), until: Mutex::new(None) }
+        Self { id: AtomicI64::new(0), until: Mutex::new(None), renewals: AtomicU32::new(0) }
     }
 
     /// The present id.
@@ -58,11 +63,23 @@ impl Node {
     }
 
     pub(crate) fn become_node(&self, id: Option<NodeId>, until: Option<Instant>) {
+        self.missed();
         *self.until.lock().unwrap_or_else(PoisonError::into_inner) = until;
         self.id.store(id.map_or(0, NodeId::get), Ordering::Release);
     }
 
+    /// A renewal did not succeed.
+    pub(crate) fn missed(&self) {
+        self.renewals.store(0, Ordering::Relaxed);
+    }
+
+    /// It has renewed its lease for a while: a lease that has lapsed meanwhile is that of a node that is gone.
+    pub(crate) fn is_steady(&self) -> bool {
+        self.renewals.load(Ordering::Relaxed) >= STEADY
+    }
+
     pub(crate) fn renewed(&self, until: Instant) {
+        self.renewals.fetch_add(1, Ordering::Relaxed);
         *self.until.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
     }
 

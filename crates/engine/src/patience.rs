@@ -8,6 +8,7 @@ use crate::{EngineError, EngineInner};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const WORTH_A_WORD: Duration = Duration::from_secs(1);
 
 /// Pauses between attempts that grow.
 #[derive(Debug)]
@@ -26,7 +27,12 @@ impl Patience {
     /// The error itself, when another attempt cannot mend it; [`StoreError::Closed`] when the engine has to end.
     pub(crate) async fn wait(&mut self, engine: &EngineInner, error: EngineError) -> Result<(), EngineError> {
         let EngineError::Store(StoreError::Unavailable(reason)) = error else { return Err(error) };
-        tracing::warn!(%reason, pause_ms = self.pause.as_millis(), "the store does not answer; trying again");
+        // The first short pauses are many: everything that is under way makes some.
+        if self.pause >= WORTH_A_WORD {
+            tracing::warn!(%reason, pause_ms = self.pause.as_millis(), "the store does not answer; trying again");
+        } else {
+            tracing::debug!(%reason, pause_ms = self.pause.as_millis(), "the store does not answer; trying again");
+        }
         tokio::select! {
             () = tokio::time::sleep(self.pause) => {}
             () = engine.ended.cancelled() => return Err(EngineError::Store(StoreError::Closed)),

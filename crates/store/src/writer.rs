@@ -138,6 +138,7 @@ impl Writer {
                 hooks: Arc::clone(&hooks),
                 count: Arc::clone(&count),
                 died: died.clone(),
+                is_down: false,
             };
             if blocks {
                 std::thread::Builder::new()

@@ -61,6 +61,7 @@ pub(crate) async fn run(engine: Arc<EngineInner>) {
             () = engine.store.ended() => return,
         }
         if let Err(error) = keep(&engine, &mut connection).await {
+            engine.node.missed();
             tracing::warn!(%error, "the lease could not be renewed; trying again");
             connection = None;
         }
@@ -86,7 +87,8 @@ async fn keep(engine: &EngineInner, connection: &mut Option<Connection>) -> Resu
     Ok(())
 }
 
-/// Takes over nodes whose lease has lapsed, until the engine drains. Apart from the renewals, which must wait for nothing.
+/// Takes over nodes whose lease has lapsed, until the engine drains. Apart from the renewals, which must wait for nothing; and only while this
+/// node's own renewals succeed, so that an outage of the database does not make living nodes take over each other.
 pub(crate) async fn watch(engine: Arc<EngineInner>) {
     if engine.store.is_alone() {
         return;
@@ -103,7 +105,7 @@ pub(crate) async fn watch(engine: Arc<EngineInner>) {
 }
 
 async fn take_over_lapsed(engine: &EngineInner) -> Result<(), EngineError> {
-    let Some(id) = engine.node.id() else { return Ok(()) };
+    let Some(id) = engine.node.id().filter(|_| engine.node.is_steady()) else { return Ok(()) };
     let lapsed = node_lapsed(&mut *engine.store.read_any().await?).await?;
     for lapsed in lapsed.into_iter().filter(|lapsed| *lapsed != id) {
         take_over(engine, lapsed).await?;

@@ -29,6 +29,8 @@ pub(super) struct Committer {
     pub(super) count: Arc<Count>,
     /// One lane that dies takes the others along, as a process would.
     pub(super) died: CancellationToken,
+    /// Transactions cannot begin: said once, not with each.
+    pub(super) is_down: bool,
 }
 
 /// Why the committer ends.
@@ -90,9 +92,14 @@ impl Committer {
     /// Runs what is queued in one transaction.
     async fn batch(&mut self, first: Box<dyn Job>) -> Result<(), End> {
         if let Err(error) = self.tx.begin(self.clock.now()).await {
-            tracing::error!(%error, "a transaction could not begin");
+            if !std::mem::replace(&mut self.is_down, true) {
+                tracing::error!(%error, "a transaction could not begin; nothing is written until one can");
+            }
             first.answer(Err(error));
             return Ok(());
+        }
+        if std::mem::replace(&mut self.is_down, false) {
+            tracing::info!("transactions can begin again");
         }
         let mut batch = Batch::default();
         if let Err(error) = self.fill(&mut batch, first).await {
