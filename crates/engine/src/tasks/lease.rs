@@ -95,7 +95,7 @@ pub(crate) async fn watch(engine: Arc<EngineInner>) {
     }
     loop {
         tokio::select! {
-            () = tokio::time::sleep(engine.lease.renew) => {}
+            () = tokio::time::sleep(engine.lease.renew / 2) => {}
             () = engine.draining.cancelled() => return,
         }
         if let Err(error) = take_over_lapsed(&engine).await {
