@@ -1,7 +1,8 @@
-//! The project's own commands: `cargo xtask run | test | torture | generate`.
+//! The project's own commands: `cargo xtask run | test | torture | bench | generate`.
 //!
 //! Standard library only, so that the first `cargo xtask` on a fresh machine compiles in seconds.
 
+mod bench;
 mod generate;
 mod process;
 mod run;
@@ -24,6 +25,9 @@ The project's own commands.
                       [--seed S] [--faults kill,stop,…] [--unfenced] [--expect-failure] [--debug]
                                      real servers under load while everything around them breaks, and an audit
                                      (docs/TORTURE.md); --help says more
+  cargo xtask bench [NAME…] [--database sqlite|postgres] [--seconds 10] [--small] [--json FILE] [--check]
+                                     measures the release binary beside the limit of this machine
+                                     (docs/PERFORMANCE.md); --help says more
   cargo xtask generate               rewrite the files that tests compare with: openapi.json and the snapshots
   cargo xtask help                   this text
 
@@ -48,6 +52,7 @@ fn dispatch(arguments: &[String]) -> process::Done {
     match command.as_str() {
         "run" => run::run(rest),
         "test" => test::test(rest),
+        "bench" => bench::bench(rest),
         "torture" => torture::torture(rest),
         "generate" => generate::generate(rest),
         "help" | "--help" | "-h" => {

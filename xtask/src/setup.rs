@@ -48,6 +48,9 @@ enum Probe {
     Versioned { directory: &'static str, program: &'static str },
 }
 
+/// What the build tool (Vite) asks for; web/package.json says the same.
+const NODE_IS_NEW_ENOUGH: &str = "const [major, minor] = process.versions.node.split('.').map(Number); process.exit(major > 20 || (major === 20 && minor >= 19) ? 0 : 1)";
+
 const TOOLS: &[Tool] = &[
     Tool {
         name: "cc",
@@ -60,10 +63,10 @@ const TOOLS: &[Tool] = &[
     Tool {
         name: "node",
         packages: &["nodejs"],
-        why: "the web app is built with it",
+        why: "the web app is built with it; it needs version 20.19 or newer",
         purposes: &[Purpose::Run, Purpose::Test],
         needed: Needed::Exists("web/package.json"),
-        present: Probe::Runs("node", &["--version"]),
+        present: Probe::Runs("node", &["--eval", NODE_IS_NEW_ENOUGH]),
     },
     Tool {
         name: "npm",
@@ -104,6 +107,14 @@ const TOOLS: &[Tool] = &[
         purposes: &[Purpose::Test],
         needed: Needed::Exists("crates/torture"),
         present: Probe::Versioned { directory: "/usr/lib", program: "faketime/libfaketimeMT.so.1" },
+    },
+    Tool {
+        name: "promtool",
+        packages: &["prometheus"],
+        why: "Prometheus itself says whether the metrics and the alerts are valid",
+        purposes: &[Purpose::Test],
+        needed: Needed::Exists("deploy/prometheus-rules.yml"),
+        present: Probe::Runs("promtool", &["--version"]),
     },
     Tool {
         name: "Chromium",

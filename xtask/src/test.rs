@@ -72,7 +72,7 @@ const TORTURES: [Torture; 3] = [
             "--nodes",
             "2",
             "--minutes",
-            "0.4",
+            "0.5",
             "--rate",
             "60",
             "--faults",

@@ -7,7 +7,10 @@ use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::capability::{Connections, Http, Mailer};
+use crate::{
+    capability::{Connections, Http, Mailer},
+    ledger::Ledger,
+};
 
 /// What the catalogue says about an action besides its config.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -119,6 +122,8 @@ pub struct ActionError {
     pub retry_after: Option<Period>,
     /// What is worth keeping all the same, such as the answer that was not a success.
     pub output: Option<Value>,
+    /// The request may have reached the other side, so what it asks for may have been done.
+    pub perhaps_done: bool,
 }
 
 /// Kinds of failure.
@@ -136,6 +141,14 @@ pub enum ErrorKind {
     Refused,
     /// Refused for now.
     Unavailable,
+    /// Not tried: the other side has enough to do with other calls from here. It counts as no attempt; `retry_after` says when to try.
+    Busy,
+    /// Not tried: the other side has not answered other calls from here. As for [`ErrorKind::Busy`].
+    Down,
+    /// Not done: the other side, or what is known of its limits, asks for a pause. It counts as no attempt; `retry_after` is how long exactly.
+    Paced,
+    /// Not done: the connection is not let in any more. It counts as no attempt, and goes on when the connection is mended.
+    Parked,
     /// A fault of this software.
     Panicked,
 }
@@ -145,7 +158,14 @@ impl ErrorKind {
     #[must_use]
     pub const fn is_retryable(self) -> bool {
         match self {
-            Self::Connection | Self::Timeout | Self::Unavailable | Self::Panicked => true,
+            Self::Connection
+            | Self::Timeout
+            | Self::Unavailable
+            | Self::Busy
+            | Self::Down
+            | Self::Paced
+            | Self::Parked
+            | Self::Panicked => true,
             Self::Status(status) => matches!(status, 408 | 425 | 429 | 500..),
             Self::InvalidConfig | Self::Refused => false,
         }
@@ -164,7 +184,7 @@ impl ActionError {
             message.truncate(end);
             message.push('…');
         }
-        Self { kind, message, causes: Vec::new(), retry_after: None, output: None }
+        Self { kind, message, causes: Vec::new(), retry_after: None, output: None, perhaps_done: false }
     }
 
     /// A fault in the rendered config, at a path.
@@ -177,6 +197,13 @@ impl ActionError {
     #[must_use]
     pub fn refused(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Refused, message)
+    }
+
+    /// With a pause that the other side asks for.
+    #[must_use]
+    pub fn after(mut self, pause: Period) -> Self {
+        self.retry_after = Some(pause);
+        self
     }
 
     /// With the chain of errors below it.
@@ -198,7 +225,7 @@ impl ActionError {
 pub struct Context<'a> {
     /// Whose workflow it is.
     pub tenant: TenantId,
-    /// The run.
+    /// The run. 0 where an action that touches nothing outside is performed with the acceptance of its event, before the run has an id.
     pub execution: ExecutionId,
     /// The contact of the event, if any.
     pub contact: Option<ContactId>,
@@ -218,6 +245,8 @@ pub struct Context<'a> {
     pub http: &'a dyn Http,
     /// Finds stored connections.
     pub connections: &'a dyn Connections,
+    /// Remembers of connections what has to last: tokens, turns, what was made.
+    pub ledger: &'a dyn Ledger,
 }
 
 #[cfg(test)]

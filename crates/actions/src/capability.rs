@@ -4,10 +4,13 @@ use std::{fmt, time::Duration};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use model::{IntegrationId, effect::Mail};
+use model::{IntegrationId, Timestamp, effect::Mail};
 use serde_json::{Map, Value};
 
-use crate::action::ActionError;
+use crate::{
+    action::{ActionError, ErrorKind},
+    ledger::{Quota, Standing},
+};
 
 /// Sends HTTP requests for one step.
 pub trait Http: Send + Sync {
@@ -116,6 +119,37 @@ pub struct Connection {
     pub config: Value,
     /// The settings that may not.
     pub secrets: Map<String, Value>,
+    /// Grows with each change of the record: what was found of an earlier one says nothing of this one.
+    pub version: i64,
+    /// How it was when it was last used.
+    pub standing: Standing,
+    /// What the other side last said of the calls that are left.
+    pub quota: Option<Quota>,
+    /// Until when the other side asks to be left alone.
+    pub limited_until: Option<Timestamp>,
+}
+
+impl Connection {
+    /// A secret that is set.
+    #[must_use]
+    pub fn secret(&self, name: &str) -> Option<&str> {
+        self.secrets.get(name).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty())
+    }
+
+    /// A secret without which nothing goes.
+    ///
+    /// # Errors
+    /// That it is not set.
+    pub fn required_secret(&self, name: &str) -> Result<&str, ActionError> {
+        self.secret(name).ok_or_else(|| self.lacks(name))
+    }
+
+    /// That a setting or secret is not set.
+    #[must_use]
+    pub fn lacks(&self, name: &str) -> ActionError {
+        let message = format!("the connection {:?} is not set up well: {name} is not set", self.name);
+        ActionError::new(ErrorKind::InvalidConfig, message)
+    }
 }
 
 impl fmt::Debug for Connection {

@@ -20,6 +20,7 @@ use crate::{
     action::{ActionError, ErrorKind},
     address::{AddressPolicy, NotPublic},
     capability::{Http, HttpRequest, HttpResponse, LONGEST_BODY, Target},
+    hosts::Gate,
 };
 
 const MOST_REDIRECTS: usize = 3;
@@ -37,11 +38,12 @@ pub struct HttpClient {
     policy: AddressPolicy,
 }
 
-/// The client with the hosts that one step may reach.
+/// The client with the hosts that one step may reach, and what its calls pass on their way.
 #[derive(Debug, Clone)]
-pub struct BoundHttp {
+pub struct BoundHttp<'a> {
     client: HttpClient,
     hosts: Vec<String>,
+    gate: Gate<'a>,
 }
 
 impl HttpClient {
@@ -66,8 +68,8 @@ impl HttpClient {
     /// For one step: `hosts` are its literal hosts and those on the tenant's list. An entry is a host name,
     /// `*.example.com` for every name below, or `https://example.com:8443` for just that scheme, host and port.
     #[must_use]
-    pub fn bound(&self, hosts: impl IntoIterator<Item = String>) -> BoundHttp {
-        BoundHttp { client: self.clone(), hosts: hosts.into_iter().collect() }
+    pub fn bound<'a>(&self, hosts: impl IntoIterator<Item = String>, gate: Gate<'a>) -> BoundHttp<'a> {
+        BoundHttp { client: self.clone(), hosts: hosts.into_iter().collect(), gate }
     }
 
     async fn exchange(&self, request: &HttpRequest, url: Url) -> Result<HttpResponse, ActionError> {
@@ -118,7 +120,7 @@ impl HttpClient {
     }
 }
 
-impl Http for BoundHttp {
+impl Http for BoundHttp<'_> {
     fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, ActionError>> {
         async move {
             let url = Url::parse(request.url.trim()).map_err(|error| {
@@ -133,12 +135,16 @@ impl Http for BoundHttp {
             if request.target == Target::Definition {
                 check_listed(&url, &self.hosts)?;
             }
-            let exchange = self.client.exchange(&request, url.clone());
-            tokio::time::timeout(request.timeout, exchange).await.unwrap_or_else(|_| {
-                let millis = request.timeout.as_millis();
-                let message = format!("{} did not answer within {millis} ms", shown(&url));
-                Err(ActionError::new(ErrorKind::Timeout, message))
-            })
+            let host = shown(&url);
+            let exchange = async {
+                let exchange = self.client.exchange(&request, url);
+                tokio::time::timeout(request.timeout, exchange).await.unwrap_or_else(|_| {
+                    let millis = request.timeout.as_millis();
+                    let message = format!("{host} did not answer within {millis} ms");
+                    Err(ActionError { perhaps_done: true, ..ActionError::new(ErrorKind::Timeout, message) })
+                })
+            };
+            self.gate.through(&host, exchange).await
         }
         .boxed()
     }
@@ -233,7 +239,8 @@ fn failure(url: &Url, error: reqwest::Error) -> ActionError {
     } else {
         (ErrorKind::Connection, format!("{shown} broke off or gave an answer that is no HTTP"))
     };
-    ActionError::new(kind, message).caused_by(&error)
+    let perhaps_done = !(error.is_connect() || error.is_builder());
+    ActionError { perhaps_done, ..ActionError::new(kind, message).caused_by(&error) }
 }
 
 fn refused(url: &Url, error: NotPublic) -> ActionError {
@@ -291,13 +298,13 @@ mod tests {
         }
     }
 
-    fn any() -> BoundHttp {
-        HttpClient::new(AddressPolicy::Any).bound([])
+    fn any() -> BoundHttp<'static> {
+        HttpClient::new(AddressPolicy::Any).bound([], Gate::Open)
     }
 
     #[tokio::test]
     async fn refuses_targets_inside_however_they_are_written() {
-        let http = HttpClient::new(AddressPolicy::Public).bound([]);
+        let http = HttpClient::new(AddressPolicy::Public).bound([], Gate::Open);
         let sink = Sink::start().await;
         let port = sink.port();
         for host in [
@@ -342,7 +349,8 @@ mod tests {
     #[tokio::test]
     async fn data_does_not_choose_the_host() {
         let sink = Sink::start().await;
-        let listed = HttpClient::new(AddressPolicy::Any).bound(["127.0.0.1".into(), "*.example.com".into()]);
+        let hosts = ["127.0.0.1".into(), "*.example.com".into()];
+        let listed = HttpClient::new(AddressPolicy::Any).bound(hosts, Gate::Open);
         let request = |url: &str| HttpRequest { target: Target::Definition, ..get(url) };
         assert_eq!(listed.send(request(&sink.url("/ok"))).await.unwrap().status, 200);
         for url in [

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use model::{ExecutionId, TenantId};
+use model::{AlertId, ApprovalId, ExecutionId, TenantId, alert::AlertMoment};
 use sha2::{Digest, Sha256};
 
 /// The key of one step of one execution: `vtx_` and 40 hexadecimal digits.
@@ -17,7 +17,23 @@ pub fn idempotency_key(
     execution: ExecutionId,
     step_path: &str,
 ) -> String {
-    let digest = Sha256::digest(format!("vtrustx step\0{installation}\0{tenant}\0{execution}\0{step_path}"));
+    key(&format!("vtrustx step\0{installation}\0{tenant}\0{execution}\0{step_path}"))
+}
+
+/// The key of word of an alert, the same with every attempt.
+#[must_use]
+pub fn alert_key(installation: &str, alert: AlertId, moment: AlertMoment) -> String {
+    key(&format!("vtrustx alert\0{installation}\0{alert}\0{moment}"))
+}
+
+/// The key of a mail that asks for a decision, the same with every attempt; `which` tells its receiver and its moment.
+#[must_use]
+pub fn approval_key(installation: &str, approval: ApprovalId, which: &str) -> String {
+    key(&format!("vtrustx approval\0{installation}\0{approval}\0{which}"))
+}
+
+fn key(of: &str) -> String {
+    let digest = Sha256::digest(of);
     let mut key = "vtx_".to_owned();
     for byte in &digest[..20] {
         let _ = write!(key, "{byte:02x}");

@@ -14,9 +14,11 @@ pub mod address;
 pub mod answer;
 pub mod capability;
 pub mod catalog;
+pub mod hosts;
 pub mod http;
 pub mod idempotency;
 pub mod input;
+pub mod ledger;
 pub mod mail;
 pub mod provider;
 mod providers;
@@ -30,4 +32,4 @@ mod workbench;
 
 pub use action::{Action, ActionError, Context, EffectKind, ErrorKind, Metadata, Outcome, SuggestedRetry};
 pub use catalog::{Catalog, Entry, catalog};
-pub use idempotency::idempotency_key;
+pub use idempotency::{alert_key, approval_key, idempotency_key};

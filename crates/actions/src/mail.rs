@@ -29,6 +29,7 @@ use crate::{
     action::{ActionError, ErrorKind},
     address::{AddressPolicy, NotPublic},
     capability::{MailOutcome, Mailer},
+    hosts::Gate,
 };
 
 mod message;
@@ -162,12 +163,13 @@ struct Idle {
     since: Instant,
 }
 
-/// The client with a tenant's server and sender.
+/// The client with a tenant's server and sender, and what its mails pass on their way.
 #[derive(Clone)]
-pub struct BoundMailer {
+pub struct BoundMailer<'a> {
     client: SmtpClient,
     server: Option<SmtpServer>,
     sender: String,
+    gate: Gate<'a>,
 }
 
 impl SmtpClient {
@@ -179,7 +181,12 @@ impl SmtpClient {
 
     /// For one tenant: its own server, else the installation's.
     #[must_use]
-    pub fn bound(&self, tenant_server: Option<SmtpServer>, sender: &Sender) -> BoundMailer {
+    pub fn bound<'a>(
+        &self,
+        tenant_server: Option<SmtpServer>,
+        sender: &Sender,
+        gate: Gate<'a>,
+    ) -> BoundMailer<'a> {
         let server = tenant_server.or_else(|| self.server.clone());
         let sender = message::sender(sender)
             .or_else(|| server.as_ref().and_then(|server| server.sender.clone()))
@@ -188,7 +195,7 @@ impl SmtpClient {
                 address(user).ok()
             })
             .unwrap_or_else(|| "no-reply@localhost".to_owned());
-        BoundMailer { client: self.clone(), server, sender }
+        BoundMailer { client: self.clone(), server, sender, gate }
     }
 
     async fn deliver(&self, server: &SmtpServer, mail: &Mail) -> Result<String, ActionError> {
@@ -271,7 +278,7 @@ impl SmtpClient {
     }
 }
 
-impl Mailer for BoundMailer {
+impl Mailer for BoundMailer<'_> {
     fn default_sender(&self) -> String {
         self.sender.clone()
     }
@@ -282,14 +289,15 @@ impl Mailer for BoundMailer {
                 message::build(mail)?;
                 return Ok(MailOutcome::NoServer);
             };
-            let delivery = tokio::time::timeout(EXCHANGE_TIMEOUT, self.client.deliver(server, mail));
-            match delivery.await {
-                Ok(response) => Ok(MailOutcome::Sent { response: response? }),
-                Err(_) => {
+            let delivery = async {
+                let delivery = self.client.deliver(server, mail);
+                tokio::time::timeout(EXCHANGE_TIMEOUT, delivery).await.unwrap_or_else(|_| {
                     let message = format!("the mail server {server} did not answer in time");
                     Err(ActionError::new(ErrorKind::Timeout, message))
-                }
-            }
+                })
+            };
+            let response = self.gate.through(&format!("the mail server {server}"), delivery).await?;
+            Ok(MailOutcome::Sent { response })
         }
         .boxed()
     }

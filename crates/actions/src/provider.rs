@@ -1,15 +1,33 @@
 //! Providers: the systems that `sync_integration` can talk to. One file in `providers/` each, found by itself.
+//!
+//! A provider says how to sign in ([`Access`]), what it can do ([`Operation`]: a typed payload, whose schema the web form is drawn from, and what it does),
+//! what an answer means ([`Answer`], a pure function) and how often it may be called. The rest is the same for all and is in [`Client`]: tokens, turns, the one
+//! repetition with a new token, what becomes of a connection that is not let in, and that nothing is made twice.
 
 use std::{collections::BTreeMap, sync::LazyLock, time::Duration};
 
-use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, future::BoxFuture};
 use model::{Problem, Timestamp};
 use serde_json::Value;
 
 use crate::{
     action::{ActionError, Context},
-    capability::{Connection, Http},
+    capability::{Connection, Http, HttpResponse},
+    ledger::{Ledger, Pace, Quota},
 };
+
+mod access;
+mod answer;
+mod authorization;
+mod client;
+mod operation;
+
+pub use access::{Access, ClientAuthentication, Grant, Signer};
+pub use answer::{Answer, FieldError, body, text_at};
+pub use authorization::{Authorization, authorization, exchange};
+pub(crate) use client::config;
+pub use client::{Client, Conflict, Exchange, Reply, Request, record, segment};
+pub use operation::{Operate, Operation};
 
 /// A kind of system. Register it with `inventory::submit!(Registration(&MyProvider))`.
 pub trait Provider: Send + Sync {
@@ -19,6 +37,10 @@ pub trait Provider: Send + Sync {
     fn title(&self) -> &'static str;
     /// One or two sentences for a person.
     fn description(&self) -> &'static str;
+    /// The name of a Tabler icon.
+    fn icon(&self) -> &'static str {
+        "plug-connected"
+    }
     /// The JSON Schema of a connection's visible settings.
     fn config_schema(&self) -> &Value;
     /// The JSON Schema of its secrets, all of them text and write-only.
@@ -29,24 +51,118 @@ pub trait Provider: Send + Sync {
         Vec::new()
     }
 
-    /// The actions that a connection offers, for the builder.
-    fn actions(&self, connection_config: &Value) -> Vec<String>;
+    /// What every connection of it can do.
+    fn operations(&self) -> &[Operation];
 
-    /// Does something; the value is the step's output.
+    /// The actions that a connection offers, for the builder.
+    fn actions(&self, _connection_config: &Value) -> Vec<String> {
+        self.operations().iter().map(|operation| operation.name.to_owned()).collect()
+    }
+
+    /// How a connection signs in.
+    ///
+    /// # Errors
+    /// When the connection lacks what that needs.
+    fn access(&self, connection: &Connection) -> Result<Access, ActionError>;
+
+    /// The request that gets a token at `now`; `refresh` is the refresh token that the last answer brought, in the place of the one in the secrets.
+    ///
+    /// # Errors
+    /// When the connection lacks what that needs.
+    fn grant(
+        &self,
+        _connection: &Connection,
+        _refresh: Option<&str>,
+        _now: Timestamp,
+    ) -> Result<Grant, ActionError> {
+        Err(ActionError::refused("the connection signs in without a token"))
+    }
+
+    /// Whether a connection can be authorised in the browser.
+    fn is_authorizable(&self) -> bool {
+        false
+    }
+
+    /// How a connection is authorised in the browser, where the system has such a way: what it brings becomes the secret `refreshToken`.
+    ///
+    /// # Errors
+    /// When the connection lacks what that needs.
+    fn authorization(&self, _connection: &Connection) -> Result<Option<Authorization>, ActionError> {
+        Ok(None)
+    }
+
+    /// The address below which requests go; `instance` is the one that came with the token.
+    ///
+    /// # Errors
+    /// When the connection lacks it.
+    fn base(&self, connection: &Connection, instance: Option<&str>) -> Result<String, ActionError>;
+
+    /// What an answer means. Pure.
+    fn read(&self, response: &HttpResponse, now: Timestamp) -> Answer;
+
+    /// How often a connection may be called; without an answer it is called as often as there is something to do.
+    fn pace(&self, _connection: &Connection) -> Option<Pace> {
+        None
+    }
+
+    /// How many calls are left, as an answer says it.
+    fn quota(&self, _response: &HttpResponse) -> Option<Quota> {
+        None
+    }
+
+    /// Does something that is not one of [`Self::operations`]; the value is the step's output.
     fn call<'a>(
         &'a self,
-        connection: &'a Connection,
+        client: &'a Client<'a>,
         action: &'a str,
-        payload: Value,
-        cx: &'a Call<'a>,
-    ) -> BoxFuture<'a, Result<Value, ActionError>>;
+        _payload: Value,
+    ) -> BoxFuture<'a, Result<Value, ActionError>> {
+        let known = self.actions(&client.connection.config);
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        let name = &client.connection.name;
+        let message = format!("the connection {name:?} has no action {action:?}; it has {known}");
+        async { Err(ActionError::refused(message)) }.boxed()
+    }
 
     /// Tries whether the connection works, without changing anything over there.
-    fn test<'a>(
-        &'a self,
-        connection: &'a Connection,
-        cx: &'a Call<'a>,
-    ) -> BoxFuture<'a, Result<Value, ActionError>>;
+    fn test<'a>(&'a self, client: &'a Client<'a>) -> BoxFuture<'a, Result<Value, ActionError>>;
+}
+
+/// Does something through a connection; the value is the step's output.
+///
+/// # Errors
+/// [`crate::ErrorKind::Parked`] and [`crate::ErrorKind::Paced`] when it was not done and is to be put off; else what the other system says.
+pub async fn call(
+    connection: &Connection,
+    action: &str,
+    payload: Value,
+    cx: &Call<'_>,
+) -> Result<Value, ActionError> {
+    let provider = of(connection)?;
+    let client = Client::new(provider, connection, cx);
+    client.ready().await?;
+    match provider.operations().iter().find(|operation| operation.name == action) {
+        Some(operation) => operation.perform(payload, &client).await,
+        None => provider.call(&client, action, payload).await,
+    }
+}
+
+/// Tries whether a connection works, however it was before, without changing anything over there.
+///
+/// # Errors
+/// Why it does not.
+pub async fn test(connection: &Connection, cx: &Call<'_>) -> Result<Value, ActionError> {
+    let provider = of(connection)?;
+    provider.test(&Client::new(provider, connection, cx)).await
+}
+
+fn of(connection: &Connection) -> Result<&'static dyn Provider, ActionError> {
+    get(&connection.provider).ok_or_else(|| {
+        let (name, provider) = (&connection.name, &connection.provider);
+        ActionError::refused(format!(
+            "the connection {name:?} is of the provider {provider:?}, which is not known here"
+        ))
+    })
 }
 
 /// What a call to another system may use.
@@ -59,11 +175,14 @@ pub struct Call<'a> {
     pub timeout: Duration,
     /// Sends HTTP requests.
     pub http: &'a dyn Http,
+    /// Remembers of the connection what has to last.
+    pub ledger: &'a dyn Ledger,
 }
 
 impl<'a> From<&Context<'a>> for Call<'a> {
     fn from(cx: &Context<'a>) -> Self {
-        Self { idempotency_key: cx.idempotency_key, now: cx.now, timeout: cx.timeout, http: cx.http }
+        let Context { idempotency_key, now, timeout, http, ledger, .. } = *cx;
+        Self { idempotency_key, now, timeout, http, ledger }
     }
 }
 

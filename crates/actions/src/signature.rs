@@ -7,9 +7,9 @@ use base64::{
     Engine, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD},
 };
-use hmac::{Hmac, Mac};
+use hmac::{Hmac, Mac, digest::KeyInit};
 use model::Timestamp;
-use sha2::Sha256;
+use sha2::{Digest, Sha256, Sha512};
 
 /// A key that signs, as `whsec_…` writes it.
 pub struct SigningKey(Vec<u8>);
@@ -39,7 +39,7 @@ impl SigningKey {
     #[must_use]
     pub fn headers(&self, id: &str, now: Timestamp, body: &[u8]) -> [(String, String); 3] {
         let seconds = now.as_millis().div_euclid(1_000).to_string();
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
+        let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
         for part in [id.as_bytes(), b".", seconds.as_bytes(), b".", body] {
             mac.update(part);
         }
@@ -50,6 +50,46 @@ impl SigningKey {
             ("webhook-signature".to_owned(), signature),
         ]
     }
+}
+
+impl SigningKey {
+    /// Whether one of the signatures of a message is this key's; `signatures` is the header, such as `v1,… v1,…`. In a time that tells nothing of where they differ.
+    #[must_use]
+    pub fn verifies(&self, id: &str, timestamp: &str, body: &[u8], signatures: &str) -> bool {
+        let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
+        for part in [id.as_bytes(), b".", timestamp.as_bytes(), b".", body] {
+            mac.update(part);
+        }
+        signatures
+            .split(' ')
+            .filter_map(|signature| BASE64.decode(signature.strip_prefix("v1,")?).ok())
+            .any(|signature| mac.clone().verify_slice(&signature).is_ok())
+    }
+}
+
+/// Whether `tag` is the HMAC of a body, in a time that tells nothing of where they differ.
+#[must_use]
+pub fn hmac_verifies(is_512: bool, secret: &[u8], body: &[u8], tag: &[u8]) -> bool {
+    fn verifies<M: Mac + KeyInit>(secret: &[u8], body: &[u8], tag: &[u8]) -> bool {
+        <M as Mac>::new_from_slice(secret).is_ok_and(|mac| mac.chain_update(body).verify_slice(tag).is_ok())
+    }
+    if is_512 {
+        verifies::<Hmac<Sha512>>(secret, body, tag)
+    } else {
+        verifies::<Hmac<Sha256>>(secret, body, tag)
+    }
+}
+
+/// Whether two texts are the same, in a time that tells nothing of where they differ.
+#[must_use]
+pub fn is_same(one: &[u8], other: &[u8]) -> bool {
+    Sha256::digest(one) == Sha256::digest(other)
+}
+
+/// The bytes that base64 writes, with padding or without.
+#[must_use]
+pub fn of_base64(text: &str) -> Option<Vec<u8>> {
+    BASE64.decode(text.trim()).ok()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What the tests of actions share: the real adapters, bound to counterparts on this machine.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, future::ready, sync::Mutex, time::Duration};
 
 use futures_util::{FutureExt, future::BoxFuture};
 use model::{ContactId, ExecutionId, IntegrationId, SubmissionId, TenantId, Timestamp, settings::Sender};
@@ -11,16 +11,20 @@ use crate::{
     address::AddressPolicy,
     capability::{Connection, Connections, NoConnection},
     catalog,
+    hosts::Gate,
     http::{BoundHttp, HttpClient},
+    ledger::{Ledger, Making, Pace, Quota, Reference, Remembered, Standing, Token, Turn},
     mail::{BoundMailer, SmtpClient},
+    provider::{self, Call},
 };
 
 pub(crate) struct Workbench {
     pub(crate) timeout: Duration,
     pub(crate) now: Timestamp,
     pub(crate) connections: Vec<Connection>,
-    http: BoundHttp,
-    mail: BoundMailer,
+    pub(crate) ledger: Memory,
+    http: BoundHttp<'static>,
+    mail: BoundMailer<'static>,
 }
 
 impl Workbench {
@@ -29,14 +33,16 @@ impl Workbench {
             timeout: Duration::from_secs(5),
             now: "2026-02-14T10:30:00Z".parse().unwrap(),
             connections: Vec::new(),
-            http: HttpClient::new(AddressPolicy::Any).bound(["127.0.0.1".to_owned()]),
-            mail: SmtpClient::new(None, AddressPolicy::Any).bound(None, &Sender::default()),
+            ledger: Memory::default(),
+            http: HttpClient::new(AddressPolicy::Any).bound(["127.0.0.1".to_owned()], Gate::Open),
+            mail: SmtpClient::new(None, AddressPolicy::Any).bound(None, &Sender::default(), Gate::Open),
         }
     }
 
     pub(crate) fn with_smtp(mut self, url: &str) -> Self {
         let server = url.parse().unwrap();
-        self.mail = SmtpClient::new(Some(server), AddressPolicy::Any).bound(None, &Sender::default());
+        self.mail =
+            SmtpClient::new(Some(server), AddressPolicy::Any).bound(None, &Sender::default(), Gate::Open);
         self
     }
 
@@ -53,11 +59,51 @@ impl Workbench {
             mail: &self.mail,
             http: &self.http,
             connections: self,
+            ledger: &self.ledger,
         }
     }
 
     pub(crate) async fn run(&self, action: &str, config: Value) -> Result<Outcome, ActionError> {
         catalog().get(action).unwrap().run(config, &self.context()).await
+    }
+
+    /// Does something through a connection under an idempotency key, and tells what came of it in a line.
+    pub(crate) async fn tell(
+        &self,
+        connection: &Connection,
+        key: &str,
+        action: &str,
+        payload: Value,
+    ) -> String {
+        let mut connection = connection.clone();
+        // What the ledger noted is read with the connection.
+        {
+            let mut kept = self.ledger.of.lock().unwrap();
+            // Turns are tested by themselves; here each call comes after a silence.
+            kept.reserved_until = Timestamp::EPOCH;
+            connection.standing =
+                kept.standing.as_ref().map_or(connection.standing, |(standing, _)| *standing);
+            connection.limited_until = kept.limited_until;
+        }
+        let context = self.context();
+        let call = Call { idempotency_key: key, ..Call::from(&context) };
+        let outcome = match action {
+            "test" => provider::test(&connection, &call).await,
+            action => provider::call(&connection, action, payload, &call).await,
+        };
+        match outcome {
+            Ok(value) => value.to_string(),
+            Err(error) => {
+                let pause = error.retry_after.map(|pause| format!(" in {} s", pause.as_millis() / 1_000));
+                format!("{:?}{}: {}", error.kind, pause.unwrap_or_default(), error.message)
+            }
+        }
+    }
+
+    /// The connection is mended, and the pauses are over.
+    pub(crate) fn mended(&self) {
+        let mut kept = self.ledger.of.lock().unwrap();
+        (kept.standing, kept.limited_until, kept.parked) = (None, None, 0);
     }
 
     pub(crate) fn shown(&self, outcome: &Outcome) -> Value {
@@ -84,5 +130,127 @@ pub(crate) fn connection(name: &str, provider: &str, config: Value, secrets: Val
         provider: provider.into(),
         config,
         secrets: secrets.as_object().cloned().unwrap(),
+        version: 1,
+        standing: Standing::Untried,
+        quota: None,
+        limited_until: None,
+    }
+}
+
+/// A ledger of one process.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    pub(crate) of: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    pub(crate) token: Option<Token>,
+    pub(crate) generation: i64,
+    pub(crate) renewing: bool,
+    pub(crate) reserved_until: Timestamp,
+    pub(crate) turns: BTreeMap<String, Timestamp>,
+    pub(crate) limited_until: Option<Timestamp>,
+    pub(crate) standing: Option<(Standing, String)>,
+    pub(crate) quota: Option<Quota>,
+    pub(crate) parked: u32,
+    pub(crate) made: BTreeMap<String, (Timestamp, Option<Reference>)>,
+}
+
+impl Memory {
+    fn with<T: Send + 'static>(&self, act: impl FnOnce(&mut Kept) -> T) -> Remembered<'_, T> {
+        let outcome = act(&mut self.of.lock().unwrap());
+        ready(Ok(outcome)).boxed()
+    }
+}
+
+impl Ledger for Memory {
+    fn token(&self, _: IntegrationId) -> Remembered<'_, (i64, Option<Token>)> {
+        self.with(|kept| (kept.generation, kept.token.clone()))
+    }
+
+    fn renewal_begin(&self, _: IntegrationId, generation: i64, _: Timestamp) -> Remembered<'_, bool> {
+        self.with(|kept| {
+            let free = !kept.renewing && kept.generation == generation;
+            kept.renewing |= free;
+            free
+        })
+    }
+
+    fn renewal_end(&self, _: IntegrationId, generation: i64, token: Option<Token>) -> Remembered<'_, ()> {
+        self.with(|kept| {
+            kept.renewing = false;
+            if let Some(token) = token {
+                (kept.generation, kept.token) = (generation + 1, Some(token));
+            }
+        })
+    }
+
+    fn turn<'a>(
+        &'a self,
+        _: IntegrationId,
+        key: &'a str,
+        pace: Pace,
+        now: Timestamp,
+    ) -> Remembered<'a, Turn> {
+        self.with(|kept| match kept.turns.get(key) {
+            Some(at) if *at <= now => {
+                kept.turns.remove(key);
+                Turn::Now
+            }
+            Some(at) => Turn::At(*at),
+            None => {
+                let (turn, until) = pace.next(kept.reserved_until, now);
+                kept.reserved_until = until;
+                if let Turn::At(at) = turn {
+                    kept.turns.insert(key.to_owned(), at);
+                }
+                turn
+            }
+        })
+    }
+
+    fn limited<'a>(&'a self, _: &'a Connection, until: Timestamp, why: &'a str) -> Remembered<'a, ()> {
+        self.with(|kept| {
+            kept.limited_until = Some(until);
+            kept.standing = Some((Standing::RateLimited, why.to_owned()));
+        })
+    }
+
+    fn answered<'a>(&'a self, _: &'a Connection, quota: Option<Quota>) -> Remembered<'a, ()> {
+        self.with(|kept| {
+            kept.standing = Some((Standing::Ok, String::new()));
+            kept.quota = quota.or(kept.quota);
+        })
+    }
+
+    fn shut_out<'a>(&'a self, _: &'a Connection, standing: Standing, why: &'a str) -> Remembered<'a, ()> {
+        self.with(|kept| kept.standing = Some((standing, why.to_owned())))
+    }
+
+    fn park(&self, _: IntegrationId) -> Remembered<'_, ()> {
+        self.with(|kept| kept.parked += 1)
+    }
+
+    fn making<'a>(&'a self, _: IntegrationId, key: &'a str, now: Timestamp) -> Remembered<'a, Making> {
+        self.with(|kept| match kept.made.get(key) {
+            None => {
+                kept.made.insert(key.to_owned(), (now, None));
+                Making::First
+            }
+            Some((since, None)) => Making::Again(*since),
+            Some((_, Some(reference))) => Making::Done(reference.clone()),
+        })
+    }
+
+    fn unmade<'a>(&'a self, _: IntegrationId, key: &'a str) -> Remembered<'a, ()> {
+        self.with(|kept| drop(kept.made.remove(key)))
+    }
+
+    fn made<'a>(&'a self, _: IntegrationId, key: &'a str, reference: &'a Reference) -> Remembered<'a, ()> {
+        self.with(|kept| {
+            let since = kept.made.get(key).map_or(Timestamp::EPOCH, |(since, _)| *since);
+            kept.made.insert(key.to_owned(), (since, Some(reference.clone())));
+        })
     }
 }

@@ -81,7 +81,7 @@ pub struct Pagination {
     pub offset: i64,
     /// There are more rows after these.
     pub has_more: bool,
-    /// Present when counting stopped: there are more than `total`.
+    /// Present when counting stopped: there may be more than `total`.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schema(required = false)]
     pub total_is_capped: bool,

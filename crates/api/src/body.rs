@@ -146,9 +146,17 @@ pub fn document(bytes: &[u8]) -> ApiResult<Value> {
         let what = if what == "recursion limit exceeded" { "nested too deeply" } else { what };
         malformed(format!("the body is not JSON: {what}, at line {} column {}", error.line(), error.column()))
     })?;
+    storable(document)
+}
+
+/// A value as it came in, when it can be kept.
+///
+/// # Errors
+/// 422 for text with the character U+0000, which databases cannot keep.
+pub(crate) fn storable(value: Value) -> ApiResult<Value> {
     let mut problems = Vec::new();
-    nul_check(&document, &mut String::new(), &mut problems);
-    if problems.is_empty() { Ok(document) } else { Err(ApiError::unprocessable(problems)) }
+    nul_check(&value, &mut String::new(), &mut problems);
+    if problems.is_empty() { Ok(value) } else { Err(ApiError::unprocessable(problems)) }
 }
 
 /// A document as a `T`.
@@ -214,7 +222,7 @@ pub fn sent<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     Option::deserialize(deserializer).map(Some)
 }
 
-fn is_json(content_type: &str) -> bool {
+pub(crate) fn is_json(content_type: &str) -> bool {
     let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
 }
@@ -286,6 +294,10 @@ impl Pairs {
             ));
         }
         Ok(Self(pairs))
+    }
+
+    pub(crate) fn all(self) -> Vec<(String, String)> {
+        self.0
     }
 
     /// Those of these names, and the others.

@@ -5,40 +5,68 @@
 //! shown for the same step, the stored value stays.
 
 use actions::schema::MASK;
-use model::Problem;
+use model::{Problem, workflow::Definition};
+use rules::step::tree;
 use serde_json::Value;
 
-/// The steps as they are shown.
+use crate::hook_secret;
+
+/// The steps as they are shown, those inside of others included.
 #[must_use]
 pub fn hide(steps: &Value) -> Value {
     let mut shown = steps.clone();
-    for step in shown.as_array_mut().into_iter().flatten() {
-        let entry = step.get("type").and_then(Value::as_str).and_then(|name| actions::catalog().get(name));
+    tree::visit_mut(&mut shown, &mut |step| {
+        let entry = action_of(step);
         if let (Some(entry), Some(config)) = (entry, step.get_mut("config")) {
             *config = entry.redact(config.take());
         }
-    }
+    });
     shown
 }
 
-/// Puts the stored secrets back where their masks were sent. Steps are found by id and type; of several definitions the
-/// first that knows the step counts.
+/// Only actions' configs hold secrets of their own; what a control step holds are steps, each looked at by itself.
+fn action_of(step: &Value) -> Option<&'static actions::Entry> {
+    step.get("type").and_then(Value::as_str).and_then(|name| actions::catalog().get(name))
+}
+
+/// Puts the stored secrets back where their masks were sent. Steps are found by id and type, wherever they have been moved to; of several
+/// definitions the first that knows the step counts.
 pub fn restore(steps: &mut Value, stored: &[&Value]) {
-    let stored: Vec<(&Value, Value)> = stored.iter().map(|steps| (*steps, hide(steps))).collect();
-    for step in steps.as_array_mut().into_iter().flatten() {
+    let shown: Vec<Value> = stored.iter().map(|steps| hide(steps)).collect();
+    let known: Vec<(&Value, &Value)> = stored
+        .iter()
+        .zip(&shown)
+        .flat_map(|(stored, shown)| flat(stored).into_iter().zip(flat(shown)))
+        .collect();
+    tree::visit_mut(steps, &mut |step| {
+        if action_of(step).is_none() {
+            return;
+        }
         let same = |other: &Value| {
             ["id", "type"]
                 .iter()
                 .all(|field| other.get(field).is_some() && other.get(field) == step.get(field))
         };
-        let found = stored.iter().find_map(|(steps, shown)| {
-            let at = steps.as_array()?.iter().position(same)?;
-            Some((steps.get(at)?.get("config")?, shown.get(at)?.get("config")?))
-        });
+        let found = known.iter().find(|(stored, _)| same(stored));
+        let found = found.and_then(|(stored, shown)| Some((stored.get("config")?, shown.get("config")?)));
         if let (Some((stored, shown)), Some(config)) = (found, step.get_mut("config")) {
             put_back(config, stored, shown);
         }
-    }
+    });
+}
+
+/// The same for a whole definition: a step may have been moved between `actions` and `onFailure`.
+pub fn restore_all(definition: &mut Definition, stored: &[&Definition]) {
+    let known: Vec<&Value> = stored.iter().flat_map(|stored| [&stored.actions, &stored.on_failure]).collect();
+    restore(&mut definition.actions, &known);
+    restore(&mut definition.on_failure, &known);
+    hook_secret::restore(definition, stored);
+}
+
+fn flat(steps: &Value) -> Vec<&Value> {
+    let mut found = Vec::new();
+    tree::visit(steps, "", &mut |_, step| found.push(step));
+    found
 }
 
 fn put_back(sent: &mut Value, stored: &Value, shown: &Value) {
@@ -68,16 +96,64 @@ fn put_back(sent: &mut Value, stored: &Value, shown: &Value) {
     }
 }
 
+/// What stands behind a mask that hides another secret than the one it is compared with.
+pub(crate) const ANOTHER: &str = " (another secret)";
+
+/// The steps as they are shown, beside other ones as they are shown: a secret that is not the other side's says so. Steps are compared with
+/// those of the same id and type.
+#[must_use]
+pub fn hide_beside(steps: &Value, other: &Value) -> Value {
+    let (mut shown, other_shown) = (hide(steps), hide(other));
+    let (stored, known) = (flat(steps), flat(other).into_iter().zip(flat(&other_shown)).collect::<Vec<_>>());
+    let same = |one: &Value, step: &Value| {
+        ["id", "type"].iter().all(|field| one.get(field).is_some() && one.get(field) == step.get(field))
+    };
+    tree::visit_mut(&mut shown, &mut |step| {
+        if action_of(step).is_none() {
+            return;
+        }
+        let own = stored.iter().find(|own| same(own, step)).and_then(|own| own.get("config"));
+        let beside = known.iter().find(|(one, _)| same(one, step));
+        let beside = beside.and_then(|(one, shown)| Some((one.get("config")?, shown.get("config")?)));
+        if let (Some(own), Some(beside), Some(config)) = (own, beside, step.get_mut("config")) {
+            tell_apart(config, own, beside);
+        }
+    });
+    shown
+}
+
+fn tell_apart(shown: &mut Value, own: &Value, (other, other_shown): (&Value, &Value)) {
+    match shown {
+        Value::String(text) if other_shown == text.as_str() && own != other => text.push_str(ANOTHER),
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                if let (Some(own), Some(other), Some(shown)) =
+                    (own.get(name), other.get(name), other_shown.get(name))
+                {
+                    tell_apart(field, own, (other, shown));
+                }
+            }
+        }
+        Value::Array(items) => {
+            for (at, item) in items.iter_mut().enumerate() {
+                if let (Some(own), Some(other), Some(shown)) =
+                    (own.get(at), other.get(at), other_shown.get(at))
+                {
+                    tell_apart(item, own, (other, shown));
+                }
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
 /// Masks that stand for no stored secret: in an imported file, or in a step of another workflow.
 #[must_use]
-pub fn left_over(steps: &Value) -> Vec<Problem> {
+pub fn left_over(steps: &Value, path: &str) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for (at, step) in steps.as_array().into_iter().flatten().enumerate() {
-        let mut pending = step
-            .get("config")
-            .map(|config| (format!("actions[{at}].config"), config))
-            .into_iter()
-            .collect::<Vec<_>>();
+    tree::visit(steps, path, &mut |path, step| {
+        let config = tree::without_steps(step);
+        let mut pending = vec![(format!("{path}.config"), &config)];
         while let Some((path, value)) = pending.pop() {
             match value {
                 Value::String(text) if text == MASK => problems.push(Problem::at(
@@ -92,7 +168,7 @@ pub fn left_over(steps: &Value) -> Vec<Problem> {
                 Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
             }
         }
-    }
+    });
     problems
 }
 
@@ -130,11 +206,49 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_deep_in_the_tree_is_hidden_and_found_again_where_its_step_was_moved_to() {
+        let inner = |id: &str, secret: &str| webhook(id, secret, "Bearer b", "https://example.com/");
+        let branch = |steps: Value, handler: Value| json!([{"id": "s9", "type": "branch", "config": {"branches": [{"name": "a", "conditions": [], "actions": steps}]}, "onError": handler}]);
+        let stored = branch(
+            json!([inner("s1", "whsec_one"), inner("s2", "whsec_two")]),
+            json!([inner("s3", "whsec_three")]),
+        );
+        let shown = hide(&stored);
+        assert!(!shown.to_string().contains("whsec"), "{shown}");
+        let moved = |all: &Value| {
+            let steps = &all[0]["config"]["branches"][0]["actions"];
+            branch(json!([steps[1], steps[0]]), all[0]["onError"].clone())
+        };
+        let mut sent = moved(&shown);
+        restore(&mut sent, &[&stored]);
+        assert_eq!(sent, moved(&stored));
+        let mut foreign = shown;
+        restore(&mut foreign, &[&json!([])]);
+        assert_eq!(left_over(&foreign, "actions").len(), 6);
+    }
+
+    #[test]
+    fn another_secret_is_seen_and_not_shown() {
+        let step = |secret: &str, url: &str| json!([webhook("s1", secret, "Bearer b", url)]);
+        let (before, after) = (
+            step("whsec_a", "https://ann:geheim@example.com/"),
+            step("whsec_b", "https://ann:anders@example.com/"),
+        );
+        let shown = hide_beside(&after, &before);
+        assert_eq!(shown[0]["config"]["secret"], format!("{MASK} (another secret)"));
+        assert!(shown[0]["config"]["url"].as_str().unwrap().ends_with(" (another secret)"), "{shown}");
+        assert_eq!(shown[0]["config"]["headers"], hide(&before)[0]["config"]["headers"]);
+        assert!(!shown.to_string().contains("whsec_b") && !shown.to_string().contains("anders"), "{shown}");
+        assert_eq!(hide_beside(&before, &before), hide(&before));
+    }
+
+    #[test]
     fn a_mask_without_a_secret_is_refused() {
         let stored = json!([webhook("s1", "whsec_a", "Bearer b", "https://example.com/")]);
         let mut sent = json!([webhook("s2", MASK, MASK, "https://example.com/")]);
         restore(&mut sent, &[&stored]);
-        let paths: Vec<String> = left_over(&sent).into_iter().map(|problem| problem.path).collect();
+        let paths: Vec<String> =
+            left_over(&sent, "actions").into_iter().map(|problem| problem.path).collect();
         assert_eq!(paths, ["actions[0].config.headers.Authorization", "actions[0].config.secret"]);
     }
 }

@@ -1,13 +1,35 @@
 //! A workflow's definition on its way in: from the JSON that somebody sent to what the store keeps, with every problem
 //! named by its path. Pure; the command line reads its files with the same functions.
 
-use model::{Problem, event::EventName, workflow::Definition};
-use rules::definition::{compile, with_ids};
+use model::{
+    Problem,
+    event::EventName,
+    workflow::{Definition, EntryRules},
+};
+use rules::{
+    Difference,
+    definition::{ON_FAILURE, compile, with_ids_beside},
+};
 use serde_json::{Map, Value, json};
 
+use crate::{config_secret::hide_beside, file_format};
+
 /// The fields that versions keep, as they are sent.
-const FIELDS: [&str; 7] =
-    ["name", "description", "trigger_event", "trigger_config", "conditions", "actions", "logUnmatched"];
+const FIELDS: [&str; 13] = [
+    "name",
+    "description",
+    "trigger_event",
+    "trigger_config",
+    "conditions",
+    "actions",
+    "logUnmatched",
+    "onFailure",
+    "enrolment",
+    "debounce",
+    "concurrency",
+    "rateLimit",
+    "goal",
+];
 /// What else can be sent.
 const BESIDE: [&str; 3] = ["key", "is_active", "version"];
 /// What comes out and is ignored when it comes back.
@@ -31,8 +53,6 @@ const READ_ONLY: [&str; 18] = [
     "archived_at",
     "hook_url",
 ];
-/// The format of exported files.
-const SCHEMA_VERSION: i64 = 1;
 const LONGEST_DESCRIPTION: usize = 10_000;
 
 /// A workflow as it was sent: nothing is known of it yet but that its fields exist and are of the right kinds.
@@ -76,7 +96,10 @@ impl Sent {
                 "logUnmatched" => {
                     (!value.is_boolean() && !value.is_null()).then_some("true or false is needed")
                 }
-                "conditions" | "actions" => None,
+                "conditions" | "actions" | "onFailure" => None,
+                name if EntryRules::NAMES.contains(&name) => {
+                    (!value.is_object() && !value.is_null()).then_some("an object or null is needed")
+                }
                 "key" => {
                     sent.key = value.as_str().map(str::to_owned);
                     (!value.is_string() && !value.is_null()).then_some("text is needed")
@@ -104,19 +127,12 @@ impl Sent {
         if problems.is_empty() { Ok(sent) } else { Err(problems) }
     }
 
-    /// Reads one workflow of an import: what an export gave, or a workflow as it is sent to be made.
+    /// Reads one workflow of an import: what an export gave, of this format or an older one, or a workflow as it is sent to be made.
     ///
     /// # Errors
     /// As for [`Sent::read`]; a file of a newer format.
-    pub fn read_file(mut file: Value) -> Result<Self, Vec<Problem>> {
-        let schema = file.as_object_mut().and_then(|fields| fields.shift_remove("schemaVersion"));
-        match schema {
-            Some(schema) if schema != SCHEMA_VERSION => Err(vec![Problem::at(
-                "schemaVersion",
-                format!("{schema} is not known here: this server reads {SCHEMA_VERSION}"),
-            )]),
-            _ => Self::read(file),
-        }
+    pub fn read_file(file: Value) -> Result<Self, Vec<Problem>> {
+        Self::read(file_format::upgraded(file).map_err(|problem| vec![problem])?)
     }
 
     /// A change of nothing but whether events start the workflow.
@@ -142,6 +158,8 @@ impl Sent {
             conditions: json!([]),
             actions: json!([]),
             log_unmatched: true,
+            entry: EntryRules::default(),
+            on_failure: Value::Null,
         })
     }
 
@@ -161,10 +179,22 @@ impl Sent {
                     definition.trigger_config = value.as_object().cloned().unwrap_or_default();
                 }
                 ("conditions", value) => definition.conditions = list(value),
-                ("actions", value) => definition.actions = with_ids(&list(value)),
+                ("actions", value) => definition.actions = list(value),
                 ("logUnmatched", value) => definition.log_unmatched = value.as_bool().unwrap_or(true),
-                _ => {}
+                ("onFailure", value) => {
+                    let is_empty = value.as_array().is_some_and(Vec::is_empty);
+                    definition.on_failure = if is_empty { Value::Null } else { value.clone() };
+                }
+                (name, value) => {
+                    if let Some(rule) = definition.entry.rule_mut(name) {
+                        *rule = Some(value.clone()).filter(|value| !value.is_null());
+                    }
+                }
             }
+        }
+        if self.fields.contains_key("actions") || self.fields.contains_key("onFailure") {
+            definition.actions = with_ids_beside(&definition.actions, &definition.on_failure);
+            definition.on_failure = with_ids_beside(&definition.on_failure, &definition.actions);
         }
         definition
     }
@@ -174,7 +204,10 @@ impl Sent {
 #[must_use]
 pub fn problems(definition: &Definition) -> Vec<Problem> {
     let mut problems = compile(definition, actions::catalog()).err().unwrap_or_default();
-    for problem in crate::config_secret::left_over(&definition.actions) {
+    let left_over = |steps, path| crate::config_secret::left_over(steps, path);
+    let masks = left_over(&definition.actions, "actions").into_iter();
+    let hook = crate::hook_secret::problems(definition);
+    for problem in masks.chain(left_over(&definition.on_failure, ON_FAILURE)).chain(hook) {
         // What an action itself says about a mask ("is no secret") helps nobody.
         problems.retain(|other| other.path != problem.path);
         problems.push(problem);
@@ -185,8 +218,21 @@ pub fn problems(definition: &Definition) -> Vec<Problem> {
 /// A definition as it is sent out, field for field as it is taken in.
 #[must_use]
 pub fn out(definition: &Definition) -> Map<String, Value> {
-    let Definition { name, description, trigger_event, trigger_config, conditions, actions, log_unmatched } =
-        definition;
+    let Definition {
+        name,
+        description,
+        trigger_event,
+        trigger_config: _,
+        conditions,
+        actions,
+        log_unmatched,
+        on_failure,
+        entry,
+    } = definition;
+    // Without its secrets.
+    let trigger_config = crate::hook_secret::hide(definition);
+    // Only those that there are: most workflows have none.
+    let rules = entry.named().into_iter().filter_map(|(name, rule)| Some((name, rule.clone()?)));
     let fields = [
         ("name", json!(name)),
         ("description", json!(description)),
@@ -195,15 +241,43 @@ pub fn out(definition: &Definition) -> Map<String, Value> {
         ("conditions", conditions.clone()),
         ("actions", crate::config_secret::hide(actions)),
         ("logUnmatched", json!(log_unmatched)),
+        (ON_FAILURE, crate::config_secret::hide(&list(on_failure))),
     ];
-    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    fields.into_iter().chain(rules).map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// A workflow as a file: nothing of it belongs to one tenant or one installation, and no secret is in it.
 #[must_use]
 pub fn file(key: &str, definition: &Definition) -> Map<String, Value> {
-    let head = [("schemaVersion".to_owned(), json!(SCHEMA_VERSION)), ("key".to_owned(), json!(key))];
-    head.into_iter().chain(out(definition)).collect()
+    let head = [("schemaVersion".to_owned(), json!(file_format::CURRENT)), ("key".to_owned(), json!(key))];
+    let mut file: Map<String, Value> = head.into_iter().chain(out(definition)).collect();
+    file_format::spelled(&mut file);
+    file
+}
+
+/// Two definitions that say the same, however they spell it.
+#[must_use]
+pub fn say_the_same(one: &Definition, other: &Definition) -> bool {
+    let spelled = |definition: &Definition| {
+        let mut fields = out(definition);
+        // The secrets themselves.
+        fields.insert("actions".to_owned(), definition.actions.clone());
+        fields.insert(ON_FAILURE.to_owned(), list(&definition.on_failure));
+        fields.insert("trigger_config".to_owned(), Value::Object(definition.trigger_config.clone()));
+        file_format::spelled(&mut fields);
+        fields
+    };
+    one == other || spelled(one) == spelled(other)
+}
+
+/// What is different in the second, in words and without secrets; a secret that is another one is told, and not which.
+#[must_use]
+pub fn differences(before: &Definition, after: &Definition) -> Vec<Difference> {
+    let mut shown = out(after);
+    shown.insert("actions".to_owned(), hide_beside(&after.actions, &before.actions));
+    shown.insert(ON_FAILURE.to_owned(), hide_beside(&list(&after.on_failure), &list(&before.on_failure)));
+    shown.insert("trigger_config".to_owned(), Value::Object(crate::hook_secret::hide_beside(after, before)));
+    rules::differences(&out(before), &shown)
 }
 
 /// A stored draft.
@@ -246,8 +320,8 @@ mod tests {
         let problems: Vec<String> = Sent::read(body).unwrap_err().iter().map(ToString::to_string).collect();
         insta::assert_snapshot!(problems.join("\n"));
         assert_eq!(
-            Sent::read_file(json!({"schemaVersion": 2, "name": "x"})).unwrap_err()[0].to_string(),
-            "schemaVersion: 2 is not known here: this server reads 1"
+            Sent::read_file(json!({"schemaVersion": 9, "name": "x"})).unwrap_err()[0].to_string(),
+            "schemaVersion: 9 was written by a newer server, this one reads up to 2: import it there, or update this server"
         );
         assert!(Sent::read(json!("text")).is_err());
     }
@@ -264,7 +338,7 @@ mod tests {
             Value::Object(out(&whole)),
             json!({
                 "name": "A", "description": null, "trigger_event": "ticket_created", "trigger_config": {}, "conditions": [],
-                "actions": [{"type": "delay", "id": "s1"}], "logUnmatched": false,
+                "actions": [{"type": "delay", "id": "s1"}], "logUnmatched": false, "onFailure": [],
             })
         );
         let change = sent(json!({"name": "B", "is_active": true}));

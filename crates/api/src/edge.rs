@@ -27,7 +27,7 @@ const SECURITY: [(HeaderName, &str); 5] = [
 
 /// Sets the security headers, unless the handler has its own.
 pub(crate) async fn security(request: Request, next: Next) -> Response {
-    let is_api = request.uri().path().starts_with("/api/");
+    let is_api = ["/api/", "/hooks/"].iter().any(|start| request.uri().path().starts_with(start));
     let mut response = next.run(request).await;
     for (name, value) in SECURITY {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));

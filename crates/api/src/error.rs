@@ -10,16 +10,19 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use engine::EngineError;
-use model::Problem;
+use model::{Actor, Problem, Timestamp};
 use serde::Serialize;
+use serde_json::{Map, Value};
 use store::StoreError;
 use utoipa::ToSchema;
+
+use crate::routes::{workflow_versions::ChangeShape, workflows::DefinitionFields};
 
 /// A result of a handler.
 pub type ApiResult<T> = Result<T, ApiError>;
 
 /// A failure as it is answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ApiError {
     /// The kind of failure.
     pub status: StatusCode,
@@ -31,12 +34,14 @@ pub struct ApiError {
     pub details: Vec<Problem>,
     /// When to come back, for 429 and 503.
     pub retry_after: Option<Duration>,
+    /// Both sides of a change that somebody else's has overtaken.
+    pub conflict: Option<Box<Conflict>>,
 }
 
 impl ApiError {
     /// Any failure.
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), details: Vec::new(), retry_after: None }
+        Self { status, code, message: message.into(), details: Vec::new(), retry_after: None, conflict: None }
     }
 
     /// 400: the request cannot be read.
@@ -174,6 +179,31 @@ struct Fault {
     message: String,
     /// Each fault with its place; empty when there is only the one.
     details: Vec<Detail>,
+    /// Of a workflow that somebody else changed first: both sides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Conflict, required = false)]
+    conflict: Option<Box<Conflict>>,
+}
+
+/// Both sides of a change of a workflow that somebody else's has overtaken.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Conflict {
+    /// The version of the record that is stored.
+    pub version: i64,
+    /// When it was stored.
+    #[schema(value_type = String, format = DateTime)]
+    pub updated_at: Timestamp,
+    /// By whom.
+    #[schema(value_type = Option<String>)]
+    pub updated_by: Option<Actor>,
+    /// What is stored now.
+    #[schema(value_type = DefinitionFields)]
+    pub theirs: Map<String, Value>,
+    /// What the change would have made of it.
+    #[schema(value_type = DefinitionFields)]
+    pub yours: Map<String, Value>,
+    /// From theirs to yours, in words.
+    pub changes: Vec<ChangeShape>,
 }
 
 /// One fault of a request.
@@ -190,7 +220,7 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let details =
             self.details.into_iter().map(|Problem { path, message }| Detail { path, message }).collect();
-        let fault = Fault { code: self.code, message: self.message, details };
+        let fault = Fault { code: self.code, message: self.message, details, conflict: self.conflict };
         let mut response = (self.status, Json(Failure { success: false, error: fault })).into_response();
         if let Some(after) = self.retry_after {
             let seconds = after.as_millis().div_ceil(1_000).max(1);

@@ -6,24 +6,34 @@
 pub mod answer;
 mod authored;
 pub mod body;
+mod callee;
 pub mod config_secret;
 mod dates;
 pub mod definition;
 mod edge;
 pub mod error;
 mod failures;
+pub mod file_format;
+mod hook_secret;
 pub mod identity;
 pub mod limit;
 mod masking;
+mod metrics;
 pub mod page;
+mod process;
 mod record;
 mod reference;
 pub mod routes;
 mod template;
+pub mod web;
 
 use std::sync::Arc;
 
-use axum::{Router, extract::DefaultBodyLimit, middleware::from_fn};
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    middleware::{from_fn, from_fn_with_state},
+};
 use engine::Engine;
 use store::{Store, secret::SecretBox};
 use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
@@ -51,12 +61,16 @@ pub struct Config {
     pub public_url: Option<String>,
     /// Cookies go over https only.
     pub secure_cookies: bool,
+    /// The web app; none leaves `/` to the plain page.
+    pub web: &'static [web::File],
 }
 
 /// What is in memory only.
 #[derive(Debug, Default)]
 struct Shared {
     buckets: limit::Buckets,
+    requests: metrics::Requests,
+    process: process::Process,
     keys: identity::KnownKeys,
 }
 
@@ -76,13 +90,15 @@ impl App {
 /// Everything that is served.
 pub fn router(app: App) -> Router {
     let (router, _) = routes::all().split_for_parts();
-    edged(router).with_state(app)
+    let router =
+        if web::exists(app.config.web) { router } else { router.merge(routes::front_page::routes()) };
+    let shared = Arc::clone(&app.shared);
+    edged(router, app.config.web).layer(from_fn_with_state(shared, metrics::count)).with_state(app)
 }
 
 /// With what every request goes through.
-fn edged<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
-    router
-        .fallback(edge::no_route)
+fn edged<S: Clone + Send + Sync + 'static>(router: Router<S>, web: &[web::File]) -> Router<S> {
+    web::fallback(router, web)
         .method_not_allowed_fallback(edge::no_method)
         .layer(CatchPanicLayer::custom(edge::panicked))
         .layer(DefaultBodyLimit::max(body::LONGEST_BODY))
@@ -164,7 +180,7 @@ mod tests {
         async fn handler() {
             panic!("the password is hunter2");
         }
-        let router = edged(Router::<()>::new().route("/api/panic", get(handler)));
+        let router = edged(Router::<()>::new().route("/api/panic", get(handler)), &[]);
         let request = Request::builder().uri("/api/panic").body(axum::body::Body::empty()).unwrap();
         let response = router.oneshot(request).await.unwrap();
         assert_eq!(

@@ -15,7 +15,7 @@ use axum::{
     extract::{ConnectInfo, FromRequestParts},
     http::{HeaderMap, request::Parts},
 };
-use model::{ApiKeyId, Timestamp};
+use model::{ApiKeyId, Timestamp, WorkflowId};
 
 use crate::{
     App,
@@ -39,6 +39,7 @@ pub(crate) enum Subject {
     SignIn(IpAddr),
     Form(IpAddr),
     Hook(IpAddr),
+    HookOf(WorkflowId),
 }
 
 /// All buckets.

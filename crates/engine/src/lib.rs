@@ -2,23 +2,36 @@
 //!
 //! - [`matching`]: an event, the workflows that it starts, and what their conditions say
 //! - [`walk`] and [`progress`]: pure functions: what is next, and what follows from it
+//! - [`control`]: what control steps decide; [`calls`]: those that run another workflow
 //! - [`runner`] and [`perform`]: doing it
-//! - [`node`] and [`tasks`]: what happens by itself: the lease, timers, taking up what nobody has in hand, upkeep
-//! - [`manual`]: what people do: retry, cancel; [`dry_run`]: trying a workflow without any effect
+//! - [`node`] and [`tasks`]: what happens by itself: the lease, timers, taking up what nobody has in hand, upkeep, retention
+//! - [`decisions`]: why something ran, or did not
+//! - [`jobs`]: running a workflow for many records
+//! - [`manual`]: what people do: retry, cancel; [`moving`]: taking runs that wait to a newer version; [`dry_run`]: trying a workflow without any effect
 
+mod alert;
+mod calls;
+mod control;
+pub mod decisions;
 pub mod dry_run;
+pub mod jobs;
+pub mod ledger;
 pub mod listening;
 pub mod locals;
 pub mod manual;
 pub mod matching;
+mod metrics;
+pub mod moving;
 pub mod node;
 mod patience;
 pub mod perform;
 mod ports;
 pub mod program;
 pub mod progress;
+mod put_off;
 pub mod rows;
 mod runner;
+mod stretch;
 mod tasks;
 pub mod tenants;
 pub mod walk;
@@ -34,6 +47,7 @@ use std::{
 
 use actions::{
     address::AddressPolicy,
+    hosts::Hosts,
     http::HttpClient,
     mail::{SmtpClient, SmtpServer},
 };
@@ -43,14 +57,16 @@ use model::{
     event::{Accepted, NewEvent},
 };
 use store::{Store, StoreError, installation::installation_id, secret::SecretBox};
-use tokio::sync::{Semaphore, broadcast, mpsc};
+use tokio::sync::{Notify, Semaphore, broadcast, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use dry_run::DryRun;
 pub use listening::Live;
 pub use manual::{RetryDefinition, RetryFrom, RetryRequest};
+pub use moving::{MoveRequest, MoveSummary, Unmoved};
 pub use node::Lease;
 pub use progress::RetryPolicy;
+pub use tasks::retention::Removed;
 
 use node::Node;
 use program::Programs;
@@ -63,7 +79,7 @@ use tenants::Tenants;
 pub struct Options {
     /// When failed executions are tried again.
     pub retry: RetryPolicy,
-    /// Executions that run at once.
+    /// Executions that run at once; a quarter of them at most call the same host outside, and three quarters are of one tenant there.
     pub workers: usize,
     /// Which addresses webhooks, integrations and the tenants' mail servers may be at.
     pub addresses: AddressPolicy,
@@ -73,6 +89,8 @@ pub struct Options {
     pub lease: Lease,
     /// What operators call this process.
     pub name: String,
+    /// How people reach the server, without a slash at its end: for links in mails.
+    pub public_url: Option<String>,
 }
 
 impl Default for Options {
@@ -84,6 +102,7 @@ impl Default for Options {
             smtp: None,
             lease: Lease::default(),
             name: "vtrustx".to_owned(),
+            public_url: None,
         }
     }
 }
@@ -116,6 +135,7 @@ pub(crate) struct EngineInner {
     pub(crate) secrets: Arc<SecretBox>,
     pub(crate) programs: Programs,
     pub(crate) tenants: Tenants,
+    pub(crate) hosts: Hosts,
     pub(crate) http: HttpClient,
     pub(crate) mail: SmtpClient,
     pub(crate) policy: RetryPolicy,
@@ -125,15 +145,22 @@ pub(crate) struct EngineInner {
     pub(crate) node: Node,
     pub(crate) lease: Lease,
     pub(crate) name: String,
+    pub(crate) public_url: Option<String>,
     pub(crate) call: Call,
     pub(crate) timers: Bell,
+    pub(crate) queues: tasks::queues::Turns,
+    /// Something has come that a run waits for.
+    pub(crate) signals: Notify,
+    /// A mail of an approval is due.
+    pub(crate) approval_mails: Notify,
     pub(crate) live: broadcast::Sender<Live>,
     pub(crate) workers: Arc<Semaphore>,
+    pub(crate) metrics: metrics::Metrics,
     pub(crate) runs: TaskTracker,
     /// The lease is kept while the last runs end.
     leases: TaskTracker,
-    /// Executions being run, to stop one that is cancelled.
-    pub(crate) running: Mutex<HashMap<ExecutionId, CancellationToken>>,
+    /// Executions that run or wait for a worker, to stop one that is cancelled.
+    pub(crate) in_hand: Mutex<HashMap<ExecutionId, CancellationToken>>,
     /// How many wait for a worker.
     pub(crate) waiting: AtomicUsize,
     /// No new work.
@@ -166,18 +193,26 @@ impl Engine {
         let (engine, ready) = Self::build(store, secrets, options).await?;
         let inner = &engine.inner;
         tasks::lease::join(inner).await?;
+        tasks::schedules::adopt(inner).await?;
         inner.runs.spawn(runner::dispatch(Arc::clone(inner), ready));
         inner.leases.spawn(tasks::lease::run(Arc::clone(inner)));
         inner.runs.spawn(tasks::lease::watch(Arc::clone(inner)));
         inner.runs.spawn(tasks::claim::run(Arc::clone(inner)));
         inner.runs.spawn(tasks::pulse::run(Arc::clone(inner)));
+        inner.runs.spawn(tasks::planner::run(Arc::clone(inner)));
         inner.runs.spawn(tasks::timers::run(Arc::clone(inner)));
+        inner.runs.spawn(tasks::queues::run(Arc::clone(inner)));
+        inner.runs.spawn(tasks::signals::run(Arc::clone(inner)));
+        inner.runs.spawn(tasks::approvals::run(Arc::clone(inner)));
         inner.runs.spawn(tasks::upkeep::run(Arc::clone(inner)));
+        inner.runs.spawn(tasks::backlog::run(Arc::clone(inner)));
+        inner.runs.spawn(tasks::retention::run(Arc::clone(inner)));
+        inner.runs.spawn(tasks::alerts::run(Arc::clone(inner)));
         Ok(engine)
     }
 
-    /// An engine that takes events and orders but runs nothing: for a command on a store that no server has open. What it
-    /// takes in is run by the next start.
+    /// An engine that takes events and orders but runs nothing beyond what is done with an acceptance: for a command on a store that no server has
+    /// open. What it takes in is run by the next start.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -194,10 +229,11 @@ impl Engine {
         store: Store,
         secrets: Arc<SecretBox>,
         options: Options,
-    ) -> Result<(Self, mpsc::UnboundedReceiver<Box<store::execution::Started>>), EngineError> {
+    ) -> Result<(Self, mpsc::UnboundedReceiver<runner::Item>), EngineError> {
         let (queue, ready) = Queue::new();
         let installation = installation_id(&store).await?;
         let inner = Arc::new(EngineInner {
+            hosts: Hosts::new(options.workers),
             http: HttpClient::new(options.addresses),
             mail: SmtpClient::new(options.smtp, options.addresses),
             store,
@@ -210,13 +246,18 @@ impl Engine {
             node: Node::nobody(),
             lease: options.lease,
             name: options.name,
+            public_url: options.public_url,
             call: Call::default(),
             timers: Bell::new(),
+            queues: tasks::queues::Turns::default(),
+            signals: Notify::new(),
+            approval_mails: Notify::new(),
             live: broadcast::Sender::new(LIVE_BUFFER),
             workers: Arc::new(Semaphore::new(options.workers.max(1))),
+            metrics: metrics::Metrics::new(options.workers.max(1)),
             runs: TaskTracker::new(),
             leases: TaskTracker::new(),
-            running: Mutex::default(),
+            in_hand: Mutex::default(),
             waiting: AtomicUsize::new(0),
             draining: CancellationToken::new(),
             ended: CancellationToken::new(),
@@ -276,6 +317,22 @@ impl Engine {
         self.prepare(tenant).await
     }
 
+    /// Removes now what is older than its tenant keeps it. The engine does the same by itself every ten minutes.
+    ///
+    /// # Errors
+    /// When the store does not answer for long.
+    pub async fn retain(&self) -> Result<Removed, EngineError> {
+        tasks::retention::retain(&self.inner).await
+    }
+
+    /// Looks at the tenants' alerts, unless that was done in this minute, and sends what is due. It happens by itself where the engine runs.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn alerts(&self) -> Result<(), EngineError> {
+        tasks::alerts::round(&self.inner).await
+    }
+
     /// Changes as they become durable, of all tenants: whoever passes them on filters by tenant.
     #[must_use]
     pub fn live(&self) -> broadcast::Receiver<Live> {
@@ -286,6 +343,12 @@ impl Engine {
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.inner.store
+    }
+
+    /// Writes down what was counted and measured since the process began, of the store too, and how things stand.
+    pub fn metrics_write(&self, out: &mut ::metrics::Exposition) {
+        self.inner.store.metrics_write(out);
+        self.inner.metrics_write(out);
     }
 
     /// The key of the stored secrets.
@@ -309,7 +372,7 @@ impl Engine {
             tracing::warn!("steps are still running; their executions are taken up again at the next start");
         }
         let tokens: Vec<_> = inner
-            .running
+            .in_hand
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
             .values()
@@ -328,6 +391,19 @@ impl EngineInner {
     /// A worker is free for an execution that starts now.
     pub(crate) fn has_worker(&self) -> bool {
         self.is_idle() && self.workers.available_permits() > 0
+    }
+
+    /// An execution is no longer in this node's hands: nothing is there to be stopped.
+    pub(crate) fn let_go(&self, id: ExecutionId) {
+        self.in_hand.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(&id);
+    }
+
+    /// Stops a run that was cancelled, when it is in hand here: what is in flight is abandoned.
+    pub(crate) fn abandon(&self, id: ExecutionId) {
+        let in_hand = self.in_hand.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(run) = in_hand.get(&id) {
+            run.cancel();
+        }
     }
 
     /// Whether something that was taken in hand by `owner` may still be acted upon outside.
@@ -354,5 +430,10 @@ impl EngineInner {
         let commits = self.store.commits();
         // The fold that follows is a commit too.
         self.commits_seen.swap(commits + 1, Ordering::Relaxed) < commits
+    }
+
+    /// What [`EngineInner::counters_changed`] has told of is left for the next round.
+    pub(crate) fn counters_left(&self) {
+        self.commits_seen.store(0, Ordering::Relaxed);
     }
 }

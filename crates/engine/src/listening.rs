@@ -2,7 +2,10 @@
 
 use std::{fmt, sync::Weak};
 
-use model::{ExecutionId, ExecutionStatus, NotificationId, TenantId, UserId, WorkflowId};
+use model::{
+    ApprovalId, ExecutionId, ExecutionStatus, NotificationId, TenantId, UserId, WorkflowId,
+    approval::ApprovalState,
+};
 use store::writer::{Listener, Notice};
 
 use crate::EngineInner;
@@ -21,6 +24,17 @@ pub enum Live {
         /// Where it stands now.
         status: ExecutionStatus,
     },
+    /// An approval was asked for, decided, or is over.
+    Approval {
+        /// Whose it is.
+        tenant: TenantId,
+        /// Which one.
+        id: ApprovalId,
+        /// Of which run.
+        execution: ExecutionId,
+        /// Where it stands now.
+        state: ApprovalState,
+    },
     /// A user has a new notification.
     Notification {
         /// Whose it is.
@@ -37,7 +51,9 @@ impl Live {
     #[must_use]
     pub const fn tenant(&self) -> TenantId {
         match self {
-            Self::Execution { tenant, .. } | Self::Notification { tenant, .. } => *tenant,
+            Self::Execution { tenant, .. }
+            | Self::Approval { tenant, .. }
+            | Self::Notification { tenant, .. } => *tenant,
         }
     }
 }
@@ -70,10 +86,27 @@ impl Listener for Listening {
                     live
                 }
                 Notice::ExecutionChanged { tenant, execution, workflow, status } => {
+                    if status == ExecutionStatus::Cancelled {
+                        engine.abandon(execution);
+                    }
+                    if status.is_terminal() {
+                        engine.queues.ended(&engine.programs, tenant, workflow);
+                    }
                     Live::Execution { tenant, id: execution, workflow, status }
                 }
                 Notice::Notified { tenant, user, notification } => {
                     Live::Notification { tenant, user, id: notification }
+                }
+                Notice::ApprovalChanged { tenant, approval, execution, state } => {
+                    Live::Approval { tenant, id: approval, execution, state }
+                }
+                Notice::Signalled => {
+                    engine.signals.notify_one();
+                    continue;
+                }
+                Notice::ApprovalMail => {
+                    engine.approval_mails.notify_one();
+                    continue;
                 }
                 Notice::Unowned => {
                     engine.call.work();

@@ -1,27 +1,32 @@
-//! What people do to executions: cancel one, retry one.
+//! What people do to executions: start one, cancel one, retry one.
+
+use std::sync::Arc;
 
 use model::{
-    Actor, ExecutionId, ExecutionStatus, Outcome, StepStatus, TenantId,
+    Actor, ExecutionId, ExecutionStatus, Outcome, StepStatus, StepType, TenantId, WorkflowId,
+    event::{Accepted, EventName, MANUAL, NewEvent, WEBHOOK},
     execution::{Execution, Progress},
     journal::Log,
 };
-use rules::Scope;
+use rules::{Compiled, Entry, Scope};
 use serde::Deserialize;
+use serde_json::Value;
 use store::{
     StoreError, StoreResult, Tx,
     execution::{
         Conclude, OWN_KEYS, Started, UNSAVED, execution_cancel, execution_get, execution_live_retry,
         execution_load, execution_make, execution_set_progress,
     },
+    workflow::workflow_get,
 };
 
 use crate::{
     Engine, EngineError, EngineInner,
     locals::{Surroundings, locals},
-    matching,
+    matching::{self, Foresight},
     program::Program,
     rows,
-    walk::{CONDITIONS, Journal},
+    walk::{self, CONDITIONS, Journal},
 };
 
 /// From where a retry runs.
@@ -56,7 +61,97 @@ pub struct RetryRequest {
 }
 
 impl Engine {
-    /// Ends an execution.
+    /// Runs the published version of a workflow now, active or not, whatever its trigger. The same `key` within 24 hours is the same run.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`]; [`StoreError::Conflict`] when it was never published; as for [`Engine::accept`].
+    pub async fn run(
+        &self,
+        tenant: TenantId,
+        actor: Actor,
+        workflow: WorkflowId,
+        data: Value,
+        key: Option<String>,
+    ) -> Result<Accepted, EngineError> {
+        self.prepare(tenant).await?;
+        let inner = &self.inner;
+        let mut connection = inner.store.read(tenant).await?;
+        let version = workflow_get(&mut connection, tenant, workflow).await?.published_version;
+        if version == 0 {
+            let message = format!("workflow {workflow} is only a draft: publish it before running it");
+            return Err(StoreError::conflict("not_published", message).into());
+        }
+        drop(connection);
+        let event = NewEvent {
+            tenant,
+            name: EventName::system(MANUAL),
+            external_id: key,
+            source: Some(format!("run:{workflow}")),
+            data,
+            attributes: serde_json::Map::new(),
+            actor,
+            cause: None,
+        };
+        let program = self.published(tenant, workflow, version).await?;
+        self.begin(event, (workflow, version), matching::watched(&program.compiled)).await
+    }
+
+    /// What a published version says, ready to run.
+    ///
+    /// # Errors
+    /// When the store does not answer; when the version is gone or does not compile any more.
+    pub async fn published(
+        &self,
+        tenant: TenantId,
+        workflow: WorkflowId,
+        version: i64,
+    ) -> Result<Arc<Program>, EngineError> {
+        if let Some(program) = self.inner.programs.known(workflow, version) {
+            return Ok(program);
+        }
+        let mut connection = self.inner.store.read(tenant).await?;
+        self.inner.programs.version(&mut connection, tenant, workflow, version).await
+    }
+
+    /// Starts a workflow for a call from outside. The same `key` within 24 hours is the same call.
+    ///
+    /// # Errors
+    /// As for [`Engine::accept`].
+    pub async fn called(
+        &self,
+        program: &Program,
+        tenant: TenantId,
+        data: Value,
+        key: Option<String>,
+    ) -> Result<Accepted, EngineError> {
+        self.prepare(tenant).await?;
+        let (workflow, version) = (program.workflow, program.version);
+        let event = NewEvent {
+            tenant,
+            name: EventName::system(WEBHOOK),
+            external_id: key,
+            source: Some(format!("hook:{workflow}")),
+            data,
+            attributes: serde_json::Map::new(),
+            actor: Actor::Public,
+            cause: None,
+        };
+        self.begin(event, (workflow, version), Arc::clone(&program.compiled)).await
+    }
+
+    /// Accepts an event that starts this workflow and no other.
+    async fn begin(
+        &self,
+        event: NewEvent,
+        (workflow, version): (WorkflowId, i64),
+        compiled: Arc<Compiled>,
+    ) -> Result<Accepted, EngineError> {
+        let entry = Entry { workflow, version, compiled };
+        let matches = self.inner.matches(&event, std::iter::once(&entry), Foresight::FirstSteps);
+        Ok(self.inner.store.event_accept_for(event, matches).await?)
+    }
+
+    /// Ends an execution, and those that it has called and waits for.
     ///
     /// # Errors
     /// [`StoreError::Missing`]; [`StoreError::Conflict`] when it has ended already.
@@ -75,8 +170,9 @@ impl Engine {
             .version(&mut connection, tenant, found.workflow_id, found.workflow_version)
             .await?;
         drop(connection);
+        let policy = inner.policy.clone();
         let conclude: Conclude = Box::new(move |execution, logs, now| {
-            rows::cancelled(&program.compiled, execution, &Journal::new(logs.to_vec()), now)
+            rows::cancelled(&program.compiled, execution, &Journal::new(logs.to_vec()), &policy, now)
         });
         let cancelled = inner
             .store
@@ -84,11 +180,6 @@ impl Engine {
                 Box::pin(async move { execution_cancel(tx, tenant, id, &reason, conclude).await })
             })
             .await?;
-        let running = self.inner.running.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(run) = running.get(&id) {
-            run.cancel();
-        }
-        drop(running);
         Ok(cancelled)
     }
 
@@ -111,14 +202,13 @@ impl Engine {
         let version = match request.definition {
             RetryDefinition::Original => original.workflow_version,
             RetryDefinition::Current => {
-                let workflow =
-                    store::workflow::workflow_get(&mut connection, tenant, original.workflow_id).await?;
+                let workflow = workflow_get(&mut connection, tenant, original.workflow_id).await?;
                 workflow.published_version
             }
         };
         let program = inner.programs.version(&mut connection, tenant, original.workflow_id, version).await?;
         drop(connection);
-        let engine = std::sync::Arc::clone(inner);
+        let engine = Arc::clone(inner);
         let made = inner
             .store
             .write(move |tx| {
@@ -199,16 +289,28 @@ fn allowed(original: &Execution) -> StoreResult<()> {
     }
 }
 
-/// The outcomes that a retry keeps: completed steps that the definition still has, and conditions that held.
+/// The outcomes that a retry keeps: completed steps that the definition still has, and conditions that held. A control step in which
+/// something failed is opened again as it was decided, so that what failed in it runs again and nothing else.
 fn carried(journal: Vec<Log>, program: &Program) -> Vec<Log> {
+    let seen = Journal::new(journal);
     let keeps = |log: &Log| {
-        let is_condition = log.step_path == CONDITIONS && crate::walk::passed(log);
-        let is_step = program.compiled.steps.iter().any(|step| step.id == log.step_path);
-        log.status == StepStatus::Completed && (is_condition || is_step)
+        if log.step_path == CONDITIONS {
+            return (log.status == StepStatus::Completed && walk::passed(log)).then(|| log.clone());
+        }
+        let holds_steps = matches!(log.step_type, StepType::Branch | StepType::Loop | StepType::Parallel)
+            || walk::is_awaited(log);
+        if !walk::exists(&program.compiled.steps, &log.step_path) {
+            None
+        } else if !holds_steps {
+            (log.status == StepStatus::Completed).then(|| log.clone())
+        } else if seen.last(&log.step_path).is_some_and(|last| last.step_number == log.step_number) {
+            reopened(log, &seen)
+        } else {
+            None
+        }
     };
-    journal
-        .into_iter()
-        .filter(keeps)
+    let kept: Vec<Log> = seen.rows().filter_map(keeps).collect();
+    kept.into_iter()
         .map(|log| Log {
             carried_from: log.carried_from.or(Some(log.id)),
             id: UNSAVED,
@@ -218,6 +320,50 @@ fn carried(journal: Vec<Log>, program: &Program) -> Vec<Log> {
             ..log
         })
         .collect()
+}
+
+/// The row of a step that holds others, as a retry takes it over; none when it had decided nothing.
+fn reopened(log: &Log, journal: &Journal) -> Option<Log> {
+    let failed_inside = || {
+        let below = |row: &&Log| {
+            row.step_path
+                .strip_prefix(log.step_path.as_str())
+                .is_some_and(|rest| rest.starts_with(['.', '[']))
+        };
+        let is_last =
+            |row: &&Log| journal.last(&row.step_path).is_some_and(|last| last.step_number == row.step_number);
+        let mut failed = journal.rows().filter(below).filter(|row| row.status == StepStatus::Failed);
+        failed.any(|row| !walk::is_handled(row) && is_last(&row))
+    };
+    if walk::is_awaited(log) && !walk::has_come(log) {
+        // It waits anew.
+        return None;
+    }
+    let is_open = match log.status {
+        StepStatus::Completed => failed_inside(),
+        StepStatus::Failed => log.output_data.as_ref()?.get(walk::FAILED_AT).is_some(),
+        StepStatus::Running => true,
+        // Open when somebody cancelled the run; what `skipIf` passed over has no error.
+        StepStatus::Skipped => log.error.is_some(),
+        StepStatus::Pending => false,
+    };
+    match (is_open, log.status) {
+        (true, _) => {
+            let mut decided = log.output_data.clone();
+            if let Some(Value::Object(fields)) = &mut decided {
+                fields.retain(|key, _| key != walk::FAILED_AT && key != "causes");
+            }
+            Some(Log {
+                status: StepStatus::Running,
+                output_data: decided,
+                error: None,
+                completed_at: None,
+                ..log.clone()
+            })
+        }
+        (false, StepStatus::Completed) => Some(log.clone()),
+        (false, _) => None,
+    }
 }
 
 fn conditions_anew(

@@ -1,31 +1,28 @@
 //! Performing one step: render its config, run its action, and put down what came of it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use actions::{ActionError, Context, Entry, ErrorKind, Outcome};
+use actions::{ActionError, Context, Entry, ErrorKind, Outcome, hosts::Gate};
 use model::{StepStatus, Timestamp, effect::Effect, execution::Execution, journal::Log};
-use rules::{Failure, Scope, Step};
+use rules::{Construct, Failure, Scope, Step};
 use serde_json::{Value, json};
+use store::execution::Performed;
+use tracing::Instrument;
 
 use crate::{
-    EngineInner,
-    locals::{Surroundings, locals},
-    ports::{Guarded, TenantConnections},
+    EngineInner, calls, control,
+    ledger::TenantLedger,
+    locals::{Surroundings, locals_at},
+    matching::DEEPEST,
+    ports::{Counted, Ownership, TenantConnections},
     program::Program,
-    rows,
+    put_off, rows,
     tenants::Profile,
-    walk::Journal,
+    walk::{Journal, Place},
 };
 
 /// How long a step may take that does not say.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// What a step came to: its log row, and the effect that completes it.
-#[derive(Debug)]
-pub(crate) struct Performed {
-    pub(crate) log: Log,
-    pub(crate) effect: Option<Effect>,
-}
 
 /// One try of one step.
 pub(crate) struct Attempt<'a> {
@@ -34,19 +31,50 @@ pub(crate) struct Attempt<'a> {
     pub(crate) program: &'a Program,
     pub(crate) profile: &'a Profile,
     pub(crate) journal: &'a Journal,
-    pub(crate) position: usize,
+    pub(crate) place: &'a Place<'a>,
     pub(crate) attempt: i64,
 }
 
 impl Attempt<'_> {
     pub(crate) async fn perform(&self) -> Performed {
+        let begun = Instant::now();
+        let span = tracing::debug_span!("step", action = self.step().action_type, path = %self.place.path, attempt = self.attempt);
+        let performed = self.try_to_perform().instrument(span).await;
+        let took = begun.elapsed();
+        self.engine.metrics.step(&self.step().action_type, &performed, took);
+        let (step, status) = (&performed.log.step_path, performed.log.status);
+        tracing::debug!(step, %status, microseconds = took.as_micros(), "a step was performed");
+        performed
+    }
+
+    async fn try_to_perform(&self) -> Performed {
         let started = self.engine.store.now();
         let step = self.step();
-        let mut log = rows::begun(self.execution, self.journal, step, self.attempt, started);
+        let begun = rows::begun(self.execution, self.journal, self.place, self.attempt, started);
+        let mut log = put_off::resumed(begun, self.journal.last(&self.place.path));
         if step.disabled {
             log.status = StepStatus::Skipped;
             log.output_data = Some(json!({"reason": "the step is disabled"}));
             return self.done(log, None);
+        }
+        if let Some(conditions) = &step.skip_if {
+            let skips = self.seeing(started, |scope| control::verdict(conditions, scope, &mut log.warnings));
+            match skips {
+                Ok((false, _)) => {}
+                Ok((true, story)) => {
+                    log.status = StepStatus::Skipped;
+                    log.output_data =
+                        Some(json!({"reason": "the conditions of skipIf hold", "conditions": story}));
+                    return self.done(log, None);
+                }
+                Err(message) => {
+                    let error = ActionError::new(ErrorKind::InvalidConfig, format!("skipIf: {message}"));
+                    return self.failed(log, step, error);
+                }
+            }
+        }
+        if let Some(construct) = step.construct.as_deref() {
+            return self.open(construct, log, started);
         }
         let Some(entry) = actions::catalog().get(&step.action_type) else {
             let message = format!("there is no action {:?} in this program", step.action_type);
@@ -68,12 +96,66 @@ impl Attempt<'_> {
                 log.resume_at = Some(started.plus(period));
                 Performed { log, effect: None }
             }
+            Err(error) if put_off::is_due(&error) => self.put_off(log, step, error),
             Err(error) => self.failed(log, step, error),
         }
     }
 
+    /// The call has to wait for its host.
+    fn put_off(&self, mut log: Log, step: &Step, error: ActionError) -> Performed {
+        let (before, seed) = (self.journal.last(&self.place.path), self.execution.id.get().unsigned_abs());
+        match put_off::again(&mut log, before, error, seed, self.engine.store.now()) {
+            Ok(()) => Performed { log, effect: None },
+            Err(given_up) => self.failed(log, step, given_up),
+        }
+    }
+
     fn step(&self) -> &Step {
-        &self.program.compiled.steps[self.position]
+        self.place.step
+    }
+
+    /// A control step is opened.
+    fn open(&self, construct: &Construct, mut log: Log, now: Timestamp) -> Performed {
+        if matches!(construct, Construct::RunWorkflow(_)) && self.execution.depth >= DEEPEST {
+            let message = format!(
+                "workflows that start one another are {DEEPEST} deep here, and no deeper is allowed: one of them probably runs itself without an end"
+            );
+            return Performed { log: control::failed(log, message, now), effect: None };
+        }
+        let (log, effect) = self.seeing(now, |scope| match self.place.step.config.render(scope) {
+            Ok(rendered) => {
+                log.input_data = rendered.value;
+                log.warnings.extend(rendered.warnings);
+                let run = (self.journal, self.execution);
+                control::open(self.place, construct, log, run, (scope, self.profile), now)
+            }
+            Err(error) => {
+                (control::failed(log, format!("the config cannot be rendered: {error}"), now), None)
+            }
+        });
+        let effect = match construct {
+            Construct::RunWorkflow(called) if log.is_open() => {
+                calls::wanted(&log.input_data, *called).ok().map(Effect::WorkflowRun)
+            }
+            _ => effect,
+        };
+        Performed { log, effect }
+    }
+
+    /// With what this place sees.
+    pub(crate) fn seeing<T>(&self, now: Timestamp, look: impl FnOnce(&Scope<'_>) -> T) -> T {
+        let surroundings = Surroundings {
+            tenant: (self.execution.tenant_id, &self.profile.name),
+            workflow: (self.execution.workflow_id, &self.program.name),
+            execution: Some((self.execution.id, self.execution.progress.retry_count + 1)),
+            now,
+        };
+        let locals = locals_at(surroundings, self.journal, &self.program.compiled, self.place);
+        look(&Scope {
+            trigger: &self.execution.trigger_data,
+            locals: &locals,
+            time_zone: &self.profile.time_zone,
+        })
     }
 
     fn render(
@@ -83,19 +165,7 @@ impl Attempt<'_> {
         log: &mut Log,
         entry: &Entry,
     ) -> Result<Value, ActionError> {
-        let surroundings = Surroundings {
-            tenant: (self.execution.tenant_id, &self.profile.name),
-            workflow: (self.execution.workflow_id, &self.program.name),
-            execution: Some((self.execution.id, self.execution.progress.retry_count + 1)),
-            now,
-        };
-        let locals = locals(surroundings, self.journal);
-        let scope = Scope {
-            trigger: &self.execution.trigger_data,
-            locals: &locals,
-            time_zone: &self.profile.time_zone,
-        };
-        let rendered = step.config.render(&scope).map_err(|error| {
+        let rendered = self.seeing(now, |scope| step.config.render(scope)).map_err(|error| {
             ActionError::new(ErrorKind::InvalidConfig, format!("the config cannot be rendered: {error}"))
         })?;
         log.input_data = entry.redact(rendered.value.clone());
@@ -115,16 +185,21 @@ impl Attempt<'_> {
         let (tenant, execution) = (self.execution.tenant_id, self.execution);
         let hosts = step.literal_hosts.iter().chain(&self.profile.settings.webhook_hosts).cloned();
         let (engine, owner) = (self.engine, self.execution.owner);
-        let http = Guarded { way: engine.http.bound(hosts), engine, owner };
+        // The same instant as the step's own: what a host does not answer until then is known to be its fault.
+        let deadline = tokio::time::Instant::now() + timeout;
+        let (metrics, permission) = (&engine.metrics, Ownership { engine, owner });
+        let gate = Gate::Line { hosts: &engine.hosts, tenant, permission: &permission, deadline };
+        let http = Counted { way: engine.http.bound(hosts, gate), metrics };
         let smtp = self.profile.settings.smtp.as_ref();
         let server =
             smtp.map(|smtp| actions::mail::SmtpServer::of_tenant(smtp, self.profile.smtp_password.clone()));
-        let way = engine.mail.bound(server, &self.profile.settings.sender);
-        let mail = Guarded { way, engine, owner };
+        let mail = Counted { way: engine.mail.bound(server, &self.profile.settings.sender, gate), metrics };
         let connections =
             TenantConnections { store: &self.engine.store, secrets: &self.engine.secrets, tenant };
+        let ledger = TenantLedger::new(&self.engine.store, &self.engine.secrets, tenant, Some(execution.id));
         let installation = &self.engine.installation;
-        let key = actions::idempotency_key(installation, tenant, execution.key_execution_id, &step.id);
+        let key =
+            actions::idempotency_key(installation, tenant, execution.key_execution_id, &self.place.path);
         let context = Context {
             tenant,
             execution: execution.id,
@@ -137,12 +212,13 @@ impl Attempt<'_> {
             mail: &mail,
             http: &http,
             connections: &connections,
+            ledger: &ledger,
         };
-        match tokio::time::timeout(timeout, entry.run(config, &context)).await {
+        match tokio::time::timeout_at(deadline, entry.run(config, &context)).await {
             Ok(outcome) => outcome,
             Err(_) => {
                 let message = format!("gave no answer within {} s", timeout.as_secs_f64());
-                Err(ActionError::new(ErrorKind::Timeout, message))
+                Err(ActionError { perhaps_done: true, ..ActionError::new(ErrorKind::Timeout, message) })
             }
         }
     }
@@ -166,7 +242,9 @@ impl Attempt<'_> {
         }
         let this_run = self.execution.progress.retry_count;
         let earlier = self.journal.rows().filter(|row| {
-            row.step_path == step.id && row.retry_count == this_run && row.status == StepStatus::Failed
+            row.step_path == self.place.path
+                && row.retry_count == this_run
+                && row.status == StepStatus::Failed
         });
         let failures = u32::try_from(earlier.count()).unwrap_or(u32::MAX).saturating_add(1);
         let seed = self.execution.id.get().unsigned_abs().wrapping_mul(0x9E37_79B9_7F4A_7C15);
@@ -200,8 +278,13 @@ fn failure(kind: ErrorKind) -> Failure {
         ErrorKind::Connection => Failure::Connection,
         ErrorKind::Timeout => Failure::Timeout,
         ErrorKind::Status(status) => Failure::Status(status),
-        ErrorKind::Unavailable | ErrorKind::InvalidConfig | ErrorKind::Refused | ErrorKind::Panicked => {
-            Failure::Other
-        }
+        ErrorKind::Unavailable
+        | ErrorKind::Busy
+        | ErrorKind::Down
+        | ErrorKind::Paced
+        | ErrorKind::Parked
+        | ErrorKind::InvalidConfig
+        | ErrorKind::Refused
+        | ErrorKind::Panicked => Failure::Other,
     }
 }

@@ -5,48 +5,78 @@ use actions::{
     capability::{
         Connection, Connections, Http, HttpRequest, HttpResponse, MailOutcome, Mailer, NoConnection,
     },
+    hosts::Permission,
 };
 use futures_util::future::BoxFuture;
 use model::{NodeId, TenantId, effect::Mail};
 use store::{Store, integration, secret::SecretBox};
 
-use crate::EngineInner;
+use crate::{
+    EngineInner,
+    metrics::{Answer, Channel, Metrics},
+};
 
-/// A way out that asks once more, right before it is taken, whether the node still may: it may have stood still since the step began.
-pub(crate) struct Guarded<'a, T> {
-    pub(crate) way: T,
+/// Whether the node may act for the owner of what it has in hand: it may have stood still since the step began.
+pub(crate) struct Ownership<'a> {
     pub(crate) engine: &'a EngineInner,
     pub(crate) owner: Option<NodeId>,
 }
 
-impl<T> Guarded<'_, T> {
-    async fn check(&self) -> Result<(), ActionError> {
-        if self.engine.may_act_for(self.owner).await {
-            return Ok(());
-        }
-        // Nobody reads this: what the node has in hand is somebody else's.
-        Err(ActionError::new(ErrorKind::Connection, "this node was taken over before the call"))
-    }
-}
-
-impl<T: Http> Http for Guarded<'_, T> {
-    fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, ActionError>> {
+impl Permission for Ownership<'_> {
+    fn ask(&self) -> BoxFuture<'_, Result<(), ActionError>> {
         Box::pin(async move {
-            self.check().await?;
-            self.way.send(request).await
+            if self.engine.may_act_for(self.owner).await {
+                return Ok(());
+            }
+            // Nobody reads this: what the node has in hand is somebody else's.
+            Err(ActionError::new(ErrorKind::Connection, "this node was taken over before the call"))
         })
     }
 }
 
-impl<T: Mailer> Mailer for Guarded<'_, T> {
+/// What is nobody's in particular, and may be done by whoever has come to it.
+pub(crate) struct Anybody;
+
+impl Permission for Anybody {
+    fn ask(&self) -> BoxFuture<'_, Result<(), ActionError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+/// A way out whose calls are counted.
+pub(crate) struct Counted<'a, T> {
+    pub(crate) way: T,
+    pub(crate) metrics: &'a Metrics,
+}
+
+impl<T: Http> Http for Counted<'_, T> {
+    fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, ActionError>> {
+        Box::pin(async move {
+            let call = self.metrics.call(Channel::Http);
+            let response = self.way.send(request).await;
+            call.answered(
+                response.as_ref().map_or_else(Answer::of_error, |done| Answer::of_status(done.status)),
+            );
+            response
+        })
+    }
+}
+
+impl<T: Mailer> Mailer for Counted<'_, T> {
     fn default_sender(&self) -> String {
         self.way.default_sender()
     }
 
     fn send<'a>(&'a self, mail: &'a Mail) -> BoxFuture<'a, Result<MailOutcome, ActionError>> {
         Box::pin(async move {
-            self.check().await?;
-            self.way.send(mail).await
+            let call = self.metrics.call(Channel::Mail);
+            let outcome = self.way.send(mail).await;
+            call.answered(match &outcome {
+                Ok(MailOutcome::Sent { .. }) => Answer::Success,
+                Ok(MailOutcome::NoServer) => Answer::Kept,
+                Err(error) => Answer::of_error(error),
+            });
+            outcome
         })
     }
 }
@@ -72,14 +102,7 @@ impl Connections for TenantConnections<'_> {
                 integration::Found::Several(names) => return Err(NoConnection::Ambiguous { names }),
                 integration::Found::None(known) => return Err(NoConnection::Missing { known }),
             };
-            let secrets = found.secrets(self.secrets).map_err(unavailable)?;
-            Ok(Connection {
-                id: found.id,
-                name: found.name,
-                provider: found.provider,
-                config: found.config.into(),
-                secrets,
-            })
+            crate::ledger::connection_of(found, self.secrets).map_err(unavailable)
         })
     }
 }

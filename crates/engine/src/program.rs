@@ -8,10 +8,11 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use actions::EffectKind;
 use arc_swap::ArcSwap;
 use model::{Problem, TenantId, WorkflowId, workflow::Definition};
 use rules::{
-    Compiled,
+    Compiled, Start, Step,
     index::{Entry, Index},
 };
 use store::{Connection, Store, StoreError, workflow};
@@ -43,6 +44,17 @@ impl Program {
     ) -> Result<Self, Vec<Problem>> {
         let compiled = rules::compile(definition, actions::catalog())?;
         Ok(Self { workflow, version, name: definition.name.clone(), compiled: Arc::new(compiled) })
+    }
+}
+
+impl Program {
+    /// Where a step has its effect, control steps nowhere; none when this program does not know its action.
+    #[must_use]
+    pub fn effect_of(step: &Step) -> Option<EffectKind> {
+        if step.construct.is_some() {
+            return Some(EffectKind::Wait);
+        }
+        actions::catalog().get(&step.action_type).map(|entry| entry.metadata().effect)
     }
 }
 
@@ -132,6 +144,17 @@ impl Programs {
         self.active.load().get(&tenant).cloned()
     }
 
+    /// Every active workflow that the clock starts, with its tenant.
+    #[must_use]
+    pub fn scheduled(&self) -> Vec<(TenantId, Entry)> {
+        let by_clock = |entry: &&Entry| matches!(entry.compiled.trigger.start, Start::Schedule(_));
+        let indexes = self.active.load();
+        let of_tenant = |(tenant, index): (&TenantId, &Arc<Index>)| {
+            index.entries().iter().filter(by_clock).map(|entry| (*tenant, entry.clone())).collect::<Vec<_>>()
+        };
+        indexes.iter().flat_map(of_tenant).collect()
+    }
+
     /// A version that an execution is pinned to.
     ///
     /// # Errors
@@ -154,7 +177,11 @@ impl Programs {
         self.compiled.lock().unwrap_or_else(PoisonError::into_inner).get(&(workflow, version)).cloned()
     }
 
-    fn known_or_compile(
+    /// A version with its definition, compiled when it is not in memory.
+    ///
+    /// # Errors
+    /// Every problem of a definition that does not compile.
+    pub(crate) fn known_or_compile(
         &self,
         workflow: WorkflowId,
         version: i64,

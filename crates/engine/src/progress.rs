@@ -1,10 +1,14 @@
 //! What follows for an execution from where its walk stands: its new status, its result, its next retry. Pure.
 
-use model::{ExecutionStatus, Outcome, Period, StepStatus, Timestamp, execution::Progress, journal::Log};
-use rules::Compiled;
+use std::borrow::Cow;
+
+use model::{
+    ExecutionStatus, Outcome, Period, StepStatus, StepType, Timestamp, execution::Progress, journal::Log,
+};
+use rules::{Compiled, Construct, Step, definition::ON_FAILURE};
 use serde_json::{Value, json};
 
-use crate::walk::{self, CONDITIONS, End, Journal, Next};
+use crate::walk::{self, CONDITIONS, End, Journal, Next, Rows};
 
 /// When failed executions are tried again: after the first failure, the second, …
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +24,33 @@ impl Default for RetryPolicy {
     }
 }
 
+/// What is next, as [`walk::next`] says; a failure that is final has what is open put away, and the workflow's `onFailure` done, before the run ends.
+#[must_use]
+pub fn next<'a>(
+    compiled: &'a Compiled,
+    journal: &'a Journal,
+    before: &Progress,
+    policy: &RetryPolicy,
+    now: Timestamp,
+) -> Next<'a> {
+    let end = match walk::next(compiled, journal, before.retry_count, now) {
+        Next::End(end) => end,
+        next => return next,
+    };
+    let failed = match end {
+        End::Failed(log) if retry_delay(before, journal, log, policy).is_none() => log,
+        End::Stopped(log) if ends_failed(log) => log,
+        End::Failed(_) | End::Stopped(_) | End::Completed | End::Unmatched => return Next::End(end),
+    };
+    walk::after_failure(compiled, journal, failed, before.retry_count, now).unwrap_or(Next::End(end))
+}
+
+/// After what time a failed run is tried again, if it is.
+fn retry_delay(before: &Progress, journal: &Journal, log: &Log, policy: &RetryPolicy) -> Option<Period> {
+    let retries = usize::try_from(before.retry_count).unwrap_or(usize::MAX);
+    policy.delays.get(retries).filter(|_| log.retryable && !walk::has_failed(journal)).copied()
+}
+
 /// The state that the journal leads to. `worked_ms` is working time that is not counted in `before` yet. None when
 /// nothing changes: the run simply goes on.
 #[must_use]
@@ -33,8 +64,13 @@ pub fn after(
 ) -> Option<Progress> {
     let started_at = before.started_at.or(Some(now));
     let worked = Some(before.duration_ms.unwrap_or(0) + worked_ms);
-    match walk::next(compiled, journal, before.retry_count, now) {
-        Next::Perform { .. } | Next::Wake(_) => {
+    match next(compiled, journal, before, policy, now) {
+        Next::Perform { .. }
+        | Next::Round(..)
+        | Next::Close(..)
+        | Next::Handled(_)
+        | Next::Sweep(_)
+        | Next::Wake(..) => {
             let goes_on = before.status == ExecutionStatus::Running && before.recoveries == 0;
             (!goes_on).then(|| Progress {
                 status: ExecutionStatus::Running,
@@ -75,20 +111,62 @@ pub fn after(
                     error_stack: None,
                     ..ended
                 },
-                End::Failed(log) => failed(ended, log, policy, now),
+                End::Stopped(log) => stopped(ended, log),
+                End::Failed(log) => {
+                    let delay = retry_delay(before, journal, log, policy);
+                    failed(ended, log, delay, now)
+                }
             })
         }
     }
 }
 
+/// The row of a `stop` that ends the run as failed.
+fn ends_failed(log: &Log) -> bool {
+    log.step_type == StepType::Action
+        && log.output_data.as_ref().and_then(|output| output.get("status")) == Some(&json!("failed"))
+}
+
+/// A run that one of its steps has ended; `result.stopped` says which and why.
+fn stopped(ended: Progress, log: &Log) -> Progress {
+    let output =
+        |key: &str| log.output_data.as_ref().and_then(|output| output.get(key)).and_then(Value::as_str);
+    let message = output("message").filter(|message| !message.is_empty());
+    let why = message.map_or_else(
+        || {
+            if output("status").is_some() {
+                "the run ends here".to_owned()
+            } else {
+                "the conditions do not hold".to_owned()
+            }
+        },
+        str::to_owned,
+    );
+    if ends_failed(log) {
+        let (error, error_stack) = (Some(format!("{}: {why}", log.step_name)), Some(error_stack(log)));
+        return Progress { status: ExecutionStatus::Failed, error, error_stack, ..ended };
+    }
+    let mut result = ended.result.clone().unwrap_or_default();
+    result["stopped"] = json!(format!("at step {} ({}): {why}", log.step_path, log.step_name));
+    Progress {
+        status: ExecutionStatus::Completed,
+        result: Some(result),
+        error: None,
+        error_stack: None,
+        ..ended
+    }
+}
+
+/// Behind the error of a run that is not tried again by itself.
+pub(crate) const NOT_RETRIED: &str = " (not retried: the same call would fail again)";
+
 /// A failed run: tried again by schedule when that can help and attempts are left.
-fn failed(ended: Progress, log: &Log, policy: &RetryPolicy, now: Timestamp) -> Progress {
+fn failed(ended: Progress, log: &Log, delay: Option<Period>, now: Timestamp) -> Progress {
     let error = Some(error_sentence(log));
     let error_stack = Some(error_stack(log));
-    let retries = usize::try_from(ended.retry_count).unwrap_or(usize::MAX);
-    match policy.delays.get(retries).filter(|_| log.retryable) {
+    match delay {
         Some(delay) => {
-            let at = now.plus(*delay);
+            let at = now.plus(delay);
             Progress {
                 status: ExecutionStatus::Retrying,
                 completed_at: None,
@@ -103,7 +181,7 @@ fn failed(ended: Progress, log: &Log, policy: &RetryPolicy, now: Timestamp) -> P
         None => {
             let why = match (log.retryable, ended.retry_count) {
                 _ if log.step_path == CONDITIONS => String::new(),
-                (false, _) => " (not retried: the same call would fail again)".to_owned(),
+                (false, _) => NOT_RETRIED.to_owned(),
                 (true, 0) => String::new(),
                 (true, retries) => format!(" (given up after {retries} retries)"),
             };
@@ -136,32 +214,115 @@ fn error_stack(log: &Log) -> String {
     stack
 }
 
-fn failed_steps(compiled: &Compiled, journal: &Journal) -> i64 {
-    let failed = |id: &String| journal.last(id).is_some_and(|log| log.status == StepStatus::Failed);
-    compiled.steps.iter().filter(|step| failed(&step.id)).count().try_into().unwrap_or(i64::MAX)
+/// Adds up what came of the steps in a list and inside of them.
+#[derive(Default)]
+struct Tally {
+    executed: i64,
+    failed: i64,
+    /// Of each step that is not inside of a loop; a loop's output says what came of its items.
+    results: Option<Vec<Value>>,
 }
 
-/// What came of a run (contract section 8, rule 7).
-#[must_use]
-pub fn result(compiled: &Compiled, journal: &Journal) -> Value {
-    let passed = journal.last(CONDITIONS).is_none_or(walk::passed);
-    let mut results = Vec::new();
-    let (mut executed, mut failed) = (0, 0);
-    for step in &compiled.steps {
-        let Some(log) = journal.last(&step.id) else { continue };
-        let mut entry = json!({"stepId": step.id, "type": step.action_type, "status": log.status});
+impl Tally {
+    fn list(&mut self, steps: &[Step], list: Option<&str>, rows: Rows<'_, '_>) {
+        for step in steps {
+            let path = match list {
+                None => Cow::Borrowed(step.id.as_str()),
+                Some(list) => Cow::Owned(format!("{list}.{}", step.id)),
+            };
+            if let Some(log) = rows.last(&path) {
+                self.step(step, log);
+                if let Some(construct) = step.construct.as_deref() {
+                    self.inside(construct, &path, log, rows);
+                }
+                if !step.on_error.is_empty() {
+                    self.list(&step.on_error, Some(&format!("{path}.onError")), rows);
+                }
+            }
+        }
+    }
+
+    fn inside(&mut self, construct: &Construct, path: &str, log: &Log, rows: Rows<'_, '_>) {
+        let failed = self.failed;
+        self.lists(construct, path, log, rows);
+        if walk::is_handled(log) {
+            self.failed = failed;
+        }
+    }
+
+    fn lists(&mut self, construct: &Construct, path: &str, log: &Log, rows: Rows<'_, '_>) {
+        if !construct.is_loop() {
+            for (name, steps) in construct.lists() {
+                self.list(steps, Some(&format!("{path}.{name}")), rows);
+            }
+            return;
+        }
+        let results = self.results.take();
+        for (round, own) in walk::rounds(rows, path, walk::round_count(log)).iter().enumerate() {
+            for (_, steps) in construct.lists() {
+                self.list(steps, Some(&format!("{path}[{round}]")), Rows::Some(own));
+            }
+        }
+        self.results = results;
+    }
+
+    fn step(&mut self, step: &Step, log: &Log) {
+        let mut entry = self.results.as_ref().map(|_| {
+            let mut entry = json!({"stepId": step.id, "type": step.action_type, "status": log.status});
+            if log.step_path != log.step_id {
+                entry["stepPath"] = json!(log.step_path);
+            }
+            entry
+        });
         match log.status {
             StepStatus::Completed => {
-                executed += 1;
-                entry["output"] = log.output_data.clone().unwrap_or_default();
+                self.executed += i64::from(step.construct.is_none());
+                if let Some(entry) = &mut entry {
+                    entry["output"] = log.output_data.clone().unwrap_or_default();
+                }
             }
             StepStatus::Failed => {
-                failed += 1;
-                entry["error"] = json!(log.error);
+                // A control step that failed because a step in it did is not a failure of its own.
+                let is_own =
+                    log.output_data.as_ref().is_none_or(|output| output.get(walk::FAILED_AT).is_none());
+                self.failed += i64::from(is_own && !walk::is_handled(log));
+                if let Some(entry) = &mut entry {
+                    entry["error"] = json!(log.error);
+                    if walk::is_handled(log) {
+                        entry["handled"] = json!(true);
+                    }
+                }
             }
             StepStatus::Pending | StepStatus::Running | StepStatus::Skipped => {}
         }
-        results.push(entry);
+        if let (Some(results), Some(entry)) = (&mut self.results, entry) {
+            results.push(entry);
+        }
     }
-    json!({"conditionsPassed": passed, "actionsExecuted": executed, "actionsFailed": failed, "actionResults": results})
+}
+
+fn failed_steps(compiled: &Compiled, journal: &Journal) -> i64 {
+    let mut tally = Tally::default();
+    tally.list(&compiled.steps, None, Rows::All(journal.all()));
+    tally.failed
+}
+
+/// What came of a run (contract section 8, rule 7); of its `onFailure` too, when that was begun.
+#[must_use]
+pub fn result(compiled: &Compiled, journal: &Journal) -> Value {
+    let passed = journal.last(CONDITIONS).is_none_or(walk::passed);
+    let tally = |steps: &[Step], list: Option<&str>| {
+        let mut tally = Tally { results: Some(Vec::new()), ..Tally::default() };
+        tally.list(steps, list, Rows::All(journal.all()));
+        tally
+    };
+    let main = tally(&compiled.steps, None);
+    let mut result = json!({"conditionsPassed": passed, "actionsExecuted": main.executed, "actionsFailed": main.failed,
+        "actionResults": main.results.unwrap_or_default()});
+    if walk::has_failed(journal) {
+        let about = tally(&compiled.on_failure, Some(ON_FAILURE));
+        result[ON_FAILURE] = json!({"actionsExecuted": about.executed, "actionsFailed": about.failed,
+            "actionResults": about.results.unwrap_or_default()});
+    }
+    result
 }

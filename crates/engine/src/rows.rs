@@ -1,18 +1,25 @@
 //! The journal's rows as a run writes them. Pure.
 
 use model::{ExecutionStatus, StepStatus, Timestamp, execution::Execution, journal::Log};
-use rules::{Compiled, Step};
+use rules::Compiled;
 use serde_json::{Value, json};
 use store::execution::UNSAVED;
 
 use crate::{
-    progress,
-    walk::{self, Journal, Next},
+    progress::{self, RetryPolicy},
+    walk::{self, Journal, Next, Place},
 };
 
 /// A step that begins.
 #[must_use]
-pub fn begun(execution: &Execution, journal: &Journal, step: &Step, attempt: i64, started: Timestamp) -> Log {
+pub fn begun(
+    execution: &Execution,
+    journal: &Journal,
+    place: &Place<'_>,
+    attempt: i64,
+    started: Timestamp,
+) -> Log {
+    let step = place.step;
     Log {
         id: UNSAVED,
         tenant_id: execution.tenant_id,
@@ -21,7 +28,7 @@ pub fn begun(execution: &Execution, journal: &Journal, step: &Step, attempt: i64
         step_type: walk::step_type(step),
         step_name: walk::step_name(step),
         step_id: step.id.clone(),
-        step_path: step.id.clone(),
+        step_path: place.path.to_string(),
         attempt,
         retry_count: execution.progress.retry_count,
         status: StepStatus::Running,
@@ -59,20 +66,28 @@ pub fn cancelled(
     compiled: &Compiled,
     execution: &Execution,
     journal: &Journal,
+    policy: &RetryPolicy,
     now: Timestamp,
 ) -> (Option<Log>, Value) {
-    let row = match walk::next(compiled, journal, execution.progress.retry_count, now) {
-        Next::Perform { position, attempt } if execution.progress.status == ExecutionStatus::Running => {
-            compiled.steps.get(position).map(|step| Log {
+    let row = match progress::next(compiled, journal, &execution.progress, policy, now) {
+        Next::Perform { place, attempt } if execution.progress.status == ExecutionStatus::Running => {
+            Some(Log {
                 status: StepStatus::Skipped,
                 error: Some(
                     "cancelled while it was under way: what it does outside may have happened".to_owned(),
                 ),
                 completed_at: Some(now),
-                ..begun(execution, journal, step, attempt, now)
+                ..begun(execution, journal, &place, attempt, now)
             })
         }
-        Next::Perform { .. } | Next::Wake(_) | Next::Wait(_) | Next::End(_) => None,
+        Next::Perform { .. }
+        | Next::Round(..)
+        | Next::Close(..)
+        | Next::Handled(_)
+        | Next::Sweep(_)
+        | Next::Wake(..)
+        | Next::Wait(_)
+        | Next::End(_) => None,
     };
     (row, progress::result(compiled, journal))
 }

@@ -6,34 +6,52 @@
 use std::{
     panic::AssertUnwindSafe,
     sync::{Arc, PoisonError, atomic::Ordering},
+    time::Duration,
 };
 
+use actions::EffectKind;
 use futures_util::FutureExt;
-use model::{ExecutionId, ExecutionStatus, TenantId, execution::Progress, journal::Log};
+use model::{
+    ExecutionId, ExecutionStatus, TenantId,
+    effect::Effect,
+    execution::{Execution, Progress},
+    journal::Log,
+    waiting::Change,
+};
 use store::{
     StoreError,
-    execution::{Advance, Advanced, Started, execution_fail, execution_get},
+    call::standings,
+    execution::{Advance, Advanced, Performed, Started, execution_fail, execution_get, execution_load},
 };
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::{
-    EngineError, EngineInner,
+    EngineError, EngineInner, calls,
     patience::patiently,
-    perform::{Attempt, Performed},
     program::Program,
-    progress, rows,
+    progress,
+    stretch::Stretch,
     walk::{self, Journal, Next},
 };
 
 /// Where executions wait for a worker.
 #[derive(Debug)]
 pub(crate) struct Queue {
-    sender: mpsc::UnboundedSender<Box<Started>>,
+    sender: mpsc::UnboundedSender<Item>,
+}
+
+/// What waits for a worker.
+#[derive(Debug)]
+pub(crate) struct Item {
+    started: Box<Started>,
+    /// Cancelled by a person, or let go: it can be stopped from the moment in which it is taken in hand.
+    stop: CancellationToken,
 }
 
 impl Queue {
-    pub(crate) fn new() -> (Self, mpsc::UnboundedReceiver<Box<Started>>) {
+    pub(crate) fn new() -> (Self, mpsc::UnboundedReceiver<Item>) {
         let (sender, receiver) = mpsc::unbounded_channel();
         (Self { sender }, receiver)
     }
@@ -41,13 +59,17 @@ impl Queue {
     /// Bounded by what the node takes in hand ([`EngineInner::room`]), not by the channel.
     pub(crate) fn push(&self, engine: &EngineInner, started: Box<Started>) {
         engine.waiting.fetch_add(1, Ordering::Relaxed);
+        let stop = CancellationToken::new();
+        let mut in_hand = engine.in_hand.lock().unwrap_or_else(PoisonError::into_inner);
+        in_hand.insert(started.execution.id, stop.clone());
+        drop(in_hand);
         // The other end is gone only when the engine has stopped: the store keeps the execution for whoever runs next.
-        drop(self.sender.send(started));
+        drop(self.sender.send(Item { started, stop }));
     }
 }
 
 /// Starts runs as workers become free, until the engine drains.
-pub(crate) async fn dispatch(engine: Arc<EngineInner>, mut ready: mpsc::UnboundedReceiver<Box<Started>>) {
+pub(crate) async fn dispatch(engine: Arc<EngineInner>, mut ready: mpsc::UnboundedReceiver<Item>) {
     loop {
         let item = tokio::select! {
             item = ready.recv() => item,
@@ -62,39 +84,37 @@ pub(crate) async fn dispatch(engine: Arc<EngineInner>, mut ready: mpsc::Unbounde
         };
         engine.waiting.fetch_sub(1, Ordering::Relaxed);
         let Ok(permit) = permit else { return };
-        if !engine.may_act_for(item.execution.owner).await {
-            // Taken in hand under a lease that is lost: it is somebody else's by now, or soon.
+        if item.stop.is_cancelled() || !engine.may_act_for(item.started.execution.owner).await {
+            // Cancelled meanwhile; or taken in hand under a lease that is lost: it is somebody else's by now, or soon.
+            engine.let_go(item.started.execution.id);
             continue;
         }
         let owned = Arc::clone(&engine);
-        engine.runs.spawn(async move { run(owned, item, has_waited, permit).await });
+        // Whatever is logged on the way says whose execution it is about.
+        let execution = &item.started.execution;
+        let span = tracing::info_span!("execution", tenant = %execution.tenant_id, execution = %execution.id);
+        engine.runs.spawn(run(owned, item, has_waited, permit).instrument(span));
     }
 }
 
-async fn run(
-    engine: Arc<EngineInner>,
-    started: Box<Started>,
-    has_waited: bool,
-    permit: OwnedSemaphorePermit,
-) {
+async fn run(engine: Arc<EngineInner>, item: Item, has_waited: bool, permit: OwnedSemaphorePermit) {
+    let Item { started, stop } = item;
     let (tenant, id) = (started.execution.tenant_id, started.execution.id);
-    let stop = CancellationToken::new();
-    engine.running.lock().unwrap_or_else(PoisonError::into_inner).insert(id, stop.clone());
     let result = tokio::select! {
         result = AssertUnwindSafe(run_to_rest(&engine, *started, has_waited)).catch_unwind() => result.unwrap_or(Err(EngineError::Panicked)),
         // Cancelled by a person, or taken over by another node: what is in flight is abandoned.
         () = stop.cancelled() => Ok(()),
     };
-    engine.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    engine.let_go(id);
     drop(permit);
     engine.call.room();
     match result {
         // Left as it is for the next start.
         Ok(()) | Err(EngineError::Store(StoreError::Closed | StoreError::Fenced)) => {}
         Err(error) => {
-            tracing::error!(%tenant, execution = %id, %error, "an execution cannot go on; it is failed");
+            tracing::error!(%error, "an execution cannot go on; it is failed");
             if let Err(error) = give_up(&engine, tenant, id, &error).await {
-                tracing::error!(%tenant, execution = %id, %error, "nor could that be written; it is taken up at the next start");
+                tracing::error!(%error, "nor could that be written; it is taken up at the next start");
             }
         }
     }
@@ -119,9 +139,9 @@ async fn give_up(
 
 /// Walks until the execution waits, ends, or the engine drains.
 async fn run_to_rest(engine: &EngineInner, started: Started, has_waited: bool) -> Result<(), EngineError> {
-    // What waited for a worker may have been cancelled meanwhile: nothing outside is touched before it is seen that it
-    // still runs. Whoever cancels it later finds it among the running ones.
-    let mut is_fresh = !has_waited;
+    // What waited for a worker may have been cancelled meanwhile at another node: nothing outside is touched before it is seen that it still
+    // runs. Whoever cancels it at this one finds it among what is in hand.
+    let mut is_fresh = !has_waited || !engine.store.has_others();
     let Started { mut execution, journal } = started;
     if execution.progress.status.is_terminal() {
         return Ok(());
@@ -130,43 +150,53 @@ async fn run_to_rest(engine: &EngineInner, started: Started, has_waited: bool) -
     let program = program(engine, &execution).await?;
     let profile =
         patiently!(engine, { Ok(engine.tenants.profile(&engine.store, &engine.secrets, tenant).await?) })?;
-    let mut journal = Journal::new(journal);
+    let mut journal = called_ones(engine, tenant, Journal::new(journal)).await?;
     loop {
         let now = engine.store.now();
-        let performed = match walk::next(&program.compiled, &journal, execution.progress.retry_count, now) {
-            Next::Perform { position, attempt } => {
+        let next = progress::next(&program.compiled, &journal, &execution.progress, &engine.policy, now);
+        let performed = match next {
+            Next::Perform { ref place, .. } => {
                 if engine.draining.is_cancelled() || !engine.may_act_for(execution.owner).await {
                     return Ok(());
                 }
-                let is_outside = is_external(&program, position);
+                let is_outside = Program::effect_of(place.step) == Some(EffectKind::External);
                 if is_outside && execution.progress.status != ExecutionStatus::Running {
                     execution.progress = mark_running(engine, &execution, &program, &journal).await?;
                 } else if is_outside && !is_fresh && !still_runs(engine, tenant, id).await? {
                     return Ok(());
                 }
-                let attempt = Attempt {
-                    engine,
-                    execution: &execution,
-                    program: &program,
-                    profile: &profile,
-                    journal: &journal,
-                    position,
-                    attempt,
-                };
-                attempt.perform().await
+                let may_go_outside = is_fresh && execution.progress.status == ExecutionStatus::Running;
+                let stretch = Stretch { engine, execution: &execution, program: &program, profile: &profile };
+                stretch.perform(&journal, next, may_go_outside).await
             }
-            Next::Wake(log) => Performed { log: rows::woken(log, now), effect: None },
+            Next::Round(..) | Next::Close(..) | Next::Handled(_) | Next::Sweep(_) | Next::Wake(..) => {
+                let stretch = Stretch { engine, execution: &execution, program: &program, profile: &profile };
+                stretch.perform(&journal, next, false).await
+            }
             Next::Wait(_) | Next::End(_) => {
-                let none = None;
-                return match record(engine, &execution, &program, &journal, none).await? {
-                    Some((_, Some(_))) | None => Ok(()),
-                    Some((_, None)) => Err(EngineError::Stuck(id)),
-                };
+                match record(engine, &execution, &program, &journal, Vec::new()).await? {
+                    Recorded::Done(_, Some(_)) | Recorded::Stale => return Ok(()),
+                    Recorded::Done(_, None) => return Err(EngineError::Stuck(id)),
+                    Recorded::Overtaken => match anew(engine, &execution).await? {
+                        Some(started) => {
+                            (execution, journal) = started;
+                            continue;
+                        }
+                        None => return Ok(()),
+                    },
+                }
             }
         };
-        let Some((logs, progress)) = record(engine, &execution, &program, &journal, Some(performed)).await?
-        else {
-            return Ok(());
+        let (logs, progress) = match record(engine, &execution, &program, &journal, performed).await? {
+            Recorded::Done(logs, progress) => (logs, progress),
+            Recorded::Stale => return Ok(()),
+            Recorded::Overtaken => match anew(engine, &execution).await? {
+                Some(started) => {
+                    (execution, journal) = started;
+                    continue;
+                }
+                None => return Ok(()),
+            },
         };
         is_fresh = true;
         journal = journal.with(&logs);
@@ -184,10 +214,35 @@ async fn run_to_rest(engine: &EngineInner, started: Started, has_waited: bool) -
     }
 }
 
-fn is_external(program: &Program, position: usize) -> bool {
-    let action =
-        program.compiled.steps.get(position).and_then(|step| actions::catalog().get(&step.action_type));
-    action.is_some_and(|entry| entry.metadata().effect == actions::EffectKind::External)
+/// Something has come for the execution while it ran: its journal as it is by now. None: it is not ours any more.
+async fn anew(engine: &EngineInner, before: &Execution) -> Result<Option<(Execution, Journal)>, EngineError> {
+    // It may be about to be brought here; whoever does that is told, and left a moment.
+    engine.signals.notify_one();
+    tokio::time::sleep(OVERTAKEN).await;
+    let Started { execution, journal } = patiently!(engine, {
+        let mut connection = engine.store.read(before.tenant_id).await?;
+        Ok(execution_load(&mut connection, before.tenant_id, before.id).await?)
+    })?;
+    let is_ours = execution.owner == before.owner
+        && matches!(execution.progress.status, ExecutionStatus::Pending | ExecutionStatus::Running);
+    Ok(is_ours.then(|| (execution, Journal::new(journal))))
+}
+
+/// The journal with how the executions stand whose end it waits for.
+async fn called_ones(
+    engine: &EngineInner,
+    tenant: TenantId,
+    journal: Journal,
+) -> Result<Journal, EngineError> {
+    let awaited: Vec<ExecutionId> = calls::awaited(&journal).collect();
+    if awaited.is_empty() {
+        return Ok(journal);
+    }
+    let standings = patiently!(engine, {
+        let mut connection = engine.store.read(tenant).await?;
+        Ok(standings(&mut connection, tenant, &awaited).await?)
+    })?;
+    Ok(calls::with_standings(&journal, &standings))
 }
 
 async fn still_runs(engine: &EngineInner, tenant: TenantId, id: ExecutionId) -> Result<bool, EngineError> {
@@ -201,36 +256,58 @@ async fn still_runs(engine: &EngineInner, tenant: TenantId, id: ExecutionId) -> 
 /// People shall see that work has begun before a slow step ends.
 async fn mark_running(
     engine: &EngineInner,
-    execution: &model::execution::Execution,
+    execution: &Execution,
     program: &Arc<Program>,
     journal: &Journal,
 ) -> Result<Progress, EngineError> {
-    match record(engine, execution, program, journal, None).await? {
-        Some((_, Some(progress))) => Ok(progress),
-        Some((_, None)) => Ok(execution.progress.clone()),
-        None => Err(EngineError::Store(StoreError::Closed)),
+    match record(engine, execution, program, journal, Vec::new()).await? {
+        Recorded::Done(_, Some(progress)) => Ok(progress),
+        Recorded::Done(_, None) => Ok(execution.progress.clone()),
+        Recorded::Stale | Recorded::Overtaken => Err(EngineError::Store(StoreError::Closed)),
     }
 }
 
-/// Writes a step with what follows from it; waits for as long as the store does not answer, because what was done
-/// outside must not be forgotten. None: the execution is not ours to change any more.
+/// What became of a step forward.
+enum Recorded {
+    /// The rows as written, and the execution's new state.
+    Done(Vec<Arc<Log>>, Option<Progress>),
+    /// The execution is not ours to change any more.
+    Stale,
+    /// What it waits for has come meanwhile: its journal is to be read anew.
+    Overtaken,
+}
+
+/// Before an execution is read anew for which something has come: bringing it there takes one transaction.
+const OVERTAKEN: Duration = Duration::from_millis(20);
+
+/// Writes steps with what follows from them; waits for as long as the store does not answer, because what was done
+/// outside must not be forgotten.
 async fn record(
     engine: &EngineInner,
-    execution: &model::execution::Execution,
+    execution: &Execution,
     program: &Arc<Program>,
     journal: &Journal,
-    performed: Option<Performed>,
-) -> Result<Option<(Vec<Log>, Option<Progress>)>, EngineError> {
-    let (log, effect) = match performed {
-        Some(Performed { log, effect }) => (Some(log), effect),
-        None => (None, None),
-    };
+    performed: Vec<Performed>,
+) -> Result<Recorded, EngineError> {
+    let touches = performed.first().and_then(|step| match &step.effect {
+        Some(Effect::Wait(waiting)) if matches!(waiting.change, Change::TimeOut | Change::Remind) => {
+            Some(waiting.step_path.clone())
+        }
+        _ => None,
+    });
+    let is_touched = |row: &Log| performed.iter().any(|step| step.log.step_number == row.step_number);
+    let waits: Arc<[String]> = journal
+        .rows()
+        .filter(|row| walk::awaits(row) && !is_touched(row))
+        .map(|row| row.step_path.clone())
+        .collect();
+    let performed: Arc<[Performed]> = performed.into();
     let advanced = patiently!(engine, {
-        let compiled = Arc::clone(&program.compiled);
+        let (compiled, awaits) = (Arc::clone(&program.compiled), calls::awaited_after(journal, &performed));
         let (journal, before, policy) = (journal.clone(), execution.progress.clone(), engine.policy.clone());
         let now = engine.store.now();
         let last = journal.last_id();
-        let follow = Box::new(move |logs: &[Log]| {
+        let follow = Arc::new(move |logs: &[Arc<Log>]| {
             let worked = logs.iter().filter_map(|log| log.duration_ms).sum();
             progress::after(&compiled, &journal.with(logs), &before, &policy, worked, now)
         });
@@ -238,22 +315,25 @@ async fn record(
             tenant: execution.tenant_id,
             execution: execution.id,
             last,
-            logs: log.iter().cloned().collect(),
-            effect: effect.clone(),
+            steps: Arc::clone(&performed),
+            awaits,
             follow,
+            waits: Arc::clone(&waits),
+            touches: touches.clone(),
         };
         Ok(engine.store.execution_advance(advance).await?)
     })?;
     Ok(match advanced {
-        Advanced::Done { logs, progress } => Some((logs, progress.map(|progress| *progress))),
-        Advanced::Stale => None,
+        Advanced::Done { logs, progress } => {
+            progress.iter().for_each(|progress| engine.metrics.recorded(&engine.policy, progress));
+            Recorded::Done(logs, progress.map(|progress| *progress))
+        }
+        Advanced::Stale => Recorded::Stale,
+        Advanced::Overtaken => Recorded::Overtaken,
     })
 }
 
-async fn program(
-    engine: &EngineInner,
-    execution: &model::execution::Execution,
-) -> Result<Arc<Program>, EngineError> {
+async fn program(engine: &EngineInner, execution: &Execution) -> Result<Arc<Program>, EngineError> {
     let (workflow, version) = (execution.workflow_id, execution.workflow_version);
     if let Some(program) = engine.programs.known(workflow, version) {
         return Ok(program);

@@ -3,11 +3,26 @@
 //! Running an execution means walking its definition from the top: a step with a recorded outcome yields that outcome,
 //! the first one without is performed. So a crash, an automatic retry, a delay's end and a manual retry are one and the
 //! same path: load, walk on. Everything here is pure.
+//!
+//! A control step has one row: it is opened (`running`), with what was decided in it, so that a crash does not decide anew; and
+//! it is closed when its steps have led to something ([`tree`]).
+
+mod awaited;
+mod place;
+mod tree;
 
 use std::sync::Arc;
 
 use model::{LogId, StepStatus, StepType, Timestamp, journal::Log};
-use rules::{Compiled, Step};
+use rules::{Compiled, Construct, Step, definition::ON_FAILURE};
+
+pub(crate) use self::awaited::{awaits, has_come, is_awaited};
+use self::place::Level;
+pub use self::place::{Frame, Inside, Place};
+pub(crate) use self::place::{exists, find};
+pub use self::tree::Closing;
+pub(crate) use self::tree::{FAILED_AT, HANDLED, Rows, STOPPED_AT, is_handled, results, round_count, rounds};
+use self::tree::{Flow, Walk};
 
 /// The id of the condition step in the journal.
 pub const CONDITIONS: &str = "conditions";
@@ -27,12 +42,12 @@ impl Journal {
 
     /// With rows that were written meanwhile: new ones at the end, known ones (a delay that ended) in their place.
     #[must_use]
-    pub fn with(&self, rows: &[Log]) -> Self {
+    pub fn with(&self, rows: &[Arc<Log>]) -> Self {
         let mut all = self.clone();
         for row in rows {
             match all.rows.iter_mut().find(|known| known.step_number == row.step_number) {
-                Some(known) => *known = Arc::new(row.clone()),
-                None => all.rows.push(Arc::new(row.clone())),
+                Some(known) => *known = Arc::clone(row),
+                None => all.rows.push(Arc::clone(row)),
             }
         }
         all
@@ -41,6 +56,10 @@ impl Journal {
     /// The rows in order.
     pub fn rows(&self) -> impl DoubleEndedIterator<Item = &Log> {
         self.rows.iter().map(AsRef::as_ref)
+    }
+
+    pub(crate) fn all(&self) -> &[Arc<Log>] {
+        &self.rows
     }
 
     /// The latest row of a place.
@@ -63,17 +82,25 @@ impl Journal {
 }
 
 /// What is next.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum Next<'a> {
-    /// Perform this step.
+    /// Perform this step; a control step is opened.
     Perform {
-        /// Its position in the definition.
-        position: usize,
+        /// Where it stands.
+        place: Place<'a>,
         /// Counts the times that this place was tried: 1, 2, 3 …
         attempt: i64,
     },
+    /// A round of this open `repeat` is over: is it enough?
+    Round(Place<'a>, &'a Log),
+    /// This open control step is over.
+    Close(Place<'a>, &'a Log, Closing<'a>),
+    /// What failed here was handled.
+    Handled(&'a Log),
     /// This wait is over.
-    Wake(&'a Log),
+    Wake(Place<'a>, &'a Log),
+    /// The run ends while these are still open; they are put away first.
+    Sweep(Vec<&'a Log>),
     /// Nothing before this instant.
     Wait(Timestamp),
     /// Nothing more: how the run ends.
@@ -87,6 +114,8 @@ pub enum End<'a> {
     Completed,
     /// Conditions did not hold.
     Unmatched,
+    /// This step ended it: a `stop`, a `filter`, a wait whose conditions hold no more.
+    Stopped(&'a Log),
     /// This step failed and may not.
     Failed(&'a Log),
 }
@@ -94,7 +123,7 @@ pub enum End<'a> {
 /// Decides what is next. `retry_count` is the execution's: a critical step that failed in an earlier run is performed
 /// again in the present one.
 #[must_use]
-pub fn next<'a>(compiled: &Compiled, journal: &'a Journal, retry_count: i64, now: Timestamp) -> Next<'a> {
+pub fn next<'a>(compiled: &'a Compiled, journal: &'a Journal, retry_count: i64, now: Timestamp) -> Next<'a> {
     if let Some(conditions) = journal.last(CONDITIONS) {
         match conditions.status {
             StepStatus::Failed => return Next::End(End::Failed(conditions)),
@@ -102,29 +131,70 @@ pub fn next<'a>(compiled: &Compiled, journal: &'a Journal, retry_count: i64, now
             _ => {}
         }
     }
-    for (position, step) in compiled.steps.iter().enumerate() {
-        let Some(last) = journal.last(&step.id) else { return Next::Perform { position, attempt: 1 } };
-        match last.status {
-            StepStatus::Completed | StepStatus::Skipped => {}
-            StepStatus::Pending => return Next::Perform { position, attempt: last.attempt },
-            StepStatus::Running => {
-                return match last.resume_at {
-                    Some(at) if at > now => Next::Wait(at),
-                    _ => Next::Wake(last),
-                };
-            }
-            StepStatus::Failed => match last.resume_at {
-                Some(at) if at > now => return Next::Wait(at),
-                Some(_) => return Next::Perform { position, attempt: last.attempt + 1 },
-                None if !step.critical => {}
-                None if last.retry_count < retry_count => {
-                    return Next::Perform { position, attempt: last.attempt + 1 };
-                }
-                None => return Next::End(End::Failed(last)),
-            },
+    let walk = Walk { journal, retry_count, now };
+    let end = match walk.list(&compiled.steps, Rows::All(&journal.rows), None) {
+        Flow::Next(next) => return next,
+        // Whether it is tried again is not known here, so what is open stays open.
+        Flow::Failed(log) => return Next::End(End::Failed(log)),
+        Flow::Done => End::Completed,
+        Flow::Stopped(log) => End::Stopped(log),
+    };
+    match open(compiled, journal) {
+        Some(open) => Next::Sweep(open),
+        None => Next::End(end),
+    }
+}
+
+/// What is still open in a run that ends, of its steps; none when nothing is. What is done about its failure is looked at by itself.
+fn open<'a>(compiled: &Compiled, journal: &'a Journal) -> Option<Vec<&'a Log>> {
+    open_rows(compiled, journal, |row| !is_about_failure(row))
+}
+
+fn open_rows<'a>(
+    compiled: &Compiled,
+    journal: &'a Journal,
+    of: impl Fn(&Log) -> bool,
+) -> Option<Vec<&'a Log>> {
+    if compiled.is_flat {
+        return None;
+    }
+    let open: Vec<&Log> = journal.rows().filter(|row| row.is_open() && of(row)).collect();
+    (!open.is_empty()).then_some(open)
+}
+
+/// The row is of the workflow's `onFailure`.
+fn is_about_failure(row: &Log) -> bool {
+    row.step_path.strip_prefix(ON_FAILURE).is_some_and(|rest| rest.starts_with('.'))
+}
+
+/// Something was done about the failure of this run: then the failure is final, whatever is configured by now.
+#[must_use]
+pub(crate) fn has_failed(journal: &Journal) -> bool {
+    journal.rows().any(is_about_failure)
+}
+
+/// What is next in a run that has failed for good at this row: what is open is put away, then the workflow's `onFailure` is done. A failure in
+/// there ends it and nothing more. None: nothing is left to do.
+#[must_use]
+pub(crate) fn after_failure<'a>(
+    compiled: &'a Compiled,
+    journal: &'a Journal,
+    failed: &'a Log,
+    retry_count: i64,
+    now: Timestamp,
+) -> Option<Next<'a>> {
+    if let Some(open) = open(compiled, journal) {
+        return Some(Next::Sweep(open));
+    }
+    let (path, list) = (failed.step_path.as_str(), ON_FAILURE);
+    let level = Level { above: None, step: None, path, list, inside: Inside::Failure };
+    let walk = Walk { journal, retry_count, now };
+    match walk.list(&compiled.on_failure, Rows::All(&journal.rows), Some(&level)) {
+        Flow::Next(next) => Some(next),
+        Flow::Done | Flow::Failed(_) | Flow::Stopped(_) => {
+            open_rows(compiled, journal, is_about_failure).map(Next::Sweep)
         }
     }
-    Next::End(End::Completed)
 }
 
 /// The verdict that a condition row recorded.
@@ -137,7 +207,18 @@ pub fn passed(conditions: &Log) -> bool {
 /// What kind of log row a step makes.
 #[must_use]
 pub fn step_type(step: &Step) -> StepType {
-    if step.action_type == "delay" { StepType::Delay } else { StepType::Action }
+    match step.construct.as_deref() {
+        None if step.action_type == "delay" => StepType::Delay,
+        None => StepType::Action,
+        Some(Construct::Branch(_)) => StepType::Branch,
+        Some(Construct::ForEach(_) | Construct::Repeat(_)) => StepType::Loop,
+        Some(Construct::Parallel(_)) => StepType::Parallel,
+        Some(Construct::Wait(_) | Construct::WaitForEvent(_)) => StepType::Wait,
+        Some(Construct::Approval(_)) => StepType::Approval,
+        Some(Construct::Filter(_)) => StepType::Condition,
+        Some(Construct::RunWorkflow(_)) => StepType::Workflow,
+        Some(Construct::Set | Construct::Stop(_)) => StepType::Action,
+    }
 }
 
 /// What people read for a step: its name, else its action's (as the seed prints it).

@@ -7,10 +7,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    ContactId, SubmissionId, UserId,
+    ContactId, SubmissionId, UserId, WorkflowId,
     entity::EntityRef,
+    event::Called,
     notification::NotificationType,
     ticket::{TicketPriority, TicketStatus},
+    waiting::Waiting,
 };
 
 /// A change to the tenant's records.
@@ -47,6 +49,66 @@ pub enum Effect {
     },
     /// A mail kept because no SMTP server is set; output `{"sent":false,"outboxId"}`.
     MailKeep(Mail),
+    /// What a place in the run waits for; the step's row stays as it is.
+    Wait(Box<Waiting>),
+    /// Another workflow is run; output `{"executionId","status"}`, and when it has ended already `result` and `error`.
+    WorkflowRun(WorkflowRun),
+}
+
+impl Effect {
+    /// The step is not done with it: its row says itself where it stands.
+    #[must_use]
+    pub const fn suspends(&self) -> bool {
+        matches!(self, Self::Wait(_))
+    }
+}
+
+/// A workflow to be run by a step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WorkflowRun {
+    /// Which one.
+    pub workflow: WorkflowName,
+    /// Its trigger data.
+    pub data: Value,
+    /// How it is called.
+    pub called: Called,
+}
+
+/// How a step names a workflow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WorkflowName {
+    /// By id.
+    Id(WorkflowId),
+    /// By its key, which files keep from one installation to another.
+    Key(String),
+}
+
+impl std::fmt::Display for WorkflowName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Id(id) => write!(f, "workflow {id}"),
+            Self::Key(key) => write!(f, "a workflow with the key \"{key}\""),
+        }
+    }
+}
+
+impl WorkflowName {
+    /// Reads what a definition or a template gives: an id, the same as text, or a key. None: nothing that could name one.
+    #[must_use]
+    pub fn of(value: &Value) -> Option<Self> {
+        match value {
+            Value::Number(number) => Some(Self::Id(number.as_i64()?.try_into().ok()?)),
+            Value::String(text) => {
+                let text = text.trim();
+                match text.parse::<i64>() {
+                    Ok(id) => Some(Self::Id(id.try_into().ok()?)),
+                    Err(_) if text.is_empty() => None,
+                    Err(_) => Some(Self::Key(text.to_owned())),
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+        }
+    }
 }
 
 /// How a contact is named.

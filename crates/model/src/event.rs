@@ -24,13 +24,32 @@ pub const SYSTEM_EVENTS: &[(&str, &str)] = &[
     ("ticket_updated", "A ticket changed"),
     ("contact_created", "A contact was created"),
     ("contact_updated", "A contact changed"),
+    (EXECUTION_FAILED, "A run of a workflow failed for good"),
+    ("alert_raised", "An alert began"),
+    ("alert_resolved", "What an alert warned of is over"),
+    ("integration_expired", "A connection to another system is not let in any more"),
 ];
 
+/// The `trigger_event` of a workflow that the clock starts, and the event of each time that it does.
+pub const SCHEDULE: &str = "schedule";
+/// The `trigger_event` of a workflow that only people start, and the event of each time that they do, with any workflow.
+pub const MANUAL: &str = "manual";
+/// The event of each time that a `run_workflow` step starts a workflow.
+pub const CALL: &str = "run_workflow";
+/// The `trigger_event` of a workflow that calls from outside start, and the event of each such call.
+pub const WEBHOOK: &str = "webhook";
+/// A run of a workflow failed for good.
+pub const EXECUTION_FAILED: &str = "execution_failed";
+
 impl EventName {
-    /// A system event; `name` is one of [`SYSTEM_EVENTS`].
+    /// A system event; `name` is one of [`SYSTEM_EVENTS`], [`SCHEDULE`], [`MANUAL`], [`CALL`] or [`WEBHOOK`].
     #[must_use]
     pub fn system(name: &'static str) -> Self {
-        debug_assert!(SYSTEM_EVENTS.iter().any(|(known, _)| *known == name), "{name} is not a system event");
+        debug_assert!(
+            [SCHEDULE, MANUAL, CALL, WEBHOOK].contains(&name)
+                || SYSTEM_EVENTS.iter().any(|(known, _)| *known == name),
+            "{name} is not a system event"
+        );
         Self(name.to_owned())
     }
 
@@ -98,6 +117,18 @@ pub struct Cause {
     pub execution: ExecutionId,
     /// How many workflow-made events led here; 1 for the first.
     pub depth: u32,
+    /// How that step called the workflow, when it is a `run_workflow`.
+    pub called: Option<Called>,
+}
+
+crate::named! {
+    /// How a `run_workflow` step called an execution.
+    Called {
+        /// The caller waits for its end.
+        Waits = "waits",
+        /// The caller goes on at once.
+        GoesOn = "goes_on",
+    }
 }
 
 /// What was done with an event.

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::{
     Actor, ContactId, EventId, ExecutionId, ExecutionStatus, NodeId, Outcome, SubmissionId, TenantId,
-    Timestamp, WorkflowId,
+    Timestamp, WorkflowId, event::Called,
 };
 
 /// An execution as stored (seed, `workflow_executions`).
@@ -38,6 +38,10 @@ pub struct Execution {
     pub owner: Option<NodeId>,
     /// How many workflow-made events led here.
     pub depth: u32,
+    /// The execution whose step made the event, when a workflow did.
+    pub caused_by: Option<ExecutionId>,
+    /// How that step called this execution, when it is a `run_workflow`.
+    pub called: Option<Called>,
     /// Who started it, when a person or a key did.
     pub created_by: Option<Actor>,
     /// When the event was accepted.

@@ -178,13 +178,23 @@ impl Form {
     /// question is an unanswered one; a partial submission may leave required ones out too.
     #[must_use]
     pub fn check(&self, answers: &Map<String, Value>, partial: bool) -> Vec<Problem> {
+        Self::check_answers(&self.questions, answers, partial)
+    }
+
+    /// As [`Form::check`], for questions that belong to no form.
+    #[must_use]
+    pub fn check_answers(
+        questions: &[Question],
+        answers: &Map<String, Value>,
+        partial: bool,
+    ) -> Vec<Problem> {
         let mut problems = Vec::new();
         for key in answers.keys() {
-            if !self.questions.iter().any(|question| question.key == *key) {
+            if !questions.iter().any(|question| question.key == *key) {
                 problems.push(Problem::at(format!("data.{key}"), "the form has no question with this key"));
             }
         }
-        for question in &self.questions {
+        for question in questions {
             let path = || format!("data.{}", question.key);
             match answers.get(&question.key).filter(|answer| !is_blank(answer)) {
                 None if question.required && !partial => {

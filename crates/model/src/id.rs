@@ -86,6 +86,10 @@ ids! {
     NotificationId,
     /// A tag name of a tenant.
     TagId,
+    /// What a rule of entry refused.
+    DecisionId,
+    /// Work on many records.
+    JobId,
     /// Someone who signs in.
     UserId,
     /// A program's credentials.
@@ -96,6 +100,10 @@ ids! {
     TemplateId,
     /// A mail kept because no SMTP server is set.
     OutboxId,
+    /// A warning to a tenant.
+    AlertId,
+    /// Something that people are asked to decide.
+    ApprovalId,
     /// A process that runs executions; random, new at each start.
     NodeId,
 }

@@ -52,3 +52,11 @@ pub struct Log {
     /// When the row was written.
     pub created_at: Timestamp,
 }
+
+impl Log {
+    /// The step is under way, waits, or was put off: more is to come of it.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        matches!(self.status, StepStatus::Running | StepStatus::Pending)
+    }
+}

@@ -4,8 +4,11 @@
 //! need it; a rule about a single record (what may change in a contact) lives beside the record.
 
 pub mod actor;
+pub mod alert;
+pub mod approval;
 pub mod clock;
 pub mod contact;
+pub mod decision;
 pub mod effect;
 pub mod entity;
 pub mod event;
@@ -13,6 +16,7 @@ pub mod execution;
 pub mod field;
 pub mod form;
 pub mod id;
+pub mod job;
 pub mod journal;
 pub mod notification;
 pub mod period;
@@ -24,6 +28,7 @@ pub mod template;
 pub mod ticket;
 pub mod time;
 pub mod user;
+pub mod waiting;
 pub mod workflow;
 
 pub use actor::Actor;

@@ -1,10 +1,13 @@
 //! A tenant's settings.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
     Timestamp,
+    alert::{AlertKind, Channel},
     field::{Refused, optional_text},
 };
 
@@ -108,6 +111,25 @@ pub struct Alerts {
     pub retries_exhausted: bool,
     /// Where warnings go besides the administrators' notifications.
     pub email: Option<String>,
+    /// A URL that warnings are posted to as well.
+    // Left out when it says nothing, as `channels`: a program that does not know them yet can then read the settings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<String>,
+    /// How word of each kind of alert is sent. A kind that is not here goes every way that is set up; one with an empty list is switched off.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub channels: BTreeMap<AlertKind, Vec<Channel>>,
+}
+
+impl Alerts {
+    /// The ways in which word of this kind of alert is sent; none: it is switched off.
+    #[must_use]
+    pub fn channels_of(&self, kind: AlertKind) -> Vec<Channel> {
+        if !self.enabled || (kind == AlertKind::RetriesExhausted && !self.retries_exhausted) {
+            return Vec::new();
+        }
+        let chosen = self.channels.get(&kind).cloned().unwrap_or_else(|| Channel::ALL.to_vec());
+        Channel::ALL.iter().copied().filter(|channel| chosen.contains(channel)).collect()
+    }
 }
 
 impl Default for Settings {
@@ -144,6 +166,8 @@ impl Default for Alerts {
             running_minutes: 5,
             retries_exhausted: true,
             email: None,
+            webhook: None,
+            channels: BTreeMap::new(),
         }
     }
 }

@@ -54,6 +54,12 @@ impl Timestamp {
         Self::from_millis(self.0.saturating_sub(period.as_millis()))
     }
 
+    /// This instant plus milliseconds, which may be negative.
+    #[must_use]
+    pub const fn plus_millis(self, millis: i64) -> Self {
+        Self::from_millis(self.0.saturating_add(millis))
+    }
+
     /// Milliseconds from `earlier` to here; zero when `earlier` is later.
     #[must_use]
     pub const fn millis_since(self, earlier: Self) -> i64 {
@@ -65,6 +71,19 @@ impl Timestamp {
     #[must_use]
     pub const fn hour(self) -> Self {
         Self(self.0 - self.0.rem_euclid(3_600_000))
+    }
+
+    /// The start of the UTC day that holds this instant.
+    #[must_use]
+    pub const fn day(self) -> Self {
+        Self(self.0 - self.0.rem_euclid(86_400_000))
+    }
+
+    /// The start of the UTC month that holds this instant.
+    #[must_use]
+    pub fn month(self) -> Self {
+        let date = self.to_jiff().to_zoned(jiff::tz::TimeZone::UTC).date();
+        self.day().minus(Period::days(u16::try_from(date.day() - 1).unwrap_or_default()))
     }
 
     /// For calendar arithmetic and formatting.

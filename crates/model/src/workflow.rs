@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{Actor, TenantId, Timestamp, WorkflowId};
+use crate::{Actor, TenantId, Timestamp, WorkflowId, named};
 
 /// The part of a workflow that versions keep: what decides how it runs. Field names as in the seed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,6 +22,76 @@ pub struct Definition {
     pub actions: Value,
     /// False: a run whose conditions fail is only counted.
     pub log_unmatched: bool,
+    /// Who may enter, how often, and how many at once. What was stored before there were rules has none.
+    #[serde(flatten, default)]
+    pub entry: EntryRules,
+    /// The list of steps that run once when a run has failed for good; null when there are none, as in what older programs have saved.
+    #[serde(rename = "onFailure", default, skip_serializing_if = "Value::is_null")]
+    pub on_failure: Value,
+}
+
+/// The rules of entry as they are written (control-flow.md, "Entry rules"): all may be left out, then every event enters.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EntryRules {
+    /// `{"policy":"every_time"|"once"|"once_per","period","key"}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enrolment: Option<Value>,
+    /// `{"key","for"}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub debounce: Option<Value>,
+    /// `{"limit","key","behavior":"queue"|"drop"|"cancel_running"}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<Value>,
+    /// `{"limit","per"}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<Value>,
+    /// `{"event","conditions"}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub goal: Option<Value>,
+}
+
+named! {
+    /// What becomes of a run for which there is no room (`concurrency.behavior`).
+    Behavior {
+        /// It waits until there is.
+        Queue = "queue",
+        /// It is not run.
+        Drop = "drop",
+        /// The oldest that is under way is cancelled in its favour.
+        CancelRunning = "cancel_running",
+    }
+}
+
+impl EntryRules {
+    /// The names of the rules, as they are written.
+    pub const NAMES: [&str; 5] = ["enrolment", "debounce", "concurrency", "rateLimit", "goal"];
+
+    /// Every rule with its name.
+    #[must_use]
+    pub const fn named(&self) -> [(&'static str, &Option<Value>); 5] {
+        let Self { enrolment, debounce, concurrency, rate_limit, goal } = self;
+        let [a, b, c, d, e] = Self::NAMES;
+        [(a, enrolment), (b, debounce), (c, concurrency), (d, rate_limit), (e, goal)]
+    }
+
+    /// The place of a rule.
+    pub fn rule_mut(&mut self, name: &str) -> Option<&mut Option<Value>> {
+        match name {
+            "enrolment" => Some(&mut self.enrolment),
+            "debounce" => Some(&mut self.debounce),
+            "concurrency" => Some(&mut self.concurrency),
+            "rateLimit" => Some(&mut self.rate_limit),
+            "goal" => Some(&mut self.goal),
+            _ => None,
+        }
+    }
+
+    /// There is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// A workflow with its published definition and its counters.
@@ -37,6 +107,8 @@ pub struct Workflow {
     pub definition: Definition,
     /// The number of the published version; 0 when there is none yet.
     pub published_version: i64,
+    /// How often the address was replaced at which calls from outside start it.
+    pub hook_generation: i64,
     /// Events start it.
     pub is_active: bool,
     /// An unfinished definition beside the published one.

@@ -1,5 +1,5 @@
 //! The truth table of the operators on values that are there (contract section 6). Missing sides are decided
-//! before, in `condition`.
+//! before, in `condition`; what looks back knows no missing sides, only values of before that are not told.
 
 use std::borrow::Cow;
 
@@ -27,13 +27,22 @@ pub(crate) struct Right<'a> {
     pub(crate) prepared: Option<&'a Prepared>,
 }
 
+/// The left side of a comparison.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Left<'a> {
+    pub(crate) value: &'a Value,
+    /// Its value before, for operators that look back.
+    pub(crate) before: &'a Value,
+}
+
 /// Whether the operator holds between two sides that are there; an error when it cannot be decided.
 pub(crate) fn holds(
     operator: Operator,
-    left: &Value,
+    Left { value: left, before }: Left<'_>,
     right: Right<'_>,
     sensitive: bool,
 ) -> Result<bool, String> {
+    let changed = || !equal(before, left, true);
     Ok(match operator {
         Operator::Equals => equal(left, right.value, sensitive),
         Operator::NotEquals => !equal(left, right.value, sensitive),
@@ -52,6 +61,11 @@ pub(crate) fn holds(
         Operator::MatchesRegex => matches_regex(left, right, sensitive)?,
         Operator::In => is_in(left, right.value, sensitive)?,
         Operator::NotIn => !is_in(left, right.value, sensitive)?,
+        Operator::Changed => changed(),
+        Operator::ChangedTo => changed() && equal(left, right.value, sensitive),
+        Operator::ChangedFrom => changed() && equal(before, right.value, sensitive),
+        Operator::Increased => ordered(left, before).is_some_and(std::cmp::Ordering::is_gt),
+        Operator::Decreased => ordered(left, before).is_some_and(std::cmp::Ordering::is_lt),
     })
 }
 

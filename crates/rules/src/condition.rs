@@ -22,9 +22,9 @@ use serde_json::Value;
 use self::compile::Compiler;
 use crate::{
     Operator, Path, Scope, Template,
-    compare::{self, Prepared, Right},
+    compare::{self, Left, Prepared, Right},
     value::{Kind, reported},
-    verdict::{ConditionVerdict, Evaluation, Verdict, reason},
+    verdict::{ConditionVerdict, Evaluation, Verdict, change_reason, reason},
 };
 
 /// Groups within groups.
@@ -40,39 +40,39 @@ pub struct Conditions {
 }
 
 #[derive(Debug, Clone)]
-enum Node {
+pub(crate) enum Node {
     Condition(Box<Condition>),
     Group(Logic, Vec<Node>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Logic {
+pub(crate) enum Logic {
     And,
     Or,
     Not,
 }
 
 #[derive(Debug, Clone)]
-struct Condition {
+pub(crate) struct Condition {
     /// Where it is written: `conditions[1]`.
     place: Box<str>,
-    field: Path,
-    operator: Operator,
+    pub(crate) field: Path,
+    pub(crate) operator: Operator,
     /// The operator as written, for the log.
     written: String,
-    value: Side,
-    case_sensitive: bool,
-    on_missing: Option<OnMissing>,
+    pub(crate) value: Side,
+    pub(crate) case_sensitive: bool,
+    pub(crate) on_missing: Option<OnMissing>,
 }
 
 #[derive(Debug, Clone)]
-enum Side {
+pub(crate) enum Side {
     Constant(Value, Prepared),
     Template(Template),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum OnMissing {
+pub(crate) enum OnMissing {
     Verdict(bool),
     Error,
 }
@@ -165,7 +165,11 @@ impl Conditions {
         found
     }
 
-    const fn logic(&self) -> Logic {
+    pub(crate) fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    pub(crate) const fn logic(&self) -> Logic {
         // The empty list matches whatever its logic.
         if self.any && !self.nodes.is_empty() { Logic::Or } else { Logic::And }
     }
@@ -245,9 +249,20 @@ fn evaluate_all(
     (decided.unwrap_or(Ok(logic.verdict(false))), verdicts)
 }
 
+/// What the left side was.
+#[derive(Debug, Clone, Copy)]
+enum Before<'a> {
+    /// The operator does not look back.
+    Unasked,
+    /// The event tells nothing of before.
+    Untold,
+    Was(&'a Value),
+}
+
 /// Both sides of a condition, null where missing.
 struct Sides<'a> {
     left: &'a Value,
+    before: Before<'a>,
     right: Cow<'a, Value>,
     prepared: Option<&'a Prepared>,
     /// The right side is a template that led nowhere: as missing as a field can be.
@@ -265,9 +280,15 @@ impl Condition {
         warnings: Option<&mut Vec<String>>,
     ) -> Result<Sides<'a>, ConditionError> {
         let left = scope.lookup(&self.field).unwrap_or(&Value::Null);
+        let before = if self.operator.looks_back() {
+            scope.before(&self.field).map_or(Before::Untold, Before::Was)
+        } else {
+            Before::Unasked
+        };
         match &self.value {
             Side::Constant(value, prepared) => Ok(Sides {
                 left,
+                before,
                 right: Cow::Borrowed(value),
                 prepared: Some(prepared),
                 right_unresolved: false,
@@ -276,22 +297,21 @@ impl Condition {
                 let right =
                     template.resolve(scope, warnings).map_err(|error| self.undecided(error.to_string()))?;
                 let right_unresolved = right.is_null();
-                Ok(Sides { left, right, prepared: None, right_unresolved })
+                Ok(Sides { left, before, right, prepared: None, right_unresolved })
             }
         }
     }
 
     fn decide(&self, sides: &Sides<'_>) -> Result<bool, ConditionError> {
-        let Sides { left, right, .. } = sides;
-        if left.is_null() || sides.right_unresolved {
+        let Sides { left, before, right, .. } = sides;
+        if sides.are_missing() {
             match self.on_missing {
                 Some(OnMissing::Verdict(verdict)) => return Ok(verdict),
                 Some(OnMissing::Error) => return Err(self.undecided(sides.missing().to_owned())),
                 None => {}
             }
         }
-        let takes_value = self.operator.info().takes_value;
-        if left.is_null() || (takes_value && right.is_null()) {
+        if self.has_nothing(sides) {
             let both = left.is_null() && right.is_null();
             return Ok(match self.operator {
                 Operator::Equals => both,
@@ -300,8 +320,21 @@ impl Condition {
             });
         }
         let right = Right { value: right, prepared: sides.prepared };
+        let left = Left {
+            value: left,
+            before: match *before {
+                Before::Was(before) => before,
+                Before::Unasked | Before::Untold => left,
+            },
+        };
         compare::holds(self.operator, left, right, self.case_sensitive)
             .map_err(|message| self.undecided(message))
+    }
+
+    /// A side has no value that the operator could compare. One that looks back compares with null as well: a field may become empty.
+    fn has_nothing(&self, sides: &Sides<'_>) -> bool {
+        let takes_value = self.operator.info().takes_value && !self.operator.looks_back();
+        sides.are_missing() || (takes_value && sides.right.is_null())
     }
 
     fn undecided(&self, message: String) -> ConditionError {
@@ -348,12 +381,16 @@ impl Condition {
             Ok(result) => *result,
             Err(error) => return error.message.clone(),
         };
-        let missing = sides.left.is_null() || (self.operator.info().takes_value && sides.right.is_null());
-        if !missing {
-            return reason(self.operator, sides.left, &sides.right, result);
+        if !self.has_nothing(sides) {
+            return match sides.before {
+                Before::Was(before) => {
+                    change_reason(self.operator, (before, sides.left), &sides.right, result)
+                }
+                Before::Unasked | Before::Untold => reason(self.operator, sides.left, &sides.right, result),
+            };
         }
         match self.on_missing {
-            Some(OnMissing::Verdict(verdict)) if sides.left.is_null() || sides.right_unresolved => {
+            Some(OnMissing::Verdict(verdict)) if sides.are_missing() => {
                 format!("{}, which this condition counts as {verdict}", sides.missing())
             }
             _ => sides.missing().to_owned(),
@@ -362,7 +399,20 @@ impl Condition {
 }
 
 impl Sides<'_> {
+    /// One of them is missing, as `onMissing` means it.
+    fn are_missing(&self) -> bool {
+        self.right_unresolved
+            || match self.before {
+                Before::Unasked => self.left.is_null(),
+                Before::Untold => true,
+                Before::Was(_) => false,
+            }
+    }
+
     fn missing(&self) -> &'static str {
+        if matches!(self.before, Before::Untold) {
+            return "the event tells nothing of values before";
+        }
         match (self.left.is_null(), self.right_unresolved) {
             (true, true) => "both sides are missing",
             (true, false) => "left side is missing",

@@ -103,6 +103,18 @@ impl Decimal {
         Some(Self::from_digits(negative, whole, fraction, exponent))
     }
 
+    /// The same text for equal numbers, and for no others: `-0.125e3`.
+    #[must_use]
+    pub fn canonical(&self) -> String {
+        let Digits { negative, digits, order } = self.to_digits();
+        if digits.is_empty() {
+            return "0".to_owned();
+        }
+        let sign = if negative { "-" } else { "" };
+        let digits: String = digits.into_iter().map(char::from).collect();
+        format!("{sign}0.{digits}e{order}")
+    }
+
     /// Rounded half away from zero to `places` digits after the point, as text; `None` for numbers of more than
     /// 400 digits before the point.
     #[must_use]

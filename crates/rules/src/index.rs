@@ -9,7 +9,7 @@ use std::{collections::HashMap, sync::Arc};
 use model::WorkflowId;
 use serde_json::Value;
 
-use crate::{Compiled, trigger::form_id};
+use crate::{Compiled, Scope, Start, trigger::form_id};
 
 /// An active workflow.
 #[derive(Debug, Clone)]
@@ -28,6 +28,8 @@ pub struct Index {
     /// By id, one for each workflow.
     entries: Vec<Entry>,
     by_event: HashMap<String, Places>,
+    /// Positions in `entries` of the workflows with a goal, by its event.
+    by_goal: HashMap<String, Vec<usize>>,
 }
 
 /// Positions in `entries`, ascending.
@@ -46,21 +48,44 @@ impl Index {
         entries.sort_by_key(|entry| entry.workflow);
         entries.dedup_by_key(|entry| entry.workflow);
         let mut by_event: HashMap<String, Places> = HashMap::new();
+        let mut by_goal: HashMap<String, Vec<usize>> = HashMap::new();
         for (at, entry) in entries.iter().enumerate() {
+            if let Some(goal) = &entry.compiled.entry.goal {
+                by_goal.entry(goal.event.to_string()).or_default().push(at);
+            }
             let trigger = &entry.compiled.trigger;
+            // The others are started by name, and by no event that happens to have theirs.
+            if trigger.start != Start::Event {
+                continue;
+            }
             let places = by_event.entry(trigger.event.to_string()).or_default();
             match trigger.form_id {
                 None => places.any_form.push(at),
                 Some(form) => places.by_form.entry(form).or_default().push(at),
             }
         }
-        Self { entries, by_event }
+        Self { entries, by_event, by_goal }
     }
 
     /// Whether any workflow listens to an event of that canonical name.
     #[must_use]
     pub fn hears(&self, event: &str) -> bool {
         self.by_event.contains_key(event)
+    }
+
+    /// Whether an event of that canonical name may meet a workflow's goal.
+    #[must_use]
+    pub fn aims_at(&self, event: &str) -> bool {
+        self.by_goal.contains_key(event)
+    }
+
+    /// The workflows whose goal an event meets, by ascending id. A goal that cannot be decided is not met.
+    pub fn met<'a>(&'a self, event: &str, scope: &'a Scope<'_>) -> impl Iterator<Item = &'a Entry> + 'a {
+        let places = self.by_goal.get(event).into_iter().flatten();
+        places.filter_map(|at| self.entries.get(*at)).filter(|entry| {
+            let goal = entry.compiled.entry.goal.as_ref();
+            goal.is_some_and(|goal| goal.conditions.matches(scope) == Ok(true))
+        })
     }
 
     /// The workflows that an event starts, by ascending id. `event` is a canonical name.

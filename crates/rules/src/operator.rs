@@ -1,4 +1,4 @@
-//! The fifteen operators: their names, and what the builder shows about them (`GET /operators`).
+//! The operators: their names, and what the builder shows about them (`GET /operators`).
 //!
 //! What they mean is in `compare`.
 
@@ -37,6 +37,16 @@ pub enum Operator {
     In,
     /// Not [`Operator::In`].
     NotIn,
+    /// The event tells another value before.
+    Changed,
+    /// It changed and has this value now.
+    ChangedTo,
+    /// It changed and had this value before.
+    ChangedFrom,
+    /// A number that was smaller before.
+    Increased,
+    /// A number that was larger before.
+    Decreased,
 }
 
 /// What the builder and the reference show about an operator.
@@ -81,6 +91,8 @@ const SEARCHABLE: &[&str] = &["text", "long_text", "email", "single_choice", "mu
 const NUMERIC: &[&str] = &["nps", "csat", "ces", "rating", "number"];
 const CHOICE: &[&str] =
     &["nps", "csat", "ces", "rating", "text", "email", "number", "single_choice", "multiple_choice"];
+/// What compares with before suits records that are updated, not answers.
+const NO_QUESTION: &[&str] = &[];
 
 const fn info(
     operator: Operator,
@@ -90,12 +102,19 @@ const fn info(
     description: &'static str,
     types: &'static [&'static str],
 ) -> OperatorInfo {
-    let takes_value = !matches!(operator, Operator::IsEmpty | Operator::IsNotEmpty);
+    let takes_value = !matches!(
+        operator,
+        Operator::IsEmpty
+            | Operator::IsNotEmpty
+            | Operator::Changed
+            | Operator::Increased
+            | Operator::Decreased
+    );
     let value_is_list = matches!(operator, Operator::In | Operator::NotIn);
     OperatorInfo { operator, name, aliases, title, description, takes_value, value_is_list, types }
 }
 
-static OPERATORS: [OperatorInfo; 15] = [
+static OPERATORS: [OperatorInfo; 20] = [
     info(
         Operator::Equals,
         "equals",
@@ -209,6 +228,46 @@ static OPERATORS: [OperatorInfo; 15] = [
         "The field is none of the list; true when the field is missing.",
         CHOICE,
     ),
+    info(
+        Operator::Changed,
+        "changed",
+        &[],
+        "changed",
+        "The event tells that the field had another value before; false when it tells nothing of before.",
+        NO_QUESTION,
+    ),
+    info(
+        Operator::ChangedTo,
+        "changed_to",
+        &[],
+        "changed to",
+        "The field changed and is this value now.",
+        NO_QUESTION,
+    ),
+    info(
+        Operator::ChangedFrom,
+        "changed_from",
+        &[],
+        "changed from",
+        "The field changed and was this value before.",
+        NO_QUESTION,
+    ),
+    info(
+        Operator::Increased,
+        "increased",
+        &[],
+        "increased",
+        "The field is a larger number than before; false when one of them is no number.",
+        NO_QUESTION,
+    ),
+    info(
+        Operator::Decreased,
+        "decreased",
+        &[],
+        "decreased",
+        "The field is a smaller number than before; false when one of them is no number.",
+        NO_QUESTION,
+    ),
 ];
 
 /// All operators, in the order in which they are offered.
@@ -251,6 +310,15 @@ impl Operator {
     #[must_use]
     pub const fn on_missing(self) -> bool {
         matches!(self, Self::NotEquals | Self::NotContains | Self::NotIn | Self::IsEmpty)
+    }
+
+    /// It compares the field with what the event tells of its value before.
+    #[must_use]
+    pub const fn looks_back(self) -> bool {
+        matches!(
+            self,
+            Self::Changed | Self::ChangedTo | Self::ChangedFrom | Self::Increased | Self::Decreased
+        )
     }
 
     /// The verdict is the opposite of what the operator tests: `not_…`, and `is_not_empty`.

@@ -3,7 +3,12 @@
 //! A path is parsed once and then walked without allocation. Names are matched exactly. A bare number between
 //! dots is a position in a list and a name in an object; in brackets it is a position only.
 
-use std::{fmt, iter::Peekable, str::CharIndices};
+use std::{
+    fmt,
+    iter::Peekable,
+    str::CharIndices,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 use serde_json::{Map, Value};
 
@@ -22,10 +27,29 @@ pub struct Path {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Segment {
     /// A name; `position` when it could as well be a place in a list.
-    Name { name: Box<str>, position: Option<usize> },
+    Name { name: Box<str>, position: Option<usize>, seen: Seen },
     /// `[3]`.
     Position(usize),
 }
+
+/// Where in its object a name was found last: the same path is looked up in one event's data after another's, and they are mostly written
+/// in the same order. Only a guess, so it has no part in what a path is.
+#[derive(Debug, Default)]
+pub(crate) struct Seen(AtomicU32);
+
+impl Clone for Seen {
+    fn clone(&self) -> Self {
+        Self(AtomicU32::new(self.0.load(Ordering::Relaxed)))
+    }
+}
+
+impl PartialEq for Seen {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Seen {}
 
 /// Text that is not a path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -98,6 +122,23 @@ impl Path {
         }
     }
 
+    /// The variable that the path reads: the second name of `vars.<name>…`.
+    #[must_use]
+    pub fn variable(&self) -> Option<&str> {
+        match (self.root()?, self.segments.get(1)?) {
+            ("vars", Segment::Name { name, .. }) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// The second name: the field that `trigger.<name>…` reads.
+    pub(crate) fn second(&self) -> Option<&str> {
+        match self.segments.get(1) {
+            Some(Segment::Name { name, .. }) => Some(name),
+            Some(Segment::Position(_)) | None => None,
+        }
+    }
+
     /// The first name; `None` when the path starts with a position.
     #[must_use]
     pub fn root(&self) -> Option<&str> {
@@ -105,6 +146,10 @@ impl Path {
             Some(Segment::Name { name, .. }) => Some(name),
             Some(Segment::Position(_)) | None => None,
         }
+    }
+
+    pub(crate) fn segments(&self) -> &[Segment] {
+        &self.segments
     }
 
     /// The path below its first name.
@@ -115,7 +160,7 @@ impl Path {
 
 pub(crate) fn walk<'v>(root: &'v Value, segments: &[Segment]) -> Option<&'v Value> {
     segments.iter().try_fold(root, |value, segment| match (segment, value) {
-        (Segment::Name { name, .. }, Value::Object(fields)) => field(fields, name),
+        (Segment::Name { name, seen, .. }, Value::Object(fields)) => seen.field(fields, name),
         (
             Segment::Name { position: Some(position), .. } | Segment::Position(position),
             Value::Array(items),
@@ -126,6 +171,32 @@ pub(crate) fn walk<'v>(root: &'v Value, segments: &[Segment]) -> Option<&'v Valu
 
 /// Up to this many names, looking at each is faster than hashing the one that is sought.
 const FEW: usize = 8;
+
+/// Up to this many, walking to where the name was the last time is faster than hashing it.
+const MANY: usize = 64;
+
+impl Seen {
+    fn field<'v>(&self, fields: &'v Map<String, Value>, name: &str) -> Option<&'v Value> {
+        if fields.len() <= FEW || fields.len() > MANY {
+            return field(fields, name);
+        }
+        let at = usize::try_from(self.0.load(Ordering::Relaxed)).unwrap_or(0);
+        // From the nearer end.
+        let guess = match fields.len().checked_sub(at + 1) {
+            Some(after) if after < at => fields.iter().nth_back(after),
+            _ => fields.iter().nth(at),
+        };
+        if let Some((key, value)) = guess
+            && key == name
+        {
+            return Some(value);
+        }
+        let value = fields.get(name)?;
+        let at = fields.keys().position(|key| key == name).and_then(|at| u32::try_from(at).ok());
+        self.0.store(at.unwrap_or(0), Ordering::Relaxed);
+        Some(value)
+    }
+}
 
 /// The value of a name in an object.
 pub(crate) fn field<'v>(fields: &'v Map<String, Value>, name: &str) -> Option<&'v Value> {
@@ -162,7 +233,7 @@ fn name(written: &str, chars: &mut Peekable<CharIndices<'_>>) -> Result<Segment,
     }
     let digits = name.bytes().all(|byte| byte.is_ascii_digit());
     let position = if digits { name.parse().ok() } else { None };
-    Ok(Segment::Name { name: name.into(), position })
+    Ok(Segment::Name { name: name.into(), position, seen: Seen::default() })
 }
 
 fn bracketed(written: &str, chars: &mut Peekable<CharIndices<'_>>) -> Result<Segment, Fault> {
@@ -179,7 +250,7 @@ fn bracketed(written: &str, chars: &mut Peekable<CharIndices<'_>>) -> Result<Seg
                     (_, character) => name.push(character),
                 }
             }
-            Segment::Name { name: name.into(), position: None }
+            Segment::Name { name: name.into(), position: None, seen: Seen::default() }
         }
         Some(&(start, digit)) if digit.is_ascii_digit() => {
             let mut end = start;

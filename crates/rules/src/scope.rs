@@ -31,6 +31,27 @@ impl<'a> Scope<'a> {
         Self { trigger, locals: &NO_LOCALS, time_zone: &UTC }
     }
 
+    /// What an update event tells of a field's value before: `ticket.status` was `previous.status`. None when it tells nothing of before; what
+    /// is not among the values of before is as it was.
+    pub(crate) fn before(&self, path: &Path) -> Option<&'a Value> {
+        let local = path.root().and_then(|root| field(self.locals, root));
+        let (data, segments) = match local {
+            Some(local) => (local, path.rest()),
+            None if path.root() == Some("trigger") => (self.trigger, path.rest()),
+            None => (self.trigger, path.segments()),
+        };
+        let previous = data.get("previous").filter(|previous| previous.is_object())?;
+        let field = match segments {
+            [_, field @ ..] if !field.is_empty() => field,
+            field => field,
+        };
+        let (name, within) = field.split_first()?;
+        match walk(previous, std::slice::from_ref(name)) {
+            Some(before) => Some(walk(before, within).unwrap_or(&Value::Null)),
+            None => Some(self.lookup(path).unwrap_or(&Value::Null)),
+        }
+    }
+
     /// The value at a path. JSON null is a value here; operators count it as missing.
     #[must_use]
     pub fn lookup(&self, path: &Path) -> Option<&'a Value> {

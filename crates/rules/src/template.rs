@@ -18,7 +18,7 @@ use crate::{
     expression::{self, Expression, Operand, Part},
     filter::{Filter, escape},
     schema::{self, Schema},
-    value::{printed, size},
+    value::{print, printed, size},
 };
 
 /// The largest rendered config, in bytes of JSON (about).
@@ -27,6 +27,8 @@ pub const MAX_OUTPUT: usize = 256 * 1024;
 pub const MAX_DEPTH: usize = 100;
 /// The largest value between two filters: a long text may still be truncated.
 const MAX_INTERMEDIATE: usize = 2 * 1024 * 1024;
+/// Bytes that a value within a text is taken to need before it is known.
+const USUAL_LENGTH: usize = 24;
 /// The most warnings of one rendering.
 const MAX_WARNINGS: usize = 100;
 
@@ -158,6 +160,14 @@ impl Template {
     /// It is one string that is one `{{…}}`.
     pub(crate) const fn is_single(&self) -> bool {
         matches!(self.node, Node::Single { .. })
+    }
+
+    /// The path when the whole of it is `{{path}}`, without filters.
+    pub(crate) fn single_path(&self) -> Option<&Path> {
+        match &self.node {
+            Node::Single { expression, .. } if expression.filters.is_empty() => expression.path(),
+            _ => None,
+        }
     }
 
     /// Every path that it reads, in the order in which they are written.
@@ -356,7 +366,11 @@ impl<'v> Renderer<'_, 'v> {
     }
 
     fn text(&mut self, parts: &[Part], html: bool) -> Result<String, RenderError> {
-        let mut text = String::new();
+        let length = |part: &Part| match part {
+            Part::Text(plain) => plain.len(),
+            Part::Expression(_) => USUAL_LENGTH,
+        };
+        let mut text = String::with_capacity(parts.iter().map(length).sum());
         for part in parts {
             let before = text.len();
             match part {
@@ -366,11 +380,10 @@ impl<'v> Renderer<'_, 'v> {
                     if value.is_null() {
                         self.warn(|| format!("{{{{{}}}}} is null", expression.written));
                     }
-                    let printed = printed(&value);
                     if must_escape(html, expression) {
-                        text.push_str(&escape(&printed));
+                        text.push_str(&escape(&printed(&value)));
                     } else {
-                        text.push_str(&printed);
+                        print(&value, &mut text);
                     }
                 }
             }
@@ -380,6 +393,7 @@ impl<'v> Renderer<'_, 'v> {
     }
 
     /// The expression's value after its filters; `None`, with a warning, when it is missing.
+    #[inline]
     fn value<'e>(&mut self, expression: &'e Expression) -> Result<Option<Cow<'e, Value>>, RenderError>
     where
         'v: 'e,
@@ -389,6 +403,9 @@ impl<'v> Renderer<'_, 'v> {
             Operand::Literal(text) => Some(Cow::Owned(Value::String(text.clone()))),
         };
         let found = value.is_some();
+        if found && expression.filters.is_empty() {
+            return Ok(value);
+        }
         for filter in &expression.filters {
             match filter.apply(value.as_ref(), self.scope.time_zone) {
                 Ok(filtered) => value = filtered,
@@ -398,8 +415,8 @@ impl<'v> Renderer<'_, 'v> {
                 return Err(RenderError::ValueTooLarge { written: expression.written.clone() });
             }
         }
-        let defaulted = expression.filters.iter().any(|filter| matches!(filter, Filter::Default(_)));
-        if !found && !defaulted {
+        let is_default = |filter: &Filter| matches!(filter, Filter::Default(_));
+        if !found && !expression.filters.iter().any(is_default) {
             self.warn(|| format!("{{{{{}}}}} is missing", expression.written));
         }
         Ok(value)

@@ -1,19 +1,60 @@
-//! What starts a workflow: an event's name, and `trigger_config` to narrow it down.
+//! What starts a workflow: an event's name and `trigger_config` to narrow it down, the clock, or somebody by hand.
 
-use model::{Problem, event::EventName, workflow::Definition};
+use model::{
+    Problem,
+    event::{EventName, MANUAL, SCHEDULE, WEBHOOK},
+    workflow::Definition,
+};
 use serde_json::Value;
 
-use crate::{Conditions, Decimal, Scope, schema::below, step::check_references, suggest::among, value::text};
+use crate::{
+    Conditions, Decimal, Evaluation, Scope, Timetable, hook::Hook, schema::below, step::check_references,
+    suggest::among, value::text,
+};
 
 /// The most field names in `fields`.
 const MAX_FIELDS: usize = 100;
 const KEYS: [&str; 3] = ["formId", "conditions", "fields"];
 
+/// Who starts a workflow.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Start {
+    /// Events of the trigger's name.
+    Event,
+    /// The clock.
+    Schedule(Box<Timetable>),
+    /// Calls from outside to the workflow's own address.
+    Webhook(Box<Hook>),
+    /// Only who runs it by hand, as may be done with any workflow.
+    Manual,
+}
+
+/// What of a trigger an event does not meet.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Missed {
+    /// It is about another form, or about none.
+    Form {
+        /// The form that the trigger names.
+        wanted: i64,
+        /// The form that the event is about.
+        found: Option<i64>,
+    },
+    /// None of these fields changed.
+    Fields {
+        /// The fields that the trigger names.
+        watched: Vec<String>,
+    },
+    /// The conditions do not hold, or cannot be decided.
+    Filter(Evaluation),
+}
+
 /// A compiled trigger.
 #[derive(Debug, Clone)]
 pub struct Trigger {
-    /// The event that starts the workflow.
+    /// The event that starts the workflow; the name of the executions' trigger in any case.
     pub event: EventName,
+    /// Who starts it.
+    pub start: Start,
     /// Only submissions of this form.
     pub form_id: Option<i64>,
     /// Only when one of these fields changed; empty: whatever changed.
@@ -29,6 +70,19 @@ impl Trigger {
         self.of_form(data)
             && self.of_fields(data)
             && self.filter.matches(&Scope::of_trigger(data)) == Ok(true)
+    }
+
+    /// What keeps the data of an event of this name from starting the workflow: the first that does. None exactly when [`Trigger::accepts`] says yes.
+    #[must_use]
+    pub fn missed(&self, data: &Value) -> Option<Missed> {
+        if let Some(wanted) = self.form_id.filter(|_| !self.of_form(data)) {
+            return Some(Missed::Form { wanted, found: form_id(data) });
+        }
+        if !self.of_fields(data) {
+            return Some(Missed::Fields { watched: self.fields.clone() });
+        }
+        let evaluation = self.filter.evaluate(&Scope::of_trigger(data));
+        (evaluation.result != Ok(true)).then_some(Missed::Filter(evaluation))
     }
 
     fn of_form(&self, data: &Value) -> bool {
@@ -58,6 +112,21 @@ impl Trigger {
         };
         let path = "trigger_config";
         let config = &definition.trigger_config;
+        let start = match definition.trigger_event.as_str() {
+            SCHEDULE => Some(Start::Schedule(Box::new(Timetable::compile(config, path, problems)?))),
+            MANUAL => {
+                problems.extend(config.keys().map(|key| {
+                    Problem::at(below(path, key), "what is only started by hand has nothing to configure")
+                }));
+                Some(Start::Manual)
+            }
+            WEBHOOK => Some(Start::Webhook(Box::new(Hook::compile(config, path, problems)?))),
+            _ => None,
+        };
+        if let Some(start) = start {
+            let filter = Conditions::none();
+            return Some(Self { event: event?, start, form_id: None, fields: Vec::new(), filter });
+        }
         for key in config.keys().filter(|key| !KEYS.contains(&key.as_str())) {
             problems
                 .push(Problem::at(below(path, key), format!("there is no \"{key}\"{}", among(key, KEYS))));
@@ -80,7 +149,7 @@ impl Trigger {
         let (filter, found) = Conditions::compile_sound(conditions, &below(path, "conditions"));
         problems.extend(found);
         check_references(filter.located(), &[], problems);
-        Some(Self { event: event?, form_id, fields, filter })
+        Some(Self { event: event?, start: Start::Event, form_id, fields, filter })
     }
 }
 

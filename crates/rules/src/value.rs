@@ -1,6 +1,6 @@
 //! JSON values as people read them: their text, their kind, and short forms for logs.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt::Write};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -72,8 +72,28 @@ pub(crate) fn printed(value: &Value) -> Cow<'_, str> {
     }
 }
 
+/// Writes what [`printed`] answers, without a text of its own in between.
+pub(crate) fn print(value: &Value, into: &mut String) {
+    match value {
+        Value::Null => {}
+        Value::Bool(flag) => into.push_str(if *flag { "true" } else { "false" }),
+        Value::String(text) => into.push_str(text),
+        Value::Number(number) => write!(into, "{number}").expect("writing to a String cannot fail"),
+        Value::Array(_) | Value::Object(_) => {
+            write!(into, "{value}").expect("writing to a String cannot fail");
+        }
+    }
+}
+
 /// About how many bytes the value takes as JSON; walks without recursion and stops once past `limit`.
 pub(crate) fn size(value: &Value, limit: usize) -> usize {
+    match value {
+        // Most values are no trees: nothing to keep a list for.
+        Value::Null | Value::Bool(_) => return 5,
+        Value::Number(_) => return 8,
+        Value::String(text) => return text.len() + 3,
+        Value::Array(_) | Value::Object(_) => {}
+    }
     let mut total = 0_usize;
     let mut pending = vec![value];
     while let Some(value) = pending.pop() {

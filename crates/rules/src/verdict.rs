@@ -109,6 +109,11 @@ pub(crate) fn reason(operator: Operator, left: &Value, right: &Value, result: bo
         Operator::StartsWith => text_reason(left, right, held, "starts with", "does not start with"),
         Operator::EndsWith => text_reason(left, right, held, "ends with", "does not end with"),
         Operator::MatchesRegex => text_reason(left, right, held, "matches", "does not match"),
+        Operator::Changed
+        | Operator::ChangedTo
+        | Operator::ChangedFrom
+        | Operator::Increased
+        | Operator::Decreased => change_reason(operator, (left, left), right, result),
         Operator::In | Operator::NotIn => match (right, left) {
             (Value::Array(_), Value::Array(_)) if held => {
                 "an element of the left side is in the list".to_owned()
@@ -118,6 +123,28 @@ pub(crate) fn reason(operator: Operator, left: &Value, right: &Value, result: bo
             (Value::Array(_), _) => format!("{a} is not in the list"),
             _ => format!("the right side is {}, not a list", Kind::of(right).article()),
         },
+    }
+}
+
+/// Why an operator that looks back holds or not.
+pub(crate) fn change_reason(
+    operator: Operator,
+    (before, now): (&Value, &Value),
+    right: &Value,
+    result: bool,
+) -> String {
+    if before == now {
+        return format!("it was {} before and is so now", quoted(now));
+    }
+    let story = format!("it was {} before and is {} now", quoted(before), quoted(now));
+    let numbers = matches!(operator, Operator::Increased | Operator::Decreased)
+        .then(|| not_a_number(before, "earlier").or_else(|| not_a_number(now, "left")))
+        .flatten();
+    match (operator, numbers) {
+        (_, Some(not_a_number)) => not_a_number,
+        (Operator::ChangedTo, None) if !result => format!("{story}, not {}", quoted(right)),
+        (Operator::ChangedFrom, None) if !result => format!("{story}; it was not {}", quoted(right)),
+        (_, None) => story,
     }
 }
 

@@ -79,7 +79,8 @@ impl Target {
             && self.data_dir.is_none()
     }
 
-    fn tenant(&self) -> Done<TenantId> {
+    /// The tenant that is meant in a store.
+    pub fn tenant(&self) -> Done<TenantId> {
         TenantId::try_from(self.tenant.unwrap_or(1))
             .map_err(|error| CommandError::said(format!("--tenant {error}")))
     }

@@ -1,6 +1,7 @@
 //! The subcommands, one file each.
 
 pub mod api_key;
+pub mod bench;
 pub mod doctor;
 pub mod execution;
 pub mod migrate;
@@ -48,6 +49,8 @@ enum Command {
     Execution(execution::Arguments),
     /// A store as a whole: copy it into another database
     Store(store::Arguments),
+    /// Fill a store for measuring
+    Bench(bench::Arguments),
     /// Examine a store and its servers: what is wrong, and what to do
     Doctor(doctor::Arguments),
     /// Tenants of a store: list, create
@@ -63,13 +66,14 @@ pub fn run(arguments: Arguments) -> Done<ExitCode> {
     let done = match arguments.command {
         // Its exit code is its answer.
         Command::Doctor(arguments) => return alone(doctor::run(arguments)),
+        Command::Workflow(arguments) => return alone(workflow::run(arguments)),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Migrate(target) => alone(migrate::run(target)),
         Command::Ping(arguments) => alone(ping::run(arguments)),
         Command::Openapi => openapi::run(),
-        Command::Workflow(arguments) => alone(workflow::run(arguments)),
         Command::Execution(arguments) => alone(execution::run(arguments)),
         Command::Store(arguments) => alone(store::run(arguments)),
+        Command::Bench(arguments) => alone(bench::run(arguments)),
         Command::Tenant(arguments) => alone(tenant::run(arguments)),
         Command::User(arguments) => alone(user::run(arguments)),
         Command::ApiKey(arguments) => alone(api_key::run(arguments)),
@@ -79,7 +83,7 @@ pub fn run(arguments: Arguments) -> Done<ExitCode> {
 
 /// One command on one thread; only what is odd is logged.
 fn alone<T>(work: impl Future<Output = Done<T>>) -> Done<T> {
-    logs::start(LogFormat::Text, LevelFilter::WARN);
+    logs::start(LogFormat::Text, LevelFilter::WARN, None);
     runtime(Builder::new_current_thread())?.block_on(work)
 }
 

@@ -15,6 +15,7 @@ mod tests;
 use std::{env, net::SocketAddr, path::PathBuf};
 
 use model::Period;
+use store::metrics::{DEFAULT_TENANTS, MOST_TENANTS};
 
 pub use arguments::ServeArguments;
 pub use file::ConfigFile;
@@ -22,7 +23,8 @@ pub use value::{BootstrapAdmin, Database, LogFormat, Secret};
 
 use setting::{
     ALLOW_PRIVATE_TARGETS, BOOTSTRAP_ADMIN, BOOTSTRAP_API_KEY, DATA_DIR, DATABASE, DEMO, LISTEN, LOG_FORMAT,
-    PUBLIC_URL, RETRY_DELAYS, SECRET_KEY, SMTP_URL, Sources, WORKERS,
+    METRICS_TENANTS, OTLP_ENDPOINT, PUBLIC_URL, RETRY_DELAYS, SECRET_KEY, SMTP_URL, Sources, TRACE_PERCENT,
+    WORKERS,
 };
 
 /// How many executions run at once. A running one mostly waits, for another service or for its own commit,
@@ -59,6 +61,12 @@ pub struct Config {
     pub workers: usize,
     /// How log lines are written.
     pub log_format: LogFormat,
+    /// Tenants that have numbers of their own in the metrics, at least one; all others are counted together.
+    pub metrics_tenants: usize,
+    /// Where traces are sent, an OTLP receiver's base address; none: nowhere.
+    pub otlp_endpoint: Option<String>,
+    /// The share of the traces that is sent, from 0 to 100 percent.
+    pub trace_percent: u8,
     /// Seals secrets at rest; none: a key file in the data directory. From the environment only.
     pub secret_key: Option<Secret>,
     /// The admin API key that the first start creates. From the environment only.
@@ -147,6 +155,11 @@ pub fn merge(
         public_url: sources.read(&PUBLIC_URL, value::public_url)?,
         workers: sources.read(&WORKERS, |text| value::count(text, MOST_WORKERS))?.unwrap_or(DEFAULT_WORKERS),
         log_format: sources.read(&LOG_FORMAT, value::log_format)?.unwrap_or(LogFormat::Text),
+        metrics_tenants: sources
+            .read(&METRICS_TENANTS, |text| value::count(text, MOST_TENANTS))?
+            .unwrap_or(DEFAULT_TENANTS),
+        otlp_endpoint: sources.read(&OTLP_ENDPOINT, value::public_url)?,
+        trace_percent: sources.read(&TRACE_PERCENT, value::percent)?.unwrap_or(100),
         secret_key: sources.read(&SECRET_KEY, value::secret)?,
         bootstrap_api_key: sources.read(&BOOTSTRAP_API_KEY, value::api_key)?,
         bootstrap_admin: sources.read(&BOOTSTRAP_ADMIN, value::bootstrap_admin)?,

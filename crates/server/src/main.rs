@@ -9,15 +9,22 @@ mod backend;
 mod clock;
 mod command;
 mod config;
+mod connections;
 mod demo;
 mod error;
 mod logs;
 mod opening;
 mod output;
+mod traces;
+mod web;
 
 use std::process::ExitCode;
 
 use clap::Parser;
+
+/// Every event makes some hundreds of small allocations that end on another thread, which the system's allocator is slow at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let arguments = command::Arguments::parse();

@@ -6,13 +6,17 @@ use model::{
     effect::ContactKey,
     entity::EntityKind,
     field::{self, Changes},
+    job::JobFilter,
 };
 use serde_json::{Map, Value};
 
 use crate::{
     Connection, Page, Paged, StoreError, StoreResult, Tx,
     change::{Author, record_emit},
-    database::{Row, page::list},
+    database::{
+        Later, Row,
+        page::{List, list},
+    },
     ids::IdKind,
     params,
     tag::tags_note,
@@ -34,9 +38,16 @@ pub async fn contact_create(
     let id = ContactId::new(tx.id(IdKind::Contact).await?);
     let mut contact = Contact::new(id, tenant, tx.now(), author.actor);
     field::update(&mut contact, fields).map_err(StoreError::Refused)?;
-    contact_check(tx, &contact).await?;
+    contact_check(tx, &contact, None).await?;
     record_emit(tx, (contact.tenant_id, "contact_created"), author, (EntityKind::Contact, &contact), None)
         .await?;
+    contact_insert(tx, &contact).await?;
+    tags_note(tx, tenant, author.actor, &contact.tags, &[]).await?;
+    Ok(contact)
+}
+
+/// Writes a new contact, and nothing else.
+pub(crate) async fn contact_insert(tx: &mut Tx, contact: &Contact) -> StoreResult<()> {
     tx.execute(
         "INSERT INTO contacts (id, tenant_id, email, name, phone, external_id, company, segment, time_zone, language, owner_id, tags, consents,
             attributes, created_at, updated_at, created_by, updated_by, version)
@@ -60,9 +71,8 @@ pub async fn contact_create(
             contact.created_by
         ],
     )
-    .await?;
-    tags_note(tx, tenant, author.actor, &contact.tags).await?;
-    Ok(contact)
+    .await
+    .map(drop)
 }
 
 /// Changes fields of a contact by name and emits `contact_updated` when something is different. With `version`, only when the
@@ -78,8 +88,7 @@ pub async fn contact_update(
     fields: &Map<String, Value>,
     version: Option<i64>,
 ) -> StoreResult<(Contact, Changes)> {
-    tx.hold("contacts", tenant, id.get()).await?;
-    let before = contact_get(tx, tenant, id).await?;
+    let before = contact_hold(tx, tenant, id).await?;
     if let Some(sent) = version.filter(|sent| *sent != before.version) {
         return Err(StoreError::Stale { current: before.version, sent });
     }
@@ -91,7 +100,7 @@ pub async fn contact_update(
     contact.updated_at = tx.now();
     contact.updated_by = Some(author.actor);
     contact.version += 1;
-    contact_check(tx, &contact).await?;
+    contact_check(tx, &contact, Some(&before)).await?;
     record_emit(
         tx,
         (contact.tenant_id, "contact_updated"),
@@ -101,7 +110,7 @@ pub async fn contact_update(
     )
     .await?;
     contact_write(tx, &contact).await?;
-    tags_note(tx, tenant, author.actor, &contact.tags).await?;
+    tags_note(tx, tenant, author.actor, &contact.tags, &before.tags).await?;
     Ok((contact, changes))
 }
 
@@ -132,6 +141,27 @@ pub async fn contact_get(
     contact_find(connection, tenant, &ContactKey::Id(id))
         .await?
         .ok_or_else(|| StoreError::missing(format!("contact {id}")))
+}
+
+/// One contact, held to the end of the transaction.
+///
+/// # Errors
+/// [`StoreError::Missing`].
+pub(crate) async fn contact_hold(tx: &mut Tx, tenant: TenantId, id: ContactId) -> StoreResult<Contact> {
+    if let Some(held) = tx.contact_held(tenant, id) {
+        return Ok(held.clone());
+    }
+    tx.hold("contacts", tenant, id.get()).await?;
+    contact_get(tx, tenant, id).await
+}
+
+/// Reads and locks contacts for the operations to come: in one statement and in one order. Of several tenants at once; who
+/// is given one names its tenant.
+pub(crate) async fn contacts_hold(tx: &mut Tx, ids: Vec<i64>) -> StoreResult<Vec<Contact>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM contacts WHERE id {{among:?1}} AND archived_at IS NULL ORDER BY id {{for_update}}"
+    );
+    tx.query(sql, vec![crate::database::Value::Ids(ids)]).await?.into_iter().map(contact_of).collect()
 }
 
 /// The contact that a key names, if there is one.
@@ -199,38 +229,92 @@ pub async fn contact_list(
     query.run(connection, page, |contact: &Contact| contact.id.get(), contact_of).await
 }
 
-async fn contact_write(tx: &mut Tx, contact: &Contact) -> StoreResult<()> {
-    tx.execute(
-        "UPDATE contacts SET email = ?1, name = ?2, phone = ?3, external_id = ?4, company = ?5, segment = ?6, time_zone = ?7, language = ?8,
-            owner_id = ?9, tags = ?10, consents = ?11, attributes = ?12, updated_at = ?13, updated_by = ?14, version = ?15
-          WHERE id = ?16 AND tenant_id = ?17",
-        params![
-            &contact.email,
-            &contact.name,
-            &contact.phone,
-            &contact.external_id,
-            &contact.company,
-            &contact.segment,
-            &contact.time_zone,
-            &contact.language,
-            contact.owner_id,
-            &contact.tags,
-            &contact.consents,
-            &contact.attributes,
-            contact.updated_at,
-            contact.updated_by,
-            contact.version,
-            contact.id,
-            contact.tenant_id
-        ],
-    )
-    .await
-    .map(drop)
+/// The contacts that a job takes.
+fn of_job(tenant: TenantId, filter: &JobFilter) -> List {
+    let mut query = list("contacts", COLUMNS, tenant).and("archived_at IS NULL").bounded(
+        "created_at",
+        filter.from,
+        filter.until,
+    );
+    if let Some(segment) = &filter.segment {
+        query = query.equal("segment", segment);
+    }
+    if let Some(tag) = &filter.tag {
+        query = query.tagged(tag);
+    }
+    query
 }
 
-/// What must be unique is, and what is named exists.
-async fn contact_check(tx: &mut Tx, contact: &Contact) -> StoreResult<()> {
-    if let Some(email) = &contact.email
+/// How many contacts a job takes.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn contact_job_count(
+    connection: &mut Connection,
+    tenant: TenantId,
+    filter: &JobFilter,
+) -> StoreResult<i64> {
+    of_job(tenant, filter).count(connection).await
+}
+
+/// The next contacts that a job takes, between two ids.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn contact_job_page(
+    connection: &mut Connection,
+    tenant: TenantId,
+    filter: &JobFilter,
+    between: (i64, i64),
+    limit: i64,
+) -> StoreResult<Vec<Contact>> {
+    of_job(tenant, filter).ascending(connection, between, limit, contact_of).await
+}
+
+const UPDATE: Later = Later {
+    place: 7,
+    table: "contacts",
+    sql: "WITH now (id, tenant_id, email, name, phone, external_id, company, segment, time_zone, language, owner_id, tags, consents, attributes,
+            updated_at, updated_by, version) AS (
+            {rows:bigint,bigint,text,text,text,text,text,text,text,text,bigint,json,json,json,time,text,bigint})
+          UPDATE contacts SET email = now.email, name = now.name, phone = now.phone, external_id = now.external_id, company = now.company,
+            segment = now.segment, time_zone = now.time_zone, language = now.language, owner_id = now.owner_id, tags = now.tags,
+            consents = now.consents, attributes = now.attributes, updated_at = now.updated_at, updated_by = now.updated_by,
+            version = now.version
+           FROM now WHERE contacts.id = now.id AND contacts.tenant_id = now.tenant_id",
+};
+
+async fn contact_write(tx: &mut Tx, contact: &Contact) -> StoreResult<()> {
+    let row = params![
+        contact.id,
+        contact.tenant_id,
+        &contact.email,
+        &contact.name,
+        &contact.phone,
+        &contact.external_id,
+        &contact.company,
+        &contact.segment,
+        &contact.time_zone,
+        &contact.language,
+        contact.owner_id,
+        &contact.tags,
+        &contact.consents,
+        &contact.attributes,
+        contact.updated_at,
+        contact.updated_by,
+        contact.version
+    ];
+    if tx.contact_keep(contact) {
+        tx.later_put(UPDATE, row);
+        return Ok(());
+    }
+    tx.execute_rows(UPDATE.sql, vec![row]).await
+}
+
+/// What must be unique is, and what is newly named exists.
+async fn contact_check(tx: &mut Tx, contact: &Contact, before: Option<&Contact>) -> StoreResult<()> {
+    if let Some(email) =
+        contact.email.as_ref().filter(|_| before.is_none_or(|before| before.email != contact.email))
         && let Some(other) = contact_find(tx, contact.tenant_id, &ContactKey::Email(email.clone())).await?
         && other.id != contact.id
     {
@@ -239,7 +323,11 @@ async fn contact_check(tx: &mut Tx, contact: &Contact) -> StoreResult<()> {
             format!("contact {} has this email address already: change that one instead", other.id),
         ));
     }
-    if let Some(external_id) = &contact.external_id {
+    if let Some(external_id) = contact
+        .external_id
+        .as_ref()
+        .filter(|_| before.is_none_or(|before| before.external_id != contact.external_id))
+    {
         let row = tx
             .query_optional(
                 "SELECT id FROM contacts WHERE tenant_id = ?1 AND external_id = ?2 AND archived_at IS NULL AND id <> ?3",
@@ -254,7 +342,9 @@ async fn contact_check(tx: &mut Tx, contact: &Contact) -> StoreResult<()> {
             ));
         }
     }
-    if let Some(owner) = contact.owner_id {
+    if let Some(owner) =
+        contact.owner_id.filter(|owner| before.and_then(|before| before.owner_id) != Some(*owner))
+    {
         crate::user::member_check(tx, contact.tenant_id, owner, "owner_id").await?;
     }
     Ok(())

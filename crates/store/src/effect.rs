@@ -15,14 +15,15 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     StoreError, StoreResult, Tx,
+    call::workflow_run,
     change::Author,
-    contact::{contact_create, contact_find, contact_get, contact_update},
+    contact::{contact_create, contact_find, contact_hold, contact_update},
     form::{form_get, form_update},
     notification::notification_create,
     outbox::outbox_keep,
-    params,
     submission::{submission_get, submission_update},
-    ticket::{ticket_get, ticket_insert, ticket_update},
+    ticket::{record_exists, ticket_get, ticket_insert, ticket_update},
+    waiting::wait_change,
 };
 
 /// Whose step it is.
@@ -38,22 +39,27 @@ impl EffectOrigin {
     fn author(self) -> Author {
         Author {
             actor: Actor::Execution(self.execution),
-            cause: Some(Cause { execution: self.execution, depth: self.depth + 1 }),
+            cause: Some(Cause { execution: self.execution, depth: self.depth + 1, called: None }),
         }
     }
 }
 
-/// The one record that an effect is going to change, where that can be told beforehand.
-pub(crate) fn effect_changes(effect: &Effect) -> Option<(&'static str, i64)> {
+/// The one record that an effect is going to change or to name, where that can be told beforehand.
+pub(crate) fn effect_needs(effect: &Effect) -> Option<(&'static str, i64)> {
     match effect {
         Effect::FieldUpdate { entity, .. } | Effect::TagAdd { entity, .. } => {
             Some((table_of(*entity), entity.id()))
         }
         Effect::ContactUpdate { contact: ContactKey::Id(id), .. } => Some(("contacts", id.get())),
+        Effect::TicketCreate(NewTicket { contact: Link::OfEvent(id) | Link::Named(id), .. }) => {
+            Some(("contacts", id.get()))
+        }
         Effect::ContactUpdate { .. }
         | Effect::TicketCreate(_)
         | Effect::NotificationCreate(_)
-        | Effect::MailKeep(_) => None,
+        | Effect::Wait(_)
+        | Effect::MailKeep(_)
+        | Effect::WorkflowRun(_) => None,
     }
 }
 
@@ -87,6 +93,8 @@ pub(crate) async fn effect_apply(
             let kept = outbox_keep(tx, origin.tenant, Some(origin.execution), &mail).await;
             kept.map(|id| json!({"sent": false, "outboxId": id}))
         }
+        Effect::Wait(waiting) => wait_change(tx, origin, *waiting).await.map(|()| Value::Null),
+        Effect::WorkflowRun(run) => workflow_run(tx, origin, run).await,
     };
     match applied {
         Ok(output) => Ok(Ok(output)),
@@ -130,9 +138,7 @@ async fn linked<T: Copy>(
         Link::None => Ok(None),
         Link::Named(named) => Ok(Some(named)),
         Link::OfEvent(of_event) => {
-            let sql = format!("SELECT 1 FROM {table} WHERE id = ?1 AND tenant_id = ?2");
-            let found = tx.query_optional(sql, params![id(of_event), tenant]).await?;
-            Ok(found.map(|_| of_event))
+            Ok(record_exists(tx, table, tenant, id(of_event)).await?.then_some(of_event))
         }
     }
 }
@@ -175,11 +181,15 @@ async fn contact_set(
     mut updates: Map<String, Value>,
     upsert: bool,
 ) -> StoreResult<Value> {
-    let found = contact_find(tx, origin.tenant, &key).await?;
+    let found = match &key {
+        // Whether it is there is seen when it is changed.
+        ContactKey::Id(id) => Some(*id),
+        ContactKey::Email(_) => contact_find(tx, origin.tenant, &key).await?.map(|contact| contact.id),
+    };
     match (found, key) {
-        (Some(contact), _) => {
+        (Some(id), _) => {
             let (contact, changes) =
-                contact_update(tx, origin.tenant, origin.author(), contact.id, &updates, None).await?;
+                contact_update(tx, origin.tenant, origin.author(), id, &updates, None).await?;
             Ok(json!({"contactId": contact.id, "created": false, "changed": changes.changed()}))
         }
         (None, ContactKey::Email(email)) if upsert => {
@@ -197,7 +207,7 @@ async fn tag_add(tx: &mut Tx, origin: EffectOrigin, entity: EntityRef, tag: Stri
     let tenant = origin.tenant;
     tx.hold(table_of(entity), tenant, entity.id()).await?;
     let mut tags = match entity {
-        EntityRef::Contact(id) => contact_get(tx, tenant, id).await?.tags,
+        EntityRef::Contact(id) => contact_hold(tx, tenant, id).await?.tags,
         EntityRef::Ticket(id) => ticket_get(tx, tenant, id).await?.tags,
         EntityRef::Submission(id) => submission_get(tx, tenant, id).await?.tags,
         EntityRef::Form(id) => form_get(tx, tenant, id).await?.tags,

@@ -4,26 +4,31 @@
 //! here, inside the transaction, so that an event from outside and one that a change itself makes
 //! (a ticket that a step updates) take the same path, and there is no way to make the change without the event.
 
-use std::fmt::Debug;
+use std::{collections::BTreeSet, fmt::Debug, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use model::{
-    EventId, ExecutionId, ExecutionStatus, Outcome, Period, TenantId, WorkflowId,
+    EventId, ExecutionId, ExecutionStatus, Outcome, Period, TenantId, Timestamp, WorkflowId,
     event::{Accepted, Event, EventName, NewEvent, StartedExecution, subjects},
     execution::{Execution, Progress},
     journal::Log,
+    workflow::Definition,
 };
 use serde_json::Value;
 
 use crate::{
     Connection, StoreError, StoreResult, Tx,
+    call::failure_tell,
     change::Author,
     database::Later,
-    execution::{Started, UNSAVED, execution_insert},
+    effect::EffectOrigin,
+    entry::{Admission, Arrival, Gate, GoalMet, admit, debounce_put, entered, goal_reach},
+    execution::{Follow, Performed, Started, UNSAVED, execution_insert, logs_write, steps_apply},
+    guard,
     ids::IdKind,
-    journal::log_insert,
     params,
     rollup::Place,
+    waiting::waits_signal,
     writer::{Needs, Notice, Together},
 };
 
@@ -39,10 +44,58 @@ pub trait Matcher: Send + Sync + Debug + 'static {
 
     /// The matches, in the order of the workflows' ids. Pure and quick: it runs inside the transaction.
     fn matches(&self, event: &NewEvent) -> Vec<Match>;
+
+    /// The same for an event from outside, asked before the transaction: there is time to perform the first steps where they need nothing but the
+    /// event, so that they are written with it.
+    fn foresee(&self, event: &NewEvent) -> Vec<Match> {
+        self.matches(event)
+    }
+
+    /// The workflows whose goal an event meets.
+    fn goals(&self, _event: &NewEvent) -> Vec<GoalMet> {
+        Vec::new()
+    }
+
+    /// The key by which an event finds those that wait for it, at this path of its data; none when it has no value there.
+    fn key_at(&self, _path: &str, _data: &Value) -> Option<String> {
+        None
+    }
+
+    /// What stored conditions of a wait say of an event that has come, with what they read besides it; none when they do not hold.
+    fn fits(&self, _tenant: TenantId, _conditions: &Value, _kept: &Value, _event: &Value) -> Option<Value> {
+        None
+    }
+
+    /// What a step's call of one version of a workflow starts, whatever starts it otherwise. None: the version is not in memory, and no definition is given
+    /// or it does not compile.
+    fn called(
+        &self,
+        _event: &NewEvent,
+        _version: (WorkflowId, i64),
+        _definition: Option<&Definition>,
+    ) -> Option<Match> {
+        None
+    }
+
+    /// How an execution ends that is cancelled: the row of what was under way, and the result so far.
+    fn conclude(
+        &self,
+        execution: &Execution,
+        _definition: &Definition,
+        _logs: &[Log],
+        _now: Timestamp,
+    ) -> (Option<Log>, Value) {
+        (None, execution.progress.result.clone().unwrap_or_default())
+    }
+
+    /// When the clock starts a workflow next, after an instant; none when it does not. `time_zone` is the name of the tenant's.
+    fn next_tick(&self, _definition: &Definition, _after: Timestamp, _time_zone: &str) -> Option<Timestamp> {
+        None
+    }
 }
 
 /// A workflow that an event starts, with what its conditions said.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Match {
     /// Which workflow.
     pub workflow: WorkflowId,
@@ -50,10 +103,12 @@ pub struct Match {
     pub version: i64,
     /// What is to be recorded.
     pub start: Start,
+    /// What the workflow's rules of entry say of the event; none when it has no rules.
+    pub gate: Option<Box<Gate>>,
 }
 
 /// How an execution begins.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum Start {
     /// Conditions failed and the workflow wants no row for that.
     CountOnly,
@@ -65,20 +120,71 @@ pub enum Start {
         owned: bool,
         /// The log row of the conditions; ids and numbers are filled in here.
         log: Box<Log>,
+        /// Steps that are done with the acceptance.
+        ahead: Option<Ahead>,
     },
 }
 
-impl Together for NewEvent {
-    type Answer = Accepted;
+/// The first steps of an execution, performed before it exists. Their effects ride in the transaction that makes it.
+#[derive(Clone)]
+pub struct Ahead {
+    /// In order; their rows' ids are filled in here.
+    pub steps: Vec<Performed>,
+    /// What follows from all rows, that of the conditions included.
+    pub follow: Follow,
+}
 
-    fn needs(&self, _: &mut Needs) {}
-
-    fn run<'a>(&'a self, tx: &'a mut Tx) -> BoxFuture<'a, StoreResult<Accepted>> {
-        Box::pin(event_accept(tx, self))
+impl Debug for Ahead {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ahead").field("steps", &self.steps).finish_non_exhaustive()
     }
 }
 
-const INSERT: Later = Later {
+/// An event from outside, with what it starts.
+#[derive(Debug)]
+pub(crate) struct Acceptance {
+    event: NewEvent,
+    matches: Vec<Match>,
+    /// What it ends; asked again in the transaction.
+    goals: Vec<GoalMet>,
+}
+
+impl Acceptance {
+    pub(crate) fn new(event: NewEvent, matcher: Option<&dyn Matcher>) -> Self {
+        let matches = matcher.map(|matcher| matcher.foresee(&event)).unwrap_or_default();
+        let goals = matcher.map(|matcher| matcher.goals(&event)).unwrap_or_default();
+        Self { event, matches, goals }
+    }
+
+    /// Of an event that starts what its maker says.
+    pub(crate) const fn of(event: NewEvent, matches: Vec<Match>) -> Self {
+        Self { event, matches, goals: Vec::new() }
+    }
+}
+
+impl Together for Acceptance {
+    type Answer = Accepted;
+
+    fn needs(&self, needs: &mut Needs) {
+        needs.tenants.insert(self.event.tenant.get());
+        needs.event_keys.extend(EventKey::of(&self.event));
+        needs.gates.extend(self.goals.iter().map(|met| met.workflow.get()));
+        for found in &self.matches {
+            if found.gate.is_some() {
+                needs.gates.insert(found.workflow.get());
+            }
+            if let Start::Record { ahead: Some(ahead), .. } = &found.start {
+                needs.effects(&ahead.steps);
+            }
+        }
+    }
+
+    fn run<'a>(&'a self, tx: &'a mut Tx) -> BoxFuture<'a, StoreResult<Accepted>> {
+        Box::pin(event_take(tx, &self.event, &self.matches))
+    }
+}
+
+pub(crate) const INSERT: Later = Later {
     place: 0,
     table: "events",
     sql: "INSERT INTO events (id, tenant_id, name, external_id, source, data, attributes, created_at, created_by)
@@ -90,18 +196,29 @@ const INSERT: Later = Later {
 /// # Errors
 /// [`StoreError::TooManyExecutions`]; when the database refuses.
 pub async fn event_accept(tx: &mut Tx, event: &NewEvent) -> StoreResult<Accepted> {
-    let id = EventId::new(tx.id(IdKind::Event).await?);
-    if let Some(external_id) = &event.external_id
-        && !event_key_take(tx, event, external_id, id).await?
-    {
-        let before =
-            event_known(tx, event.tenant, event.source.as_deref().unwrap_or_default(), external_id).await?;
-        let executions = event_executions(tx, event.tenant, before).await?;
-        return Ok(Accepted { id: before, public_id: external_id.clone(), duplicate: true, executions });
-    }
     let hooks = tx.hooks();
     let matches = hooks.matcher.get().map(|matcher| matcher.matches(event)).unwrap_or_default();
-    let recorded = matches.iter().filter(|found| found.start != Start::CountOnly).count();
+    event_take(tx, event, &matches).await
+}
+
+/// Accepts an event as [`event_accept`] does, that starts what its maker says: a workflow's next time has come, or somebody runs it.
+///
+/// # Errors
+/// As for [`event_accept`].
+pub async fn event_take(tx: &mut Tx, event: &NewEvent, matches: &[Match]) -> StoreResult<Accepted> {
+    let id = match EventKey::of(event) {
+        None => EventId::new(tx.id(IdKind::Event).await?),
+        Some(key) => match event_key_use(tx, &key).await? {
+            Some(id) => id,
+            None => {
+                let before = event_known(tx, &key).await?;
+                let executions = event_executions(tx, event.tenant, before).await?;
+                let public_id = key.external_id;
+                return Ok(Accepted { id: before, public_id, duplicate: true, executions });
+            }
+        },
+    };
+    let recorded = matches.iter().filter(|found| matches!(found.start, Start::Record { .. })).count();
     if recorded > MOST_EXECUTIONS {
         return Err(StoreError::TooManyExecutions(recorded));
     }
@@ -121,9 +238,46 @@ pub async fn event_accept(tx: &mut Tx, event: &NewEvent) -> StoreResult<Accepted
             event.actor
         ],
     );
-    let mut executions = Vec::with_capacity(recorded);
+    // Before what it starts: that waits for what comes after it.
+    waits_signal(tx, event, id).await?;
+    goals_reach(tx, event, id).await?;
+    let executions = event_start(tx, event, id, matches).await?;
+    let public_id = event.external_id.clone().unwrap_or_else(|| format!("evt_{id}"));
+    Ok(Accepted { id, public_id, duplicate: false, executions })
+}
+
+/// Ends what waits for nothing any more since this event came.
+async fn goals_reach(tx: &mut Tx, event: &NewEvent, id: EventId) -> StoreResult<()> {
+    let hooks = tx.hooks();
+    let Some(matcher) = hooks.matcher.get() else { return Ok(()) };
+    for met in matcher.goals(event) {
+        goal_reach(tx, event, id, met).await?;
+    }
+    Ok(())
+}
+
+/// Starts what an event that is kept already matches: those that its workflows' rules let in.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn event_start(
+    tx: &mut Tx,
+    event: &NewEvent,
+    id: EventId,
+    matches: &[Match],
+) -> StoreResult<Vec<StartedExecution>> {
+    let now = tx.now();
+    let mut executions = Vec::new();
     for found in matches {
-        match found.start {
+        let version = (found.workflow, found.version);
+        let arrival = found.gate.as_deref().map(|gate| Arrival { event, id, workflow: version, gate });
+        if let Some(arrival) = &arrival
+            && let Some(debounce) = &arrival.gate.debounce
+        {
+            debounce_put(tx, arrival, debounce).await?;
+            continue;
+        }
+        match &found.start {
             Start::CountOnly => {
                 let place = Place {
                     tenant: event.tenant,
@@ -134,19 +288,38 @@ pub async fn event_accept(tx: &mut Tx, event: &NewEvent) -> StoreResult<Accepted
                 };
                 tx.deltas().counted_only(place, now);
             }
-            Start::Record { progress, owned, log } => {
-                let started =
-                    execution_start(tx, event, id, (found.workflow, found.version), (*progress, owned), *log)
-                        .await?;
-                executions.push(started);
+            Start::Record { progress, owned, log, ahead } => {
+                let beginning = Beginning { progress, owned: *owned, log, ahead: ahead.as_ref() };
+                // What has ended already, because its conditions do not hold, takes nobody's place.
+                match arrival.filter(|_| !progress.status.is_terminal()) {
+                    None => executions.push(execution_start(tx, event, id, version, beginning).await?),
+                    Some(arrival) => executions.extend(gated_start(tx, &arrival, beginning).await?),
+                }
             }
         }
     }
-    let public_id = event.external_id.clone().unwrap_or_else(|| format!("evt_{id}"));
-    Ok(Accepted { id, public_id, duplicate: false, executions })
+    Ok(executions)
 }
 
-/// Takes an event that a change in this transaction makes. Nothing is put together or stored when no workflow listens.
+/// Starts an execution if the rules of its workflow let it in.
+async fn gated_start(
+    tx: &mut Tx,
+    arrival: &Arrival<'_>,
+    beginning: Beginning<'_>,
+) -> StoreResult<Option<StartedExecution>> {
+    let queued =
+        Progress { status: ExecutionStatus::Waiting, started_at: None, ..beginning.progress.clone() };
+    let (is_queued, beginning) = match admit(tx, arrival).await? {
+        Admission::Refused => return Ok(None),
+        Admission::Enters => (false, beginning),
+        Admission::Queues => (true, Beginning { progress: &queued, owned: false, ahead: None, ..beginning }),
+    };
+    let started = execution_start(tx, arrival.event, arrival.id, arrival.workflow, beginning).await?;
+    entered(tx, arrival, started.id, is_queued).await?;
+    Ok(Some(started))
+}
+
+/// Takes an event that a change in this transaction makes. Nothing is put together or stored when no workflow listens and nothing waits for it.
 ///
 /// # Errors
 /// As for [`event_accept`].
@@ -158,7 +331,8 @@ pub(crate) async fn event_emit(
 ) -> StoreResult<Vec<StartedExecution>> {
     let name = EventName::system(name);
     let hooks = tx.hooks();
-    if !hooks.matcher.get().is_some_and(|matcher| matcher.hears(tenant, &name)) {
+    let is_heard = hooks.matcher.get().is_some_and(|matcher| matcher.hears(tenant, &name));
+    if !is_heard && !tx.awaits(tenant, name.as_str()).await? {
         return Ok(Vec::new());
     }
     let event = NewEvent {
@@ -171,7 +345,37 @@ pub(crate) async fn event_emit(
         actor: author.actor,
         cause: author.cause,
     };
-    Ok(event_accept(tx, &event).await?.executions)
+    // A step's change emits, and an event's first steps change: a ring of futures.
+    Ok(Box::pin(event_accept(tx, &event)).await?.executions)
+}
+
+/// How an execution begins, borrowed from [`Start::Record`].
+struct Beginning<'a> {
+    progress: &'a Progress,
+    owned: bool,
+    log: &'a Log,
+    ahead: Option<&'a Ahead>,
+}
+
+/// Applies the effects of an execution's first steps. Their rows come after those of the conditions, and are written after the execution's.
+async fn steps_ahead(
+    tx: &mut Tx,
+    origin: EffectOrigin,
+    ahead: &Ahead,
+    journal: &mut Vec<Arc<Log>>,
+) -> StoreResult<()> {
+    let of_execution = |step: &Performed| {
+        let log = Log { tenant_id: origin.tenant, execution_id: origin.execution, ..step.log.clone() };
+        Performed { log, effect: step.effect.clone() }
+    };
+    let steps: Vec<Performed> = ahead.steps.iter().map(of_execution).collect();
+    journal.append(&mut steps_apply(tx, origin, &steps).await?);
+    Ok(())
+}
+
+/// The working time of steps, in milliseconds.
+fn worked(journal: &[Arc<Log>]) -> Option<i64> {
+    Some(journal.iter().filter_map(|log| log.duration_ms).sum())
 }
 
 async fn execution_start(
@@ -179,14 +383,39 @@ async fn execution_start(
     event: &NewEvent,
     event_id: EventId,
     (workflow, version): (WorkflowId, i64),
-    (progress, owned): (Progress, bool),
-    mut log: Log,
+    beginning: Beginning<'_>,
 ) -> StoreResult<StartedExecution> {
     let now = tx.now();
     let id = ExecutionId::new(tx.id(IdKind::Execution).await?);
+    let depth = event.cause.map_or(0, |cause| cause.depth);
+    let stopped = guard::stopped(tx, event, workflow, (beginning.progress, beginning.log)).await?;
+    let beginning = match &stopped {
+        Some((progress, log)) => Beginning { progress, owned: false, log, ahead: None },
+        None => beginning,
+    };
+    let mut log = beginning.log.clone();
+    log.tenant_id = event.tenant;
+    log.execution_id = id;
+    log.created_at = now;
+    let mut journal = vec![Arc::new(log)];
+    let progress = match beginning.ahead {
+        None => beginning.progress.clone(),
+        Some(ahead) => {
+            let origin = EffectOrigin { tenant: event.tenant, execution: id, depth };
+            steps_ahead(tx, origin, ahead, &mut journal).await?;
+            let goes_on = || Progress {
+                started_at: beginning.progress.started_at.or(Some(now)),
+                duration_ms: worked(&journal),
+                ..beginning.progress.clone()
+            };
+            (ahead.follow)(&journal).unwrap_or_else(goes_on)
+        }
+    };
     let (contact_id, submission_id) = subjects(&event.data);
-    // What has ended already is in nobody's hand.
-    let owner = tx.node().filter(|_| owned && !progress.status.is_terminal());
+    // What has ended already, or waits, is in nobody's hand.
+    let is_live = matches!(progress.status, ExecutionStatus::Pending | ExecutionStatus::Running);
+    let owner = tx.node().filter(|_| beginning.owned && is_live);
+    let status = progress.status;
     let execution = Execution {
         id,
         tenant_id: event.tenant,
@@ -201,45 +430,81 @@ async fn execution_start(
         retry_of: None,
         key_execution_id: id,
         owner,
-        depth: event.cause.map_or(0, |cause| cause.depth),
+        depth,
+        caused_by: event.cause.map(|cause| cause.execution),
+        called: event.cause.and_then(|cause| cause.called),
         created_by: Some(event.actor),
         created_at: now,
         updated_at: now,
     };
     execution_insert(tx, &execution);
-    log.tenant_id = event.tenant;
-    log.execution_id = id;
-    log.created_at = now;
-    log_insert(tx, &mut log, UNSAVED).await?;
-    let status = execution.progress.status;
-    tx.notice(if status.is_terminal() {
+    logs_write(tx, &mut journal, UNSAVED).await?;
+    if status == ExecutionStatus::Failed {
+        let said = (execution.progress.error.as_deref(), execution.progress.error_stack.as_deref());
+        failure_tell(tx, (event.tenant, id, depth), said).await?;
+    }
+    tx.notice(if !is_live {
         Notice::ExecutionChanged { tenant: event.tenant, execution: id, workflow, status }
     } else if execution.owner.is_some() {
-        Notice::Started(Box::new(Started { execution, journal: vec![log] }))
+        let journal = journal.into_iter().map(Arc::unwrap_or_clone).collect();
+        Notice::Started(Box::new(Started { execution, journal }))
     } else {
         Notice::Unowned
     });
     Ok(StartedExecution { id, workflow_id: workflow })
 }
 
-/// Takes an event's key for it. False: an earlier event has it, and it is not a day old. One statement, so that of
-/// two nodes that get the same event one wins.
-async fn event_key_take(tx: &mut Tx, event: &NewEvent, external_id: &str, id: EventId) -> StoreResult<bool> {
+/// By what an event is known when it comes again.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct EventKey {
+    tenant: TenantId,
+    source: String,
+    external_id: String,
+}
+
+impl EventKey {
+    fn of(event: &NewEvent) -> Option<Self> {
+        let external_id = event.external_id.clone()?;
+        Some(Self { tenant: event.tenant, source: event.source.clone().unwrap_or_default(), external_id })
+    }
+}
+
+/// Takes the keys of a batch's events, in one order: callers who were not answered send the same events again, to other nodes and in another order,
+/// and two transactions that took them as they came would wait for each other.
+pub(crate) async fn event_keys_hold(tx: &mut Tx, keys: BTreeSet<EventKey>) -> StoreResult<()> {
+    for key in keys {
+        let taken = event_key_take(tx, &key).await?;
+        tx.event_key_keep(key, taken);
+    }
+    Ok(())
+}
+
+/// The id of a new event, when its key is its own. None: an earlier event has it, and it is not a day old.
+async fn event_key_use(tx: &mut Tx, key: &EventKey) -> StoreResult<Option<EventId>> {
+    match tx.event_key_held(key) {
+        Some(taken) => Ok(taken),
+        None => event_key_take(tx, key).await,
+    }
+}
+
+/// One statement, so that of two nodes that get the same event one wins.
+async fn event_key_take(tx: &mut Tx, key: &EventKey) -> StoreResult<Option<EventId>> {
+    let id = EventId::new(tx.id(IdKind::Event).await?);
     let (now, oldest) = (tx.now(), tx.now().minus(DEDUPLICATION));
     let row = tx
         .query_optional(
             "INSERT INTO event_keys (tenant_id, source, external_id, event_id, created_at) VALUES (?1, ?2, ?3, ?4, ?5)
              ON CONFLICT (tenant_id, source, external_id) DO UPDATE SET event_id = excluded.event_id, created_at = excluded.created_at
               WHERE event_keys.created_at <= ?6 RETURNING event_id",
-            params![event.tenant, event.source.as_deref().unwrap_or_default(), external_id, id, now, oldest],
+            params![key.tenant, &key.source, &key.external_id, id, now, oldest],
         )
         .await?;
-    Ok(row.is_some())
+    Ok(row.map(|_| id))
 }
 
-async fn event_known(tx: &mut Tx, tenant: TenantId, source: &str, external_id: &str) -> StoreResult<EventId> {
+async fn event_known(tx: &mut Tx, key: &EventKey) -> StoreResult<EventId> {
     let sql = "SELECT event_id FROM event_keys WHERE tenant_id = ?1 AND source = ?2 AND external_id = ?3";
-    tx.query_one(sql, params![tenant, source, external_id]).await?.first()
+    tx.query_one(sql, params![key.tenant, &key.source, &key.external_id]).await?.first()
 }
 
 async fn event_executions(
@@ -301,7 +566,7 @@ pub async fn event_recent(
     rows.into_iter().map(event_of).collect()
 }
 
-fn event_of(row: crate::database::Row) -> StoreResult<Event> {
+pub(crate) fn event_of(row: crate::database::Row) -> StoreResult<Event> {
     let mut row = row.cells();
     Ok(Event {
         id: row.take()?,

@@ -1,34 +1,44 @@
 //! Executions: made with their event, advanced step by step, read back in lists.
 
 mod claim;
+mod moving;
+mod signals;
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use model::{
     ExecutionId, ExecutionStatus, LogId, NodeId, Outcome, StepStatus, TenantId, Timestamp, WorkflowId,
     effect::{Effect, EffectError},
+    event::Called,
     execution::{Execution, Progress},
     journal::Log,
 };
 
 use crate::{
     Connection, StoreError, StoreResult, Tx,
+    call::{called_cancel, called_in_vain, caller_wake, conclusion, ended_any, failure_tell},
     database::{Later, Row, Value},
-    effect::{EffectOrigin, effect_apply, effect_changes},
+    effect::{EffectOrigin, effect_apply},
     ids::IdKind,
     journal::{log_all, log_finish, log_insert},
     params,
     rollup::Place,
     timer::{timer_set, waits},
+    waiting::{wait_is_open, waits_are_there, waits_end},
     writer::{Needs, Notice, Together},
 };
 
 pub(crate) use claim::{executions_claim, executions_wake};
+pub use moving::{
+    Candidate, ExecutionMove, Judge, Moved, execution_move, execution_move_candidates, execution_move_list,
+    movable,
+};
+pub use signals::{Delivered, signals_deliver};
 
 pub(crate) const COLUMNS: &str = "id, tenant_id, workflow_id, workflow_version, trigger_event, trigger_data, status, outcome, started_at, completed_at,
      duration_ms, result, error, error_stack, retry_count, next_retry_at, wake_at, actions_failed, recoveries, event_id, contact_id,
-     submission_id, retry_of, key_execution_id, owner, depth, created_by, created_at, updated_at";
+     submission_id, retry_of, key_execution_id, owner, depth, caused_by, called, created_by, created_at, updated_at";
 
 /// An execution to be run, with all that is needed for it.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,7 +49,17 @@ pub struct Started {
     pub journal: Vec<Log>,
 }
 
-/// A step forward: log rows, perhaps an effect, and what follows for the execution; all in one transaction.
+/// A step that was performed, as far as that can be without the store.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Performed {
+    /// Its row; one without an id yet is new.
+    pub log: Log,
+    /// What it changes in the tenant's records; whether that is possible decides whether the step completes.
+    pub effect: Option<Effect>,
+}
+
+/// A step forward, or several that belong together: their rows, their effects, and what follows for the execution; all in one transaction.
+#[derive(Clone)]
 pub struct Advance {
     /// Whose it is.
     pub tenant: TenantId,
@@ -47,22 +67,26 @@ pub struct Advance {
     pub execution: ExecutionId,
     /// The newest row of the journal that is written already.
     pub last: LogId,
-    /// Rows to write; those without an id yet are new. The last one is the effect's, when there is one.
-    pub logs: Vec<Log>,
-    /// What the last row's step changes in the tenant's records.
-    pub effect: Option<Effect>,
-    /// What follows from the rows as they are after the effect: the execution's new state, or none when it stays as it is.
+    /// In order. What comes after an effect that proves impossible is not done: the walk decides anew.
+    pub steps: Arc<[Performed]>,
+    /// The executions whose end it waits for when it comes to its rest, those apart that are made here: one that has ended by then wakes it at once.
+    pub awaits: Vec<ExecutionId>,
+    /// What follows from the rows as they are after the effects: the execution's new state, or none when it stays as it is.
     pub follow: Follow,
+    /// The places that wait for something from outside, as far as the journal knows, when these steps are written.
+    pub waits: Arc<[String]>,
+    /// The open wait that these steps begin with ending or reminding of.
+    pub touches: Option<String>,
 }
 
-/// Decides, inside the transaction, what follows from a step's outcome. Pure: it may be asked again when the transaction is.
-pub type Follow = Box<dyn Fn(&[Log]) -> Option<Progress> + Send + Sync>;
+/// Decides, inside the transaction, what follows from the steps' outcomes. Pure: it may be asked again when the transaction is.
+pub type Follow = Arc<dyn Fn(&[Arc<Log>]) -> Option<Progress> + Send + Sync>;
 
 impl fmt::Debug for Advance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Advance")
             .field("execution", &self.execution)
-            .field("logs", &self.logs)
+            .field("steps", &self.steps)
             .finish_non_exhaustive()
     }
 }
@@ -73,12 +97,15 @@ pub enum Advanced {
     /// It is durable.
     Done {
         /// The rows as written.
-        logs: Vec<Log>,
+        logs: Vec<Arc<Log>>,
         /// The execution's new state.
         progress: Option<Box<Progress>>,
     },
     /// The execution had ended or was taken away meanwhile; nothing was written.
     Stale,
+    /// What one of its places waits for has come meanwhile, so the journal has to be read anew. A wait that was to be ended was not, and nothing was
+    /// written; else the steps were, and the execution goes on instead of waiting.
+    Overtaken,
 }
 
 impl Together for Advance {
@@ -86,8 +113,10 @@ impl Together for Advance {
 
     fn needs(&self, needs: &mut Needs) {
         needs.executions.push(self.execution);
-        if let Some((table, id)) = self.effect.as_ref().and_then(effect_changes) {
-            needs.records.entry(table).or_default().insert(id);
+        needs.effects(&self.steps);
+        if self.steps.iter().any(|step| step.effect.is_some()) {
+            // What it changes may be an event.
+            needs.tenants.insert(self.tenant.get());
         }
     }
 
@@ -107,41 +136,109 @@ pub async fn execution_advance(tx: &mut Tx, advance: &Advance) -> StoreResult<Ad
     if held.progress.status.is_terminal() || waits(held.progress.status) || !tx.owns(held.owner) {
         return Ok(Advanced::Stale);
     }
-    let mut logs = advance.logs.clone();
-    if let Some(effect) = &advance.effect {
-        let origin = EffectOrigin { tenant: advance.tenant, execution: advance.execution, depth: held.depth };
-        let applied = effect_apply(tx, origin, effect.clone()).await?;
-        let now = tx.now();
-        if let Some(log) = logs.last_mut() {
-            log.completed_at = Some(now);
-            log.duration_ms = log.started_at.map(|started| now.millis_since(started));
-            settle(log, applied);
+    if let Some(path) = &advance.touches
+        && !wait_is_open(tx, advance.tenant, advance.execution, path).await?
+    {
+        return Ok(Advanced::Overtaken);
+    }
+    let origin = EffectOrigin { tenant: advance.tenant, execution: advance.execution, depth: held.depth };
+    let mut logs = steps_apply(tx, origin, &advance.steps).await?;
+    logs_write(tx, &mut logs, advance.last).await?;
+    let mut progress = (advance.follow)(&logs);
+    let will_wait = progress.as_ref().is_some_and(|progress| progress.status == ExecutionStatus::Waiting);
+    if will_wait
+        && !advance.waits.is_empty()
+        && !waits_are_there(tx, advance.tenant, advance.execution, &advance.waits).await?
+    {
+        return Ok(Advanced::Overtaken);
+    }
+    if let Some(progress) = &mut progress {
+        if progress.status == ExecutionStatus::Waiting
+            && !advance.awaits.is_empty()
+            && ended_any(tx, advance.tenant, &advance.awaits).await?
+        {
+            progress.wake_at = Some(tx.now());
+        }
+        progress_write(tx, &held, progress);
+        if progress.status == ExecutionStatus::Failed {
+            failure_of(tx, &held, progress).await?;
         }
     }
-    let mut last = advance.last;
-    for log in &mut logs {
+    let in_vain = called_in_vain(logs.iter().map(AsRef::as_ref));
+    if !in_vain.is_empty() {
+        called_cancel(tx, advance.tenant, advance.execution, in_vain).await?;
+    }
+    Ok(Advanced::Done { logs, progress: progress.map(Box::new) })
+}
+
+/// Applies the steps' effects, up to the first that is not possible; answers the rows with what came of each. They are not written yet.
+pub(crate) async fn steps_apply(
+    tx: &mut Tx,
+    origin: EffectOrigin,
+    steps: &[Performed],
+) -> StoreResult<Vec<Arc<Log>>> {
+    let mut logs = Vec::with_capacity(steps.len());
+    let mut newest = 0;
+    for Performed { log, effect } in steps {
+        let mut log = log.clone();
         log.created_at = tx.now();
+        if let Some(effect) = effect {
+            let applied = effect_apply(tx, origin, effect.clone()).await?;
+            // A place that begins to wait, or ends waiting, says itself where it stands.
+            if !effect.suspends() || applied.is_err() {
+                if effect.suspends() {
+                    log.resume_at = None;
+                }
+                log.completed_at = Some(tx.now());
+                log.duration_ms = log.started_at.map(|started| tx.now().millis_since(started));
+                settle(&mut log, effect, applied);
+            }
+        }
+        let is_impossible = effect.is_some() && log.status == StepStatus::Failed;
+        let known = if log.step_number > newest {
+            newest = log.step_number;
+            None
+        } else {
+            // A control step that was opened, or went a round further, within the same transaction.
+            logs.iter_mut().find(|known: &&mut Arc<Log>| known.step_number == log.step_number)
+        };
+        match known {
+            Some(known) => *known = Arc::new(log),
+            None => logs.push(Arc::new(log)),
+        }
+        if is_impossible {
+            break;
+        }
+    }
+    Ok(logs)
+}
+
+/// Writes rows of a journal whose newest one has the id `last`; new ones get their ids.
+pub(crate) async fn logs_write(tx: &mut Tx, logs: &mut [Arc<Log>], mut last: LogId) -> StoreResult<()> {
+    for log in logs {
         if log.id == UNSAVED {
-            log_insert(tx, log, last).await?;
+            log_insert(tx, Arc::make_mut(log), last).await?;
         } else {
             log_finish(tx, log);
         }
         last = last.max(log.id);
     }
-    let progress = (advance.follow)(&logs);
-    if let Some(progress) = &progress {
-        progress_write(tx, &held, progress);
-    }
-    Ok(Advanced::Done { logs, progress: progress.map(Box::new) })
+    Ok(())
 }
 
 /// The id of a log row that is not written yet.
 pub const UNSAVED: LogId = LogId::new(0);
 
-fn settle(log: &mut Log, applied: Result<serde_json::Value, EffectError>) {
+fn settle(log: &mut Log, effect: &Effect, applied: Result<serde_json::Value, EffectError>) {
     match applied {
         Ok(output) => {
-            log.status = StepStatus::Completed;
+            if matches!(effect, Effect::WorkflowRun(run) if run.called == Called::Waits) {
+                // More is to come of it, also when what it called has ended already.
+                log.completed_at = None;
+                log.duration_ms = None;
+            } else {
+                log.status = StepStatus::Completed;
+            }
             log.output_data = Some(output);
         }
         Err(error) => {
@@ -163,6 +260,8 @@ pub(crate) struct Held {
     owner: Option<NodeId>,
     created_at: Timestamp,
     progress: HeldProgress,
+    /// Whoever called it and waits for its end.
+    pub(crate) awaited_by: Option<ExecutionId>,
 }
 
 #[derive(Debug)]
@@ -182,7 +281,7 @@ impl Held {
     }
 }
 
-const HELD: &str = "id, tenant_id, workflow_id, depth, owner, created_at, status, outcome, wake_at";
+const HELD: &str = "id, tenant_id, workflow_id, depth, owner, created_at, status, outcome, wake_at, CASE WHEN called = 'waits' THEN caused_by END";
 
 async fn execution_held(tx: &mut Tx, tenant: TenantId, id: ExecutionId) -> StoreResult<Option<Held>> {
     if let Some(held) = tx.held_take(tenant, id) {
@@ -214,6 +313,7 @@ fn held_of(row: Row) -> StoreResult<Held> {
         owner: row.take()?,
         created_at: row.take()?,
         progress: HeldProgress { status: row.take()?, outcome: row.take()?, wake_at: row.take()? },
+        awaited_by: row.take()?,
     })
 }
 
@@ -258,6 +358,19 @@ fn progress_write(tx: &mut Tx, held: &Held, progress: &Progress) {
     );
     timer_set(tx, held.tenant, held.id, held.progress.wake_at, progress.wake_at);
     moved(tx, held, progress.status, progress.outcome, progress.duration_ms.unwrap_or(0));
+    if progress.status.is_terminal() {
+        caller_wake(tx, held);
+    }
+    let fails_now = progress.status == ExecutionStatus::Failed && !held.progress.status.is_terminal();
+    if fails_now && progress.retry_count > 0 {
+        tx.deltas().retries_exhausted(held.tenant, held.workflow);
+    }
+}
+
+/// Tells whoever looks after failures of one that has just become final.
+async fn failure_of(tx: &mut Tx, held: &Held, progress: &Progress) -> StoreResult<()> {
+    let said = (progress.error.as_deref(), progress.error_stack.as_deref());
+    failure_tell(tx, (held.tenant, held.id, held.depth), said).await
 }
 
 /// Counts a transition, and tells of it.
@@ -274,67 +387,76 @@ fn moved(tx: &mut Tx, held: &Held, status: ExecutionStatus, outcome: Option<Outc
     }
 }
 
-const INSERT: Later = Later {
+pub(crate) const INSERT: Later = Later {
     place: 1,
     table: "workflow_executions",
     sql: "INSERT INTO workflow_executions (id, tenant_id, workflow_id, workflow_version, trigger_event, trigger_data, status, outcome,
             started_at, completed_at, duration_ms, result, error, error_stack, retry_count, next_retry_at, wake_at, actions_failed, recoveries,
-            event_id, contact_id, submission_id, retry_of, key_execution_id, owner, depth, created_by, created_at, updated_at)
-          {rows:bigint,bigint,bigint,bigint,text,json,text,text,time,time,bigint,json,text,text,bigint,time,time,bigint,bigint,bigint,bigint,bigint,bigint,bigint,bigint,bigint,text,time,time}",
+            event_id, contact_id, submission_id, retry_of, key_execution_id, owner, depth, caused_by, called, created_by, created_at, updated_at)
+          {rows:bigint,bigint,bigint,bigint,text,json,text,text,time,time,bigint,json,text,text,bigint,time,time,bigint,bigint,bigint,bigint,bigint,bigint,bigint,bigint,bigint,bigint,text,text,time,time}",
 };
+
+/// A new execution as a row of [`INSERT`].
+pub(crate) fn execution_row(execution: &Execution) -> Vec<Value> {
+    let progress = &execution.progress;
+    params![
+        execution.id,
+        execution.tenant_id,
+        execution.workflow_id,
+        execution.workflow_version,
+        &execution.trigger_event,
+        &execution.trigger_data,
+        progress.status,
+        progress.outcome,
+        progress.started_at,
+        progress.completed_at,
+        progress.duration_ms,
+        &progress.result,
+        &progress.error,
+        &progress.error_stack,
+        progress.retry_count,
+        progress.next_retry_at,
+        progress.wake_at,
+        progress.actions_failed,
+        progress.recoveries,
+        execution.event_id,
+        execution.contact_id,
+        execution.submission_id,
+        execution.retry_of,
+        execution.key_execution_id,
+        execution.owner,
+        execution.depth,
+        execution.caused_by,
+        execution.called,
+        execution.created_by,
+        execution.created_at,
+        execution.updated_at
+    ]
+}
+
+/// Where an execution is counted.
+pub(crate) fn place_of(execution: &Execution) -> Place {
+    Place {
+        tenant: execution.tenant_id,
+        workflow: execution.workflow_id,
+        hour: execution.created_at.hour(),
+        status: execution.progress.status,
+        outcome: execution.progress.outcome,
+    }
+}
 
 /// Writes a new execution and counts it.
 pub(crate) fn execution_insert(tx: &mut Tx, execution: &Execution) {
     let progress = &execution.progress;
-    tx.later(
-        INSERT,
-        params![
-            execution.id,
-            execution.tenant_id,
-            execution.workflow_id,
-            execution.workflow_version,
-            &execution.trigger_event,
-            &execution.trigger_data,
-            progress.status,
-            progress.outcome,
-            progress.started_at,
-            progress.completed_at,
-            progress.duration_ms,
-            &progress.result,
-            &progress.error,
-            &progress.error_stack,
-            progress.retry_count,
-            progress.next_retry_at,
-            progress.wake_at,
-            progress.actions_failed,
-            progress.recoveries,
-            execution.event_id,
-            execution.contact_id,
-            execution.submission_id,
-            execution.retry_of,
-            execution.key_execution_id,
-            execution.owner,
-            execution.depth,
-            execution.created_by,
-            execution.created_at,
-            execution.updated_at
-        ],
-    );
+    tx.later(INSERT, execution_row(execution));
     timer_set(tx, execution.tenant_id, execution.id, None, progress.wake_at);
-    let place = Place {
-        tenant: execution.tenant_id,
-        workflow: execution.workflow_id,
-        hour: execution.created_at.hour(),
-        status: progress.status,
-        outcome: progress.outcome,
-    };
-    tx.deltas().made(place, execution.created_at);
+    tx.deltas().made(place_of(execution), execution.created_at, progress.duration_ms.unwrap_or(0));
 }
 
 /// Says how a cancelled execution ends: the row of what was under way, and the result so far. Pure.
 pub type Conclude = Box<dyn FnOnce(&Execution, &[Log], Timestamp) -> (Option<Log>, serde_json::Value) + Send>;
 
-/// Ends an execution by hand. The one step in flight may still have its effect outside; what comes of it is not recorded any more.
+/// Ends an execution by hand, and those that it has called and waits for. The one step in flight may still have its effect outside; what comes of it is not recorded any more.
 ///
 /// # Errors
 /// [`StoreError::Missing`]; [`StoreError::Conflict`] when it has ended already.
@@ -355,31 +477,89 @@ pub async fn execution_cancel(
             ),
         ));
     }
+    end_early(tx, &held, ExecutionStatus::Cancelled, reason, conclude).await
+}
+
+/// Ends an execution before its steps have led to an end, and those that it has called and waits for.
+async fn end_early(
+    tx: &mut Tx,
+    held: &Held,
+    status: ExecutionStatus,
+    reason: &str,
+    conclude: Conclude,
+) -> StoreResult<Execution> {
+    let (tenant, id) = (held.tenant, held.id);
     let execution = execution_get(tx, tenant, id).await?;
     let mut logs = log_all(tx, tenant, id).await?;
     let now = tx.now();
-    for log in logs.iter_mut().filter(|log| log.status == StepStatus::Running) {
+    // A wait, or a call that was put off.
+    let mut in_vain = Vec::new();
+    for log in logs.iter_mut().filter(|log| log.is_open()) {
         log.status = StepStatus::Skipped;
         log.error = Some(reason.to_owned());
         log.completed_at = Some(now);
         log_finish(tx, log);
+        in_vain.extend(called_in_vain([&*log]));
     }
     let last = logs.last().map_or(UNSAVED, |log| log.id);
-    let (under_way, result) = conclude(&execution, &logs, now);
+    let (under_way, mut result) = conclude(&execution, &logs, now);
     if let Some(mut log) = under_way {
         log_insert(tx, &mut log, last).await?;
     }
+    waits_end(tx, tenant, id).await?;
+    let is_cancelled = status == ExecutionStatus::Cancelled;
+    if !is_cancelled {
+        result["stopped"] = serde_json::json!(reason);
+    }
+    let error = is_cancelled.then(|| reason.to_owned());
+    let error_stack = execution.progress.error_stack.clone().filter(|_| is_cancelled);
     let progress = Progress {
-        status: ExecutionStatus::Cancelled,
+        status,
         completed_at: Some(now),
         result: Some(result),
-        error: Some(reason.to_owned()),
+        error,
+        error_stack,
         wake_at: None,
         next_retry_at: None,
         ..execution.progress.clone()
     };
-    progress_write(tx, &held, &progress);
+    progress_write(tx, held, &progress);
+    called_cancel(tx, tenant, id, in_vain).await?;
     Ok(Execution { progress, ..execution })
+}
+
+/// Ends an execution because a rule says so: a goal is met, a newer run takes its place. What has ended already stays as it is.
+pub(crate) async fn execution_end(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: ExecutionId,
+    status: ExecutionStatus,
+    reason: &str,
+) -> StoreResult<()> {
+    let Some(held) = execution_held(tx, tenant, id).await? else { return Ok(()) };
+    if held.progress.status.is_terminal() {
+        return Ok(());
+    }
+    let execution = execution_get(tx, tenant, id).await?;
+    let conclude = conclusion(tx, tenant, &execution).await;
+    end_early(tx, &held, status, reason, conclude).await.map(drop)
+}
+
+/// Lets an execution that waits for its turn be taken in hand by whoever has room.
+pub(crate) async fn execution_wake(tx: &mut Tx, tenant: TenantId, id: ExecutionId) -> StoreResult<()> {
+    let before = execution_get(tx, tenant, id).await?.progress;
+    if before.status == ExecutionStatus::Waiting {
+        let pending = Progress { status: ExecutionStatus::Pending, wake_at: None, ..before };
+        execution_set_progress(tx, tenant, id, &pending).await?;
+        // In nobody's hand: the claim finds it.
+        tx.execute(
+            "UPDATE workflow_executions SET owner = NULL WHERE id = ?1 AND tenant_id = ?2",
+            params![id, tenant],
+        )
+        .await?;
+        tx.notice(Notice::Unowned);
+    }
+    Ok(())
 }
 
 /// Writes a new state of an execution that nobody runs: ends a retry schedule, counts a recovery.
@@ -394,6 +574,9 @@ pub async fn execution_set_progress(
 ) -> StoreResult<()> {
     let held = execution_held(tx, tenant, id).await?.ok_or_else(|| missing(id))?;
     progress_write(tx, &held, progress);
+    if progress.status.is_terminal() {
+        waits_end(tx, tenant, id).await?;
+    }
     Ok(())
 }
 
@@ -415,7 +598,9 @@ pub async fn execution_fail(tx: &mut Tx, tenant: TenantId, id: ExecutionId, erro
         wake_at: None,
         ..before
     };
-    execution_set_progress(tx, tenant, id, &failed).await
+    let held = execution_held(tx, tenant, id).await?.ok_or_else(|| missing(id))?;
+    progress_write(tx, &held, &failed);
+    failure_of(tx, &held, &failed).await
 }
 
 /// Makes an execution by hand (a retry, a run), with log rows carried over, and hands it to the engine.
@@ -558,6 +743,8 @@ pub(crate) fn execution_from(row: &mut crate::database::Cells) -> StoreResult<Ex
         key_execution_id: row.take()?,
         owner: row.take()?,
         depth: row.take()?,
+        caused_by: row.take()?,
+        called: row.take()?,
         created_by: row.take()?,
         created_at: row.take()?,
         updated_at: row.take()?,

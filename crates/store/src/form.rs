@@ -86,7 +86,7 @@ pub async fn form_create(tx: &mut Tx, tenant: TenantId, actor: Actor, content: C
         ],
     )
     .await?;
-    tags_note(tx, tenant, actor, &form.tags).await?;
+    tags_note(tx, tenant, actor, &form.tags, &[]).await?;
     Ok(form)
 }
 
@@ -153,7 +153,7 @@ pub async fn form_edit(
         ],
     )
     .await?;
-    tags_note(tx, tenant, actor, &form.tags).await?;
+    tags_note(tx, tenant, actor, &form.tags, &before.tags).await?;
     Ok((form, changes))
 }
 

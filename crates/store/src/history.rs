@@ -1,6 +1,7 @@
 //! Reading history: lists of executions and of events by filter, page by page, with totals.
 
 mod filter;
+mod walk;
 
 use model::{
     Actor, EventId, ExecutionId, TenantId,
@@ -13,7 +14,7 @@ use serde_json::{Map, Value};
 use crate::{
     Connection, Page, Paged, StoreError, StoreResult,
     database::{
-        Row,
+        Row, Value as DatabaseValue,
         page::{COUNT_CAP, list},
     },
     event::event_find,
@@ -23,6 +24,8 @@ use crate::{
 };
 
 pub use filter::Filter;
+pub use walk::Patience;
+use walk::{Search, Walked, bounds};
 
 /// An execution in a list, with its workflow's name today.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,7 +38,8 @@ pub struct Listed {
     pub public_event_id: Option<String>,
 }
 
-/// A page of the executions that a filter lets through, newest first.
+/// A page of the executions that a filter lets through, newest first. What no index has in the list's order is looked for as long as `patience` lasts: then the page may
+/// have fewer rows than there is room for and still a cursor to go on from, and the total is what was found so far.
 ///
 /// # Errors
 /// When the database refuses.
@@ -44,56 +48,80 @@ pub async fn execution_list(
     tenant: TenantId,
     filter: &Filter,
     page: Page,
+    patience: Patience,
 ) -> StoreResult<Paged<Listed>> {
-    let (total, total_is_capped) = execution_count(connection, tenant, filter).await?;
-    let (mut predicate, mut parameters) = filter.predicate(tenant);
-    if let Some(before) = page.before {
-        parameters.push(before.into());
-        predicate.push_str(&format!(" AND e.id < ?{}", parameters.len()));
+    let bounds = bounds(connection, tenant, filter).await?;
+    let search = Search { tenant, filter, bounds };
+    let counted = match filter.is_counted() {
+        true => {
+            let span = Span { workflow: filter.workflow, from: filter.from, until: filter.until };
+            Some(rollup::existing(connection, tenant, span, filter.status, filter.outcome).await?)
+        }
+        false => None,
+    };
+    let wanted = page.offset + page.limit + 1;
+    if filter.is_indexed() {
+        let (total, total_is_capped) = match counted {
+            Some(total) => (total, false),
+            None => capped(search.count(connection).await?),
+        };
+        let ids = search.ids(connection, page.before, wanted).await?;
+        return paged(connection, tenant, page, Walked { ids, at: None }, (total, total_is_capped)).await;
     }
-    parameters.push((page.limit + 1).into());
-    parameters.push(page.offset.into());
-    let (limit, offset) = (parameters.len() - 1, parameters.len());
+    // The first page and the total are one walk.
+    let is_first = page.before.is_none();
+    let most = match counted {
+        Some(total) if is_first => wanted.min(total),
+        None if is_first => wanted.max(COUNT_CAP + 1),
+        _ => wanted,
+    };
+    let walked = search.walk(connection, page.before, most, patience.share(2)).await?;
+    let total = match counted {
+        Some(total) => (total, false),
+        None if is_first => walked.total(),
+        None => search.walk(connection, None, COUNT_CAP + 1, patience.share(4)).await?.total(),
+    };
+    paged(connection, tenant, page, walked, total).await
+}
+
+/// Counting stopped at the cap.
+fn capped(count: i64) -> (i64, bool) {
+    (count.min(COUNT_CAP), count > COUNT_CAP)
+}
+
+/// The rows of a page, from the ids of those that come in question.
+async fn paged(
+    connection: &mut Connection,
+    tenant: TenantId,
+    page: Page,
+    walked: Walked,
+    (total, total_is_capped): (i64, bool),
+) -> StoreResult<Paged<Listed>> {
+    let mut ids: Vec<i64> = walked.ids.into_iter().skip(page.offset.unsigned_abs() as usize).collect();
+    let is_full = ids.len() as i64 > page.limit;
+    ids.truncate(page.limit.unsigned_abs() as usize);
+    let next = if is_full { ids.last().copied() } else { walked.at };
     let columns =
         COLUMNS.split(',').map(|column| format!("e.{}", column.trim())).collect::<Vec<_>>().join(", ");
     let sql = format!(
         "SELECT {columns}, w.name, v.external_id FROM workflow_executions e JOIN workflows w ON w.id = e.workflow_id
            LEFT JOIN events v ON v.id = e.event_id
-          WHERE {predicate} ORDER BY e.id DESC LIMIT ?{limit} OFFSET ?{offset}"
+          WHERE e.id {{among:?1}} AND +e.tenant_id = ?2 ORDER BY e.id DESC"
     );
-    let rows = connection.query(sql, parameters).await?;
-    let has_more = rows.len() as i64 > page.limit;
+    let rows = if ids.is_empty() {
+        Vec::new()
+    } else {
+        connection.query(sql, vec![DatabaseValue::Ids(ids), tenant.into()]).await?
+    };
     let rows: Vec<Listed> = rows
         .into_iter()
-        .take(page.limit.unsigned_abs() as usize)
         .map(|row| {
             let mut row = row.cells();
             let (execution, workflow_name) = (execution_from(&mut row)?, row.take()?);
             Ok(listed(execution, workflow_name, row.take()?))
         })
         .collect::<StoreResult<_>>()?;
-    let next = rows.last().filter(|_| has_more).map(|listed| listed.execution.id.get());
-    Ok(Paged { rows, total, total_is_capped, has_more, next })
-}
-
-/// How many executions a filter lets through: exact from the rollups where they know, else counted up to a cap.
-async fn execution_count(
-    connection: &mut Connection,
-    tenant: TenantId,
-    filter: &Filter,
-) -> StoreResult<(i64, bool)> {
-    if filter.is_counted() {
-        let span = Span { workflow: filter.workflow, from: filter.from, until: filter.until };
-        return Ok((rollup::existing(connection, tenant, span, filter.status).await?, false));
-    }
-    let (predicate, mut parameters) = filter.predicate(tenant);
-    parameters.push((COUNT_CAP + 1).into());
-    let limit = parameters.len();
-    let sql = format!(
-        "SELECT count(*) FROM (SELECT 1 FROM workflow_executions e WHERE {predicate} ORDER BY e.id DESC LIMIT ?{limit}) AS counted"
-    );
-    let count: i64 = connection.query_one(sql, parameters).await?.first()?;
-    Ok((count.min(COUNT_CAP), count > COUNT_CAP))
+    Ok(Paged { rows, total, total_is_capped, has_more: next.is_some(), next })
 }
 
 /// One execution with its workflow's name.

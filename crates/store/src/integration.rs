@@ -12,14 +12,25 @@ use crate::{
     secret::{Purpose, SecretBox},
 };
 
-const COLUMNS: &str = "id, tenant_id, name, provider, config, secrets, status, last_error, created_at, updated_at, created_by, updated_by, version";
+pub mod authorization;
+pub mod ledger;
+
+const COLUMNS: &str = "id, tenant_id, name, provider, config, secrets, status, last_error, created_at, updated_at, created_by, updated_by, version,
+    (SELECT s.quota FROM integration_states s WHERE s.integration_id = integrations.id AND s.tenant_id = integrations.tenant_id),
+    (SELECT s.limited_until FROM integration_states s WHERE s.integration_id = integrations.id AND s.tenant_id = integrations.tenant_id)";
 
 /// It has not been used since it was last changed.
 pub const UNTRIED: &str = "untried";
-/// It worked when it was last used.
-pub const WORKING: &str = "working";
+/// It was let in when it was last used. Programs before migration 13 write `working`.
+pub const OK: &str = "ok";
 /// It failed when it was last used.
 pub const FAILING: &str = "failing";
+/// Its token ran out and cannot be renewed.
+pub const EXPIRED: &str = "expired";
+/// Its key or its permission was taken away.
+pub const REVOKED: &str = "revoked";
+/// The other side asks for a pause.
+pub const RATE_LIMITED: &str = "rate_limited";
 
 /// A connection as stored. Its `Debug` shows no secret.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,7 +47,7 @@ pub struct Integration {
     pub config: Map<String, Value>,
     /// The settings that may not.
     sealed: Option<Vec<u8>>,
-    /// `untried`, `working` or `failing`.
+    /// [`UNTRIED`], [`OK`], [`FAILING`], [`EXPIRED`], [`REVOKED`] or [`RATE_LIMITED`].
     pub status: String,
     /// Why it failed.
     pub last_error: Option<String>,
@@ -50,6 +61,10 @@ pub struct Integration {
     pub updated_by: Option<Actor>,
     /// Grows with each change.
     pub version: i64,
+    /// What the other side last said of the calls that are left.
+    pub quota: Option<Value>,
+    /// Until when the other side asks to be left alone.
+    pub limited_until: Option<Timestamp>,
 }
 
 impl Integration {
@@ -112,7 +127,7 @@ pub async fn integration_create(
 }
 
 /// Changes a connection. With `version`, only when the record is at that version. A connection that becomes one of another
-/// provider keeps no secrets.
+/// provider keeps no secrets. What signs in otherwise than before begins without a token; a new name or note changes nothing about that.
 ///
 /// # Errors
 /// [`StoreError::Missing`], [`StoreError::Stale`], [`StoreError::Refused`], [`StoreError::Conflict`].
@@ -139,6 +154,12 @@ pub async fn integration_update(
         params![fields.name.trim(), fields.provider.trim(), &fields.config, sealed, UNTRIED, now, actor, id, tenant],
     )
     .await?;
+    let signs_in_anew = fields.provider.trim() != before.provider
+        || fields.config != before.config
+        || !fields.secrets.is_empty();
+    if signs_in_anew {
+        ledger::state_forget(tx, tenant, id).await?;
+    }
     integration_get(tx, tenant, id).await
 }
 
@@ -153,7 +174,7 @@ pub async fn integration_used(
     result: Result<(), String>,
 ) -> StoreResult<()> {
     let (status, error) = match result {
-        Ok(()) => (WORKING, None),
+        Ok(()) => (OK, None),
         Err(error) => (FAILING, Some(error.chars().take(1_000).collect::<String>())),
     };
     tx.execute(
@@ -308,5 +329,7 @@ fn integration_of(row: Row) -> StoreResult<Integration> {
         created_by: row.take()?,
         updated_by: row.take()?,
         version: row.take()?,
+        quota: row.take()?,
+        limited_until: row.take()?,
     })
 }

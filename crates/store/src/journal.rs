@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use model::{ExecutionId, LogId, TenantId, journal::Log};
+use model::{ExecutionId, LogId, StepStatus, TenantId, journal::Log};
 
 use crate::{
     Connection, StoreResult, Tx,
@@ -13,7 +13,7 @@ use crate::{
 const COLUMNS: &str = "id, tenant_id, execution_id, step_number, step_type, step_name, step_id, step_path, attempt, retry_count, status, input_data,
      output_data, error, warnings, retryable, resume_at, carried_from, started_at, completed_at, duration_ms, created_at";
 
-const INSERT: Later = Later {
+pub(crate) const INSERT: Later = Later {
     place: 4,
     table: "workflow_execution_logs",
     sql: "INSERT INTO workflow_execution_logs (id, tenant_id, execution_id, step_number, step_type, step_name, step_id, step_path, attempt,
@@ -25,34 +25,36 @@ const INSERT: Later = Later {
 /// Writes a new row, whose predecessor in the journal has the id `last`, and gives it its id.
 pub(crate) async fn log_insert(tx: &mut Tx, log: &mut Log, last: LogId) -> StoreResult<()> {
     log.id = tx.log_id(last).await?;
-    tx.later(
-        INSERT,
-        params![
-            log.id,
-            log.tenant_id,
-            log.execution_id,
-            log.step_number,
-            log.step_type,
-            &log.step_name,
-            &log.step_id,
-            &log.step_path,
-            log.attempt,
-            log.retry_count,
-            log.status,
-            &log.input_data,
-            &log.output_data,
-            &log.error,
-            (!log.warnings.is_empty()).then_some(&log.warnings),
-            log.retryable,
-            log.resume_at,
-            log.carried_from,
-            log.started_at,
-            log.completed_at,
-            log.duration_ms,
-            log.created_at
-        ],
-    );
+    tx.later(INSERT, log_row(log));
     Ok(())
+}
+
+/// A new row of [`INSERT`].
+pub(crate) fn log_row(log: &Log) -> Vec<Value> {
+    params![
+        log.id,
+        log.tenant_id,
+        log.execution_id,
+        log.step_number,
+        log.step_type,
+        &log.step_name,
+        &log.step_id,
+        &log.step_path,
+        log.attempt,
+        log.retry_count,
+        log.status,
+        &log.input_data,
+        &log.output_data,
+        &log.error,
+        (!log.warnings.is_empty()).then_some(&log.warnings),
+        log.retryable,
+        log.resume_at,
+        log.carried_from,
+        log.started_at,
+        log.completed_at,
+        log.duration_ms,
+        log.created_at
+    ]
 }
 
 const FINISH: Later = Later {
@@ -113,6 +115,18 @@ pub async fn log_all(
     execution: ExecutionId,
 ) -> StoreResult<Vec<Log>> {
     log_list(connection, tenant, execution, None, i64::MAX).await
+}
+
+/// The row of a place that is open; none when it is not.
+pub(crate) async fn log_open(
+    connection: &mut Connection,
+    tenant: TenantId,
+    execution: ExecutionId,
+    step_path: &str,
+) -> StoreResult<Option<Log>> {
+    let rows = log_all(connection, tenant, execution).await?;
+    let last = rows.into_iter().rev().find(|log| log.step_path == step_path);
+    Ok(last.filter(|log| log.status == StepStatus::Running))
 }
 
 /// The rows of several executions of any tenant: for whoever takes them in hand.

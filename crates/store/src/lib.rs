@@ -7,29 +7,43 @@
 //!   transaction, and whose second is the tenant. The SQL text stands directly above the function that runs it,
 //!   or inside it.
 
+pub mod alert;
 pub mod api_key;
+pub mod approval;
+pub mod backlog;
+pub mod call;
 pub mod change;
 pub mod contact;
 pub mod copy;
 pub mod database;
+pub mod decision;
 pub mod demo;
 pub mod doctor;
 pub mod effect;
+pub mod entry;
 pub mod error;
 pub mod event;
 pub mod execution;
 pub mod form;
+pub mod guard;
 pub mod history;
+pub mod hook;
 pub mod ids;
 pub mod installation;
 pub mod integration;
+pub mod job;
 pub mod journal;
+pub mod metrics;
 pub mod node;
 pub mod notification;
 pub mod outbox;
+pub mod planner;
 pub mod pulse;
+pub mod retention;
 pub mod rollup;
+pub mod schedule;
 pub mod secret;
+pub mod seeding;
 pub mod session;
 pub mod submission;
 pub mod tag;
@@ -40,6 +54,7 @@ pub mod timer;
 pub mod token;
 pub mod tx;
 pub mod user;
+pub mod waiting;
 pub mod workflow;
 pub mod writer;
 
@@ -48,6 +63,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicI64, Ordering},
 };
 
+use ::metrics::{Exposition, Gauge};
 use futures_util::future::BoxFuture;
 use model::{
     Clock, NodeId, TenantId, Timestamp,
@@ -56,10 +72,11 @@ use model::{
 
 pub use database::{Connection, Page, Paged};
 pub use error::{StoreError, StoreResult};
+pub use metrics::Metrics;
 pub use tx::Tx;
 
 use database::{Address, readers::Readers};
-use event::Matcher;
+use event::{Acceptance, Match, Matcher};
 use execution::{Advance, Advanced};
 use ids::Ids;
 use writer::{Faults, Listener, Writer};
@@ -96,6 +113,7 @@ pub(crate) struct Hooks {
     /// Other nodes hand out ids too.
     others: AtomicBool,
     unfenced: AtomicBool,
+    pub(crate) metrics: Metrics,
     pub(crate) matcher: OnceLock<Arc<dyn Matcher>>,
     pub(crate) listener: OnceLock<Arc<dyn Listener>>,
 }
@@ -127,7 +145,7 @@ impl Store {
         }
         let clock = Arc::clone(&options.clock);
         if !opened.readers.is_alone() {
-            let mut reader = opened.readers.take(None).await?;
+            let mut reader = opened.readers.take(None, &Gauge::default()).await?;
             clock.follow(reader.query_one("SELECT {now_plus:0}", Vec::new()).await?.first()?);
         }
         let ids = Ids::new(opened.ids);
@@ -147,7 +165,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`] when no connection can be had.
     pub async fn read(&self, tenant: TenantId) -> StoreResult<database::readers::Reader> {
-        self.inner.readers.take(Some(tenant)).await
+        self.inner.readers.take(Some(tenant), &self.metrics().waiting_readers).await
     }
 
     /// A connection for reads that belong to no tenant: signing in, background tasks, recovery.
@@ -155,7 +173,7 @@ impl Store {
     /// # Errors
     /// As for [`Store::read`].
     pub async fn read_any(&self) -> StoreResult<database::readers::Reader> {
-        self.inner.readers.take(None).await
+        self.inner.readers.take(None, &self.metrics().waiting_readers).await
     }
 
     /// Runs `operation` in a transaction and answers when it is durable. Refuses at once when the queue is full.
@@ -189,7 +207,23 @@ impl Store {
     /// # Errors
     /// [`StoreError::TooManyExecutions`]; as for [`Store::write`].
     pub async fn event_accept(&self, event: NewEvent) -> StoreResult<Accepted> {
-        self.inner.writer.submit_together(event.tenant, event, writer::WhenFull::Refuse).await
+        let (tenant, hooks) = (event.tenant, self.inner.writer.hooks());
+        let acceptance = || Acceptance::new(event, hooks.matcher.get().map(AsRef::as_ref));
+        let answer = self.inner.writer.submit_together(tenant, acceptance, writer::WhenFull::Refuse).await;
+        hooks.metrics.event(tenant, &answer);
+        answer
+    }
+
+    /// Accepts an event that starts these and nothing else, whoever listens to events of its name.
+    ///
+    /// # Errors
+    /// As for [`Store::event_accept`].
+    pub async fn event_accept_for(&self, event: NewEvent, matches: Vec<Match>) -> StoreResult<Accepted> {
+        let (tenant, hooks) = (event.tenant, self.inner.writer.hooks());
+        let acceptance = || Acceptance::of(event, matches);
+        let answer = self.inner.writer.submit_together(tenant, acceptance, writer::WhenFull::Refuse).await;
+        hooks.metrics.event(tenant, &answer);
+        answer
     }
 
     /// Writes a step forward; waits for room in the queue.
@@ -197,7 +231,7 @@ impl Store {
     /// # Errors
     /// As for [`Store::write_patiently`].
     pub async fn execution_advance(&self, advance: Advance) -> StoreResult<Advanced> {
-        self.inner.writer.submit_together(advance.tenant, advance, writer::WhenFull::Wait).await
+        self.inner.writer.submit_together(advance.tenant, || advance, writer::WhenFull::Wait).await
     }
 
     /// Switches off what keeps a node that was taken over from writing. Only for the test that shows what then happens.
@@ -219,6 +253,12 @@ impl Store {
     /// Says whether other nodes work on the store: ids are then handed out in smaller portions of time.
     pub fn others_set(&self, others: bool) {
         self.inner.writer.hooks().others.store(others, Ordering::Relaxed);
+    }
+
+    /// Whether other nodes work on the store, as they were last seen.
+    #[must_use]
+    pub fn has_others(&self) -> bool {
+        self.inner.writer.hooks().others.load(Ordering::Relaxed)
     }
 
     /// No other process can have this store open.
@@ -264,6 +304,24 @@ impl Store {
     #[must_use]
     pub fn commits(&self) -> u64 {
         self.inner.writer.commits()
+    }
+
+    /// What is counted and measured here.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.inner.writer.hooks().metrics
+    }
+
+    /// Writes down what was counted and measured, with how things stand.
+    pub fn metrics_write(&self, out: &mut Exposition) {
+        let Inner { readers, writer, .. } = &*self.inner;
+        let standing = metrics::Standing {
+            queue_depth: writer.depth(),
+            queue_capacity: writer.capacity(),
+            readers: database::readers::READERS,
+            idle_readers: readers.idle(),
+        };
+        self.metrics().write(standing, out);
     }
 
     /// Completes when the writer has ended, however it did.

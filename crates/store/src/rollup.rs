@@ -5,11 +5,20 @@
 //! any size of history. Two counts: `existing` follows the rows that are there (lists' totals), `ever` all
 //! that ever ran (statistics, which survive retention).
 
+mod span;
+
 use std::collections::BTreeMap;
 
 use model::{ExecutionStatus, Outcome, TenantId, Timestamp, WorkflowId};
 
-use crate::{Connection, StoreResult, Tx, database::Value, params};
+use crate::{
+    Connection, StoreResult, Tx,
+    metrics::{Reached, reached},
+    params,
+};
+
+use span::Grain;
+pub use span::Span;
 
 /// Where an execution is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +49,7 @@ struct Counter {
     failures: i64,
     unmatched: i64,
     ended: i64,
+    retries_exhausted: i64,
     duration_ms: i64,
     last: Option<Timestamp>,
 }
@@ -49,21 +59,36 @@ struct Counter {
 pub(crate) struct Deltas {
     counts: BTreeMap<Place, Count>,
     counters: BTreeMap<(TenantId, WorkflowId), Counter>,
+    reached: Reached<u32>,
+}
+
+/// What a batch made of executions, for the metrics.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    /// How many came to each status.
+    pub(crate) reached: Reached<u32>,
+    /// How many ended that had their conditions met.
+    pub(crate) ended: u64,
+    /// The working time of those, in milliseconds.
+    pub(crate) worked_ms: u64,
+    /// How many were made, by tenant.
+    pub(crate) executions: Vec<(TenantId, u64)>,
 }
 
 impl Deltas {
-    /// An execution was made.
-    pub(crate) fn made(&mut self, place: Place, now: Timestamp) {
-        self.add(place, 1, 1, 0);
+    /// An execution was made; `duration_ms` is its working time when it has ended already.
+    pub(crate) fn made(&mut self, place: Place, now: Timestamp, duration_ms: i64) {
+        self.reach(place);
+        self.add(place, 1, 1, if place.status.is_terminal() { duration_ms } else { 0 });
         let counter = self.counters.entry((place.tenant, place.workflow)).or_default();
         counter.executions += 1;
         counter.last = counter.last.max(Some(now));
-        self.ended(place, 0);
+        self.ended(place, duration_ms);
     }
 
     /// A run whose conditions failed and that keeps no row.
     pub(crate) fn counted_only(&mut self, place: Place, now: Timestamp) {
-        self.made(place, now);
+        self.made(place, now, 0);
         self.add(place, -1, 0, 0);
     }
 
@@ -72,11 +97,17 @@ impl Deltas {
         if from == to {
             return;
         }
+        self.reach(to);
         self.add(from, -1, -1, 0);
         self.add(to, 1, 1, if to.status.is_terminal() { duration_ms } else { 0 });
         if !from.status.is_terminal() {
             self.ended(to, duration_ms);
         }
+    }
+
+    /// An execution failed for good although it was retried.
+    pub(crate) fn retries_exhausted(&mut self, tenant: TenantId, workflow: WorkflowId) {
+        self.counters.entry((tenant, workflow)).or_default().retries_exhausted += 1;
     }
 
     /// Counts an execution that has reached its end; other places count for nothing here.
@@ -94,6 +125,23 @@ impl Deltas {
         }
     }
 
+    fn reach(&mut self, place: Place) {
+        let (status, outcome) = reached(place.status, place.outcome);
+        self.reached[status][outcome] += 1;
+    }
+
+    pub(crate) fn tally(&self) -> Tally {
+        let counters = || self.counters.values();
+        let count = |number: i64| u64::try_from(number).unwrap_or_default();
+        let made = self.counters.iter().filter(|(_, counter)| counter.executions > 0);
+        Tally {
+            reached: self.reached,
+            ended: counters().map(|counter| count(counter.ended)).sum(),
+            worked_ms: counters().map(|counter| count(counter.duration_ms)).sum(),
+            executions: made.map(|((tenant, _), counter)| (*tenant, count(counter.executions))).collect(),
+        }
+    }
+
     fn add(&mut self, place: Place, existing: i64, ever: i64, duration_ms: i64) {
         let count = self.counts.entry(place).or_default();
         count.existing += existing;
@@ -102,6 +150,11 @@ impl Deltas {
     }
 
     pub(crate) fn merge(&mut self, other: Self) {
+        for (counts, more) in self.reached.iter_mut().zip(other.reached) {
+            for (count, more) in counts.iter_mut().zip(more) {
+                *count += more;
+            }
+        }
         for (place, count) in other.counts {
             self.add(place, count.existing, count.ever, count.duration_ms);
         }
@@ -112,6 +165,7 @@ impl Deltas {
             counter.failures += more.failures;
             counter.unmatched += more.unmatched;
             counter.ended += more.ended;
+            counter.retries_exhausted += more.retries_exhausted;
             counter.duration_ms += more.duration_ms;
             counter.last = counter.last.max(more.last);
         }
@@ -156,57 +210,28 @@ impl Deltas {
                     counter.failures,
                     counter.unmatched,
                     counter.ended,
+                    counter.retries_exhausted,
                     counter.duration_ms,
                     counter.last
                 ]
             })
             .collect();
         tx.execute_rows(
-            "INSERT INTO workflow_counters (workflow_id, tenant_id, executions, successes, failures, unmatched, ended, duration_ms, last_executed_at)
-             {rows:bigint,bigint,bigint,bigint,bigint,bigint,bigint,bigint,time}
+            "INSERT INTO workflow_counters (workflow_id, tenant_id, executions, successes, failures, unmatched, ended, retries_exhausted,
+                duration_ms, last_executed_at)
+             {rows:bigint,bigint,bigint,bigint,bigint,bigint,bigint,bigint,bigint,time}
              ON CONFLICT (workflow_id) DO UPDATE SET
                 executions = workflow_counters.executions + excluded.executions,
                 successes = workflow_counters.successes + excluded.successes,
                 failures = workflow_counters.failures + excluded.failures,
                 unmatched = workflow_counters.unmatched + excluded.unmatched,
                 ended = workflow_counters.ended + excluded.ended,
+                retries_exhausted = workflow_counters.retries_exhausted + excluded.retries_exhausted,
                 duration_ms = workflow_counters.duration_ms + excluded.duration_ms,
                 last_executed_at = coalesce(excluded.last_executed_at, workflow_counters.last_executed_at)",
             rows,
         )
         .await
-    }
-}
-
-/// What statistics are wanted: hours from `from` up to, not including, `until`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Span {
-    /// Only this workflow.
-    pub workflow: Option<WorkflowId>,
-    /// The first instant.
-    pub from: Option<Timestamp>,
-    /// The first instant after.
-    pub until: Option<Timestamp>,
-}
-
-impl Span {
-    fn predicate(&self, tenant: TenantId) -> (String, Vec<Value>) {
-        let mut sql = "tenant_id = ?1".to_owned();
-        let mut parameters = params![tenant];
-        let mut also = |text: &str, value: Value| {
-            parameters.push(value);
-            sql.push_str(&format!(" AND {text} ?{}", parameters.len()));
-        };
-        if let Some(workflow) = self.workflow {
-            also("workflow_id =", workflow.into());
-        }
-        if let Some(from) = self.from {
-            also("hour >=", from.hour().into());
-        }
-        if let Some(until) = self.until {
-            also("hour <", until.into());
-        }
-        (sql, parameters)
     }
 }
 
@@ -232,9 +257,9 @@ pub async fn status_counts(
     tenant: TenantId,
     span: Span,
 ) -> StoreResult<Vec<StatusCount>> {
-    let (predicate, parameters) = span.predicate(tenant);
+    let (source, parameters) = span.source(tenant, Grain::Month);
     let sql = format!(
-        "SELECT status, outcome, sum(ever), sum(duration_ms) FROM execution_rollups WHERE {predicate}
+        "SELECT status, outcome, sum(ever), sum(duration_ms) FROM {source}
           GROUP BY status, outcome HAVING sum(ever) > 0 ORDER BY status, outcome"
     );
     let rows = connection.query(sql, parameters).await?;
@@ -251,11 +276,11 @@ pub async fn status_counts(
         .collect()
 }
 
-/// One hour of a trend.
+/// One day of a trend.
 #[derive(Debug, Clone, PartialEq)]
-pub struct HourCount {
-    /// The hour's first instant.
-    pub hour: Timestamp,
+pub struct DayCount {
+    /// The UTC day's first instant.
+    pub day: Timestamp,
     /// The status.
     pub status: ExecutionStatus,
     /// What the conditions said.
@@ -264,32 +289,32 @@ pub struct HourCount {
     pub count: i64,
 }
 
-/// Executions by hour of creation, status and outcome, oldest first.
+/// Executions by day of creation, status and outcome, oldest first.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn hour_counts(
+pub async fn day_counts(
     connection: &mut Connection,
     tenant: TenantId,
     span: Span,
-) -> StoreResult<Vec<HourCount>> {
-    let (predicate, parameters) = span.predicate(tenant);
-    let sql = format!(
-        "SELECT hour, status, outcome, sum(ever) FROM execution_rollups WHERE {predicate}
-          GROUP BY hour, status, outcome HAVING sum(ever) > 0 ORDER BY hour, status, outcome"
-    );
-    let rows = connection.query(sql, parameters).await?;
-    rows.into_iter()
-        .map(|row| {
-            let mut row = row.cells();
-            Ok(HourCount {
-                hour: row.take()?,
-                status: row.take()?,
-                outcome: row.take::<String>()?.parse().ok(),
-                count: row.take()?,
-            })
-        })
-        .collect()
+) -> StoreResult<Vec<DayCount>> {
+    let (sources, parameters) = span.sources(tenant, Grain::Day);
+    let sums = sources.into_iter().map(|source| {
+        format!(
+            "SELECT begins_at, status, outcome, sum(ever) AS ever FROM ({source}) AS counted GROUP BY begins_at, status, outcome HAVING sum(ever) > 0"
+        )
+    });
+    let sql = sums.collect::<Vec<_>>().join(" UNION ALL ");
+    // The first and the last day may come as hours.
+    let mut counts: BTreeMap<_, i64> = BTreeMap::new();
+    for row in connection.query(sql, parameters).await? {
+        let mut row = row.cells();
+        let at: Timestamp = row.take()?;
+        let (status, outcome): (ExecutionStatus, String) = (row.take()?, row.take()?);
+        *counts.entry((at.day(), status, outcome.parse().ok())).or_default() += row.take::<i64>()?;
+    }
+    let count = |((day, status, outcome), count)| DayCount { day, status, outcome, count };
+    Ok(counts.into_iter().map(count).collect())
 }
 
 /// One workflow's share.
@@ -321,20 +346,20 @@ pub async fn top_workflows(
     span: Span,
     limit: i64,
 ) -> StoreResult<Vec<WorkflowCount>> {
-    let (predicate, mut parameters) = span.predicate(tenant);
+    let (source, mut parameters) = span.source(tenant, Grain::Month);
     parameters.push(limit.into());
     let limit = parameters.len();
     let sql = format!(
-        "WITH counted AS (
+        "WITH shares AS (
             SELECT workflow_id, sum(ever) AS executions,
                    sum(CASE WHEN status = 'completed' AND outcome = 'matched' THEN ever ELSE 0 END) AS successes,
                    sum(CASE WHEN status = 'failed' THEN ever ELSE 0 END) AS failures,
                    sum(CASE WHEN outcome = 'unmatched' THEN ever ELSE 0 END) AS unmatched,
                    sum(CASE WHEN outcome = 'matched' AND status IN ('completed', 'failed', 'cancelled') THEN ever ELSE 0 END) AS ended,
                    sum(CASE WHEN outcome = 'matched' THEN duration_ms ELSE 0 END) AS duration_ms
-              FROM execution_rollups WHERE {predicate} GROUP BY workflow_id)
+              FROM {source} GROUP BY workflow_id)
          SELECT w.id, w.name, c.executions, c.successes, c.failures, c.unmatched, c.ended, c.duration_ms
-           FROM counted c JOIN workflows w ON w.id = c.workflow_id AND w.tenant_id = ?1
+           FROM shares c JOIN workflows w ON w.id = c.workflow_id AND w.tenant_id = ?1
           WHERE c.executions > 0 ORDER BY c.executions DESC, w.id LIMIT ?{limit}"
     );
     let rows = connection.query(sql, parameters).await?;
@@ -359,12 +384,17 @@ pub async fn existing(
     tenant: TenantId,
     span: Span,
     status: Option<ExecutionStatus>,
+    outcome: Option<Outcome>,
 ) -> StoreResult<i64> {
-    let (mut predicate, mut parameters) = span.predicate(tenant);
+    let (source, mut parameters) = span.source(tenant, Grain::Month);
+    let mut sql = format!("SELECT coalesce(sum(existing), 0) FROM {source} WHERE 1 = 1");
     if let Some(status) = status {
         parameters.push(status.into());
-        predicate.push_str(&format!(" AND status = ?{}", parameters.len()));
+        sql.push_str(&format!(" AND status = ?{}", parameters.len()));
     }
-    let sql = format!("SELECT coalesce(sum(existing), 0) FROM execution_rollups WHERE {predicate}");
+    if let Some(outcome) = outcome {
+        parameters.push(outcome.into());
+        sql.push_str(&format!(" AND outcome = ?{}", parameters.len()));
+    }
     connection.query_one(sql, parameters).await?.first()
 }

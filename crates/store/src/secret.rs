@@ -18,6 +18,7 @@ use chacha20poly1305::{
     Key, KeyInit, XChaCha20Poly1305, XNonce,
     aead::{Aead, Payload},
 };
+use hmac::{Hmac, Mac};
 use model::TenantId;
 use sha2::{Digest, Sha256};
 
@@ -74,6 +75,8 @@ pub enum SecretError {
 #[derive(Clone)]
 pub struct SecretBox {
     cipher: Arc<XChaCha20Poly1305>,
+    /// What tags are computed with: of the key, and not the key.
+    tags: Hmac<Sha256>,
     fingerprint: Arc<str>,
 }
 
@@ -90,6 +93,12 @@ pub enum Purpose {
     SmtpPassword,
     /// The secrets of one connection.
     Integration(model::IntegrationId),
+    /// The token that lets one connection in.
+    IntegrationToken(model::IntegrationId),
+    /// The link by which one approver decides.
+    ApprovalLink,
+    /// What shows who calls a workflow from outside.
+    Hook,
 }
 
 impl fmt::Display for Purpose {
@@ -97,6 +106,9 @@ impl fmt::Display for Purpose {
         match self {
             Self::SmtpPassword => f.write_str("smtp_password"),
             Self::Integration(id) => write!(f, "integration:{id}"),
+            Self::IntegrationToken(id) => write!(f, "integration_token:{id}"),
+            Self::ApprovalLink => f.write_str("approval_link"),
+            Self::Hook => f.write_str("hook"),
         }
     }
 }
@@ -157,7 +169,9 @@ impl SecretBox {
     pub fn of_key(key: &[u8; KEY]) -> Self {
         let digest = Sha256::new().chain_update(b"vtrustx key fingerprint 1").chain_update(key).finalize();
         let fingerprint: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let of_tags = Sha256::new().chain_update(b"vtrustx key of tags 1").chain_update(key).finalize();
         Self {
+            tags: <Hmac<Sha256> as Mac>::new_from_slice(&of_tags).expect("HMAC takes keys of any length"),
             cipher: Arc::new(XChaCha20Poly1305::new(Key::from_slice(key))),
             fingerprint: fingerprint.into(),
         }
@@ -167,6 +181,12 @@ impl SecretBox {
     #[must_use]
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
+    }
+
+    /// What only who has the key can say about a text.
+    #[must_use]
+    pub fn tag(&self, text: &str) -> [u8; 32] {
+        self.tags.clone().chain_update(text).finalize().into_bytes().into()
     }
 
     /// Seals a secret.

@@ -4,11 +4,12 @@
 //! its `submission_completed`, and none emits it twice.
 
 use model::{
-    Actor, ContactId, FormId, SubmissionId, TenantId,
+    Actor, ContactId, FormId, SubmissionId, TenantId, Timestamp,
     effect::ContactKey,
     event::StartedExecution,
     field::{self, Changes},
     form::Form,
+    job::JobFilter,
     submission::{Submission, SubmissionStatus},
 };
 use serde_json::{Map, Value, json};
@@ -17,7 +18,10 @@ use crate::{
     Connection, Page, Paged, StoreError, StoreResult, Tx,
     change::{Author, refused},
     contact::contact_find,
-    database::{Row, page::list},
+    database::{
+        Row,
+        page::{List, list},
+    },
     event::event_emit,
     form::{form_find, form_get},
     ids::IdKind,
@@ -134,7 +138,7 @@ pub async fn submission_create(
         ],
     )
     .await?;
-    tags_note(tx, tenant, author.actor, &submission.tags).await?;
+    tags_note(tx, tenant, author.actor, &submission.tags, &[]).await?;
     Ok(Submitted { submission, executions, duplicate: false })
 }
 
@@ -280,7 +284,7 @@ async fn write(tx: &mut Tx, author: Author, before: Submission, content: Content
         ],
     )
     .await?;
-    tags_note(tx, tenant, author.actor, &submission.tags).await?;
+    tags_note(tx, tenant, author.actor, &submission.tags, &before.tags).await?;
     Ok(Changed { submission, changes, executions })
 }
 
@@ -384,6 +388,79 @@ pub async fn submission_list(
         query = query.containing(columns, &quoted[1..quoted.len() - 1]);
     }
     query.run(connection, page, |submission: &Submission| submission.id.get(), submission_of).await
+}
+
+/// The completed answers that a job takes.
+fn of_job(tenant: TenantId, filter: &JobFilter) -> List {
+    let mut query = list("submissions", COLUMNS, tenant)
+        .and("archived_at IS NULL")
+        .equal("status", SubmissionStatus::Completed)
+        .bounded("submitted_at", filter.from, filter.until);
+    if let Some(form) = filter.form_id {
+        query = query.equal("form_id", form);
+    }
+    if let Some(contact) = filter.contact_id {
+        query = query.equal("contact_id", contact);
+    }
+    if let Some(tag) = &filter.tag {
+        query = query.tagged(tag);
+    }
+    query
+}
+
+/// How many completed answers a job takes.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn submission_job_count(
+    connection: &mut Connection,
+    tenant: TenantId,
+    filter: &JobFilter,
+) -> StoreResult<i64> {
+    of_job(tenant, filter).count(connection).await
+}
+
+/// The next completed answers that a job takes, between two ids.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn submission_job_page(
+    connection: &mut Connection,
+    tenant: TenantId,
+    filter: &JobFilter,
+    between: (i64, i64),
+    limit: i64,
+) -> StoreResult<Vec<Submission>> {
+    of_job(tenant, filter).ascending(connection, between, limit, submission_of).await
+}
+
+/// The ids between which the answers lie that were submitted between two instants, both included; none when there are none.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn submission_ids_between(
+    connection: &mut Connection,
+    tenant: TenantId,
+    (from, until): (Timestamp, Timestamp),
+) -> StoreResult<Option<(i64, i64)>> {
+    let sql = "SELECT min(id), max(id) FROM submissions WHERE tenant_id = ?1 AND submitted_at >= ?2 AND submitted_at <= ?3";
+    let row = connection.query_one(sql, params![tenant, from, until]).await?;
+    let mut row = row.cells();
+    let (first, last): (Option<i64>, Option<i64>) = (row.take()?, row.take()?);
+    Ok(first.zip(last))
+}
+
+/// When the next answers after an instant were submitted.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn submission_next_after(
+    connection: &mut Connection,
+    tenant: TenantId,
+    after: Timestamp,
+) -> StoreResult<Option<Timestamp>> {
+    let sql = "SELECT min(submitted_at) FROM submissions WHERE tenant_id = ?1 AND submitted_at > ?2";
+    connection.query_one(sql, params![tenant, after]).await?.first()
 }
 
 /// Replaces personal answers by [`MASK`]. Without the form, or when it has no such question any more, nobody can tell whether an

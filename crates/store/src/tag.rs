@@ -34,14 +34,18 @@ pub struct Tag {
     pub version: i64,
 }
 
-/// Keeps the names of tags that a record carries. Known ones stay as they are.
+/// Keeps the names of tags that a record carries and did not carry before. Known ones stay as they are.
 pub(crate) async fn tags_note(
     tx: &mut Tx,
     tenant: TenantId,
     actor: Actor,
     names: &[String],
+    before: &[String],
 ) -> StoreResult<()> {
-    for name in names {
+    for name in names.iter().filter(|name| !before.contains(name)) {
+        if !tx.tag_is_news(tenant, name) {
+            continue;
+        }
         let known = tx
             .query_optional("SELECT 1 FROM tags WHERE tenant_id = ?1 AND name = ?2", params![tenant, name])
             .await?;

@@ -13,6 +13,7 @@ use crate::{
     database::Row,
     ids::IdKind,
     params,
+    schedule::schedules_move,
     secret::{Purpose, SecretBox},
     session::session_link_create,
     token::Token,
@@ -209,6 +210,9 @@ pub async fn settings_put(
         params![json(&settings), sealed, now, actor, tenant],
     )
     .await?;
+    if settings.time_zone != before.settings.time_zone {
+        schedules_move(tx, tenant, &settings.time_zone).await?;
+    }
     settings_get(tx, tenant).await
 }
 
@@ -283,6 +287,14 @@ pub fn settings_check(settings: &Settings) -> Vec<Problem> {
         "alerts.average_duration_seconds",
         &|| "must be from 0 to 31536000 (a year)".to_owned(),
     );
+    if let Some(webhook) = &alerts.webhook {
+        let origin = webhook.strip_prefix("https://").or_else(|| webhook.strip_prefix("http://"));
+        let fits =
+            webhook.len() <= 2_000 && origin.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'));
+        check(fits, "alerts.webhook", &|| {
+            "must be a URL such as https://hooks.example.com/alerts, of at most 2000 characters".to_owned()
+        });
+    }
     check((1..=525_600).contains(&alerts.running_minutes), "alerts.running_minutes", &|| {
         "must be from 1 to 525600 (a year)".to_owned()
     });

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use crate::{
     Connection, Page, Paged, StoreError, StoreResult, Tx,
     change::{Author, record_emit},
-    database::{Row, page::list},
+    database::{Later, Row, page::list},
     ids::IdKind,
     params,
     tag::tags_note,
@@ -41,6 +41,14 @@ pub async fn ticket_create(
     ticket_insert(tx, author, ticket).await
 }
 
+const INSERT: Later = Later {
+    place: 8,
+    table: "tickets",
+    sql: "INSERT INTO tickets (id, tenant_id, title, description, status, priority, assignee_id, contact_id, submission_id, tags, attributes,
+            created_at, updated_at, created_by, updated_by, version)
+          {rows:bigint,bigint,text,text,text,text,bigint,bigint,bigint,json,json,time,time,text,text,bigint}",
+};
+
 /// Writes a new ticket under an id of its own and emits `ticket_created`.
 ///
 /// # Errors
@@ -50,10 +58,8 @@ pub(crate) async fn ticket_insert(tx: &mut Tx, author: Author, mut ticket: Ticke
     ticket.id = TicketId::new(tx.id(IdKind::Ticket).await?);
     record_emit(tx, (ticket.tenant_id, "ticket_created"), author, (EntityKind::Ticket, &ticket), None)
         .await?;
-    tx.execute(
-        "INSERT INTO tickets (id, tenant_id, title, description, status, priority, assignee_id, contact_id, submission_id, tags, attributes,
-            created_at, updated_at, created_by, updated_by, version)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13, ?13, 1)",
+    tx.later(
+        INSERT,
         params![
             ticket.id,
             ticket.tenant_id,
@@ -67,11 +73,13 @@ pub(crate) async fn ticket_insert(tx: &mut Tx, author: Author, mut ticket: Ticke
             &ticket.tags,
             &ticket.attributes,
             ticket.created_at,
-            ticket.created_by
+            ticket.created_at,
+            ticket.created_by,
+            ticket.created_by,
+            1_i64
         ],
-    )
-    .await?;
-    tags_note(tx, ticket.tenant_id, author.actor, &ticket.tags).await?;
+    );
+    tags_note(tx, ticket.tenant_id, author.actor, &ticket.tags, &[]).await?;
     Ok(ticket)
 }
 
@@ -131,7 +139,7 @@ pub async fn ticket_update(
         ],
     )
     .await?;
-    tags_note(tx, tenant, author.actor, &ticket.tags).await?;
+    tags_note(tx, tenant, author.actor, &ticket.tags, &before.tags).await?;
     Ok((ticket, changes))
 }
 
@@ -232,11 +240,19 @@ async fn ticket_check(tx: &mut Tx, ticket: &Ticket, before: Option<&Ticket>) -> 
 }
 
 async fn named_check(tx: &mut Tx, table: &str, tenant: TenantId, id: i64, what: &str) -> StoreResult<()> {
-    let sql = format!("SELECT 1 FROM {table} WHERE id = ?1 AND tenant_id = ?2");
-    match tx.query_optional(sql, params![id, tenant]).await? {
-        Some(_) => Ok(()),
-        None => Err(crate::change::refused(&format!("{what}_id"), format!("{what} {id} does not exist"))),
+    if record_exists(tx, table, tenant, id).await? {
+        return Ok(());
     }
+    Err(crate::change::refused(&format!("{what}_id"), format!("{what} {id} does not exist")))
+}
+
+/// Whether a record is there, put away or not.
+pub(crate) async fn record_exists(tx: &mut Tx, table: &str, tenant: TenantId, id: i64) -> StoreResult<bool> {
+    if table == "contacts" && tx.contact_held(tenant, ContactId::new(id)).is_some() {
+        return Ok(true);
+    }
+    let sql = format!("SELECT 1 FROM {table} WHERE id = ?1 AND tenant_id = ?2");
+    Ok(tx.query_optional(sql, params![id, tenant]).await?.is_some())
 }
 
 fn ticket_of(row: Row) -> StoreResult<Ticket> {

@@ -4,20 +4,38 @@ use model::{ExecutionId, ExecutionStatus, TenantId, Timestamp};
 
 use crate::{Connection, StoreResult, Tx, database::Later, execution, params, writer::Notice};
 
-/// When the next timer is due.
+/// What is due next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Next {
+    /// When the next timer is.
+    pub timer: Option<Timestamp>,
+    /// When the clock starts a workflow next.
+    pub schedule: Option<Timestamp>,
+    /// When an event has waited whether more comes.
+    pub debounce: Option<Timestamp>,
+    /// When a job goes on.
+    pub job: Option<Timestamp>,
+}
+
+/// When the next timer is due, and the next schedule.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn timer_next(connection: &mut Connection) -> StoreResult<Option<Timestamp>> {
-    connection.query_one("SELECT min(due_at) FROM timers", Vec::new()).await?.first()
+pub async fn timer_next(connection: &mut Connection) -> StoreResult<Next> {
+    // Of every tenant: time passes for all.
+    let sql = "SELECT (SELECT min(due_at) FROM timers), (SELECT min(due_at) FROM workflow_schedules),
+        (SELECT min(due_at) FROM debounces), (SELECT min(due_at) FROM jobs WHERE due_at IS NOT NULL)";
+    let row = connection.query_one(sql, Vec::new()).await?;
+    let mut row = row.cells();
+    Ok(Next { timer: row.take()?, schedule: row.take()?, debounce: row.take()?, job: row.take()? })
 }
 
 /// Takes up to `limit` due timers away and leaves their executions to whoever has room, as what is to be run: a fair share of each tenant at a
-/// time, however long the backlog is. Answers how many there were.
+/// time, however long the backlog is. Answers when they were due.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn timers_fire(tx: &mut Tx, now: Timestamp, limit: i64) -> StoreResult<usize> {
+pub async fn timers_fire(tx: &mut Tx, now: Timestamp, limit: i64) -> StoreResult<Vec<Timestamp>> {
     // Of every tenant: time passes for all.
     let rows = tx
         .query(
@@ -36,7 +54,8 @@ pub async fn timers_fire(tx: &mut Tx, now: Timestamp, limit: i64) -> StoreResult
 const INSERT: Later = Later {
     place: 3,
     table: "timers",
-    sql: "INSERT INTO timers (due_at, execution_id, tenant_id) {rows:time,bigint,bigint}",
+    // What wakes an execution may do so at the moment at which it wants to be woken anyway.
+    sql: "INSERT INTO timers (due_at, execution_id, tenant_id) {rows:time,bigint,bigint} ON CONFLICT (due_at, execution_id) DO NOTHING",
 };
 const DELETE: Later = Later {
     place: 2,
@@ -60,9 +79,14 @@ pub(crate) fn timer_set(
         timer_delete(tx, due_at, execution);
     }
     if let Some(due_at) = after {
-        tx.later(INSERT, params![due_at, execution, tenant]);
-        tx.notice(Notice::TimerSet(due_at));
+        timer_add(tx, tenant, execution, due_at);
     }
+}
+
+/// Sets a timer beside those that there are.
+pub(crate) fn timer_add(tx: &mut Tx, tenant: TenantId, execution: ExecutionId, due_at: Timestamp) {
+    tx.later(INSERT, params![due_at, execution, tenant]);
+    tx.notice(Notice::TimerSet(due_at));
 }
 
 pub(crate) fn timer_delete(tx: &mut Tx, due_at: Timestamp, execution: ExecutionId) {

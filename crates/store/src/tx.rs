@@ -9,25 +9,32 @@ use std::{
     sync::Arc,
 };
 
-use model::{ExecutionId, LogId, NodeId, TenantId, Timestamp};
+use model::{
+    ContactId, EventId, ExecutionId, LogId, NodeId, TenantId, Timestamp, WorkflowId, contact::Contact,
+};
 
 use crate::{
     Connection, Hooks, StoreResult,
+    contact::contacts_hold,
     database::Value,
+    event::EventKey,
     execution::Held,
     ids::{IdKind, Ids},
     params,
     rollup::Deltas,
+    waiting::awaited_load,
     writer::Notice,
 };
 
 /// How the records that steps change are locked. Of several tenants at once; each operation reads its own again with its tenant.
-const LOCKS: [(&str, &str); 4] = [
-    ("contacts", "SELECT id FROM contacts WHERE id {among:?1} ORDER BY id {for_update}"),
+const LOCKS: [(&str, &str); 3] = [
     ("tickets", "SELECT id FROM tickets WHERE id {among:?1} ORDER BY id {for_update}"),
     ("submissions", "SELECT id FROM submissions WHERE id {among:?1} ORDER BY id {for_update}"),
     ("forms", "SELECT id FROM forms WHERE id {among:?1} ORDER BY id {for_update}"),
 ];
+
+/// What rules of entry are decided under, among the locks.
+const GATES: &str = "gates";
 
 /// A transaction under way.
 #[derive(Debug)]
@@ -41,6 +48,14 @@ pub struct Tx {
     held: HashMap<ExecutionId, Held>,
     /// Records that were locked for them.
     locked: HashSet<(&'static str, i64)>,
+    /// Contacts that were read and locked for them, as they are by now.
+    contacts: HashMap<ContactId, Contact>,
+    /// The names of the events that tenants wait for, of those that were asked about.
+    awaited: HashMap<TenantId, HashSet<String>>,
+    /// Keys of events that were taken for them: the event's id, or that an earlier event has the key.
+    event_keys: HashMap<EventKey, Option<EventId>>,
+    /// Tags that are known to be kept.
+    tags: HashSet<(TenantId, String)>,
     /// Kinds reserved in the present operation: given up when it is taken back, for the reservation is too.
     reserved: Vec<IdKind>,
     /// Of the whole batch.
@@ -78,6 +93,10 @@ impl Tx {
             ids,
             held: HashMap::new(),
             locked: HashSet::new(),
+            contacts: HashMap::new(),
+            awaited: HashMap::new(),
+            event_keys: HashMap::new(),
+            tags: HashSet::new(),
             reserved: Vec::new(),
             kept: Pending::default(),
             current: Pending::default(),
@@ -143,6 +162,30 @@ impl Tx {
         self.query_optional(sql, params![id, tenant]).await.map(drop)
     }
 
+    /// Holds the gates of workflows: whoever decides on their rules of entry decides alone, to the end of his transaction. New executions of theirs, which only name them, do not
+    /// wait for it.
+    pub(crate) async fn gates_hold(&mut self, ids: &BTreeSet<i64>) -> StoreResult<()> {
+        if self.connection.blocks() {
+            return Ok(());
+        }
+        // Of several tenants at once; each decision reads its own rows with its tenant.
+        let sql = "SELECT id FROM workflows WHERE id {among:?1} ORDER BY id {for_no_key_update}";
+        self.query(sql, vec![Value::Ids(ids.iter().copied().collect())]).await?;
+        self.locked.extend(ids.iter().map(|id| (GATES, *id)));
+        Ok(())
+    }
+
+    /// As [`Tx::gates_hold`], of one workflow.
+    pub(crate) async fn gate_hold(&mut self, tenant: TenantId, workflow: WorkflowId) -> StoreResult<()> {
+        if self.connection.blocks() || self.locked.contains(&(GATES, workflow.get())) {
+            return Ok(());
+        }
+        let sql = "SELECT 1 FROM workflows WHERE id = ?1 AND tenant_id = ?2 {for_no_key_update}";
+        self.query_optional(sql, params![workflow, tenant]).await?;
+        self.locked.insert((GATES, workflow.get()));
+        Ok(())
+    }
+
     /// Tells listeners after the commit.
     pub fn notice(&mut self, notice: Notice) {
         self.current.notices.push(notice);
@@ -158,6 +201,11 @@ impl Tx {
         &mut self,
         records: &BTreeMap<&'static str, BTreeSet<i64>>,
     ) -> StoreResult<()> {
+        if let Some(ids) = records.get("contacts") {
+            let contacts = contacts_hold(self, ids.iter().copied().collect()).await?;
+            self.locked.extend(ids.iter().map(|id| ("contacts", *id)));
+            self.contacts.extend(contacts.into_iter().map(|contact| (contact.id, contact)));
+        }
         if self.connection.blocks() {
             return Ok(());
         }
@@ -178,16 +226,76 @@ impl Tx {
         self.held.remove(&id).filter(|held| held.tenant == tenant)
     }
 
+    /// A contact that was read and locked beforehand.
+    pub(crate) fn contact_held(&self, tenant: TenantId, id: ContactId) -> Option<&Contact> {
+        self.contacts.get(&id).filter(|contact| contact.tenant_id == tenant)
+    }
+
+    /// Remembers what a contact that was held is like now. False: it was not.
+    pub(crate) fn contact_keep(&mut self, contact: &Contact) -> bool {
+        let held = self.contacts.get_mut(&contact.id);
+        held.map(|held| held.clone_from(contact)).is_some()
+    }
+
+    /// Remembers an event's key that was taken beforehand.
+    pub(crate) fn event_key_keep(&mut self, key: EventKey, taken: Option<EventId>) {
+        self.event_keys.insert(key, taken);
+    }
+
+    /// The id that goes with a key taken beforehand, once: whoever comes with the same key next comes second.
+    pub(crate) fn event_key_held(&mut self, key: &EventKey) -> Option<Option<EventId>> {
+        self.event_keys.get_mut(key).map(Option::take)
+    }
+
+    /// Whether this is the first that the present operation hears of a tag.
+    pub(crate) fn tag_is_news(&mut self, tenant: TenantId, name: &str) -> bool {
+        self.tags.insert((tenant, name.to_owned()))
+    }
+
+    /// Asks, for a whole batch, which events these tenants wait for.
+    pub(crate) async fn awaited_prepare(&mut self, tenants: Vec<i64>) -> StoreResult<()> {
+        if !tenants.is_empty() {
+            let awaited = awaited_load(&mut self.connection, tenants).await?;
+            self.awaited.extend(awaited);
+        }
+        Ok(())
+    }
+
+    /// Whether somebody waits for an event of that name. Asked anew for each operation that people do.
+    pub(crate) async fn awaits(&mut self, tenant: TenantId, event: &str) -> StoreResult<bool> {
+        if !self.awaited.contains_key(&tenant) {
+            self.awaited_prepare(vec![tenant.get()]).await?;
+        }
+        Ok(self.awaited.get(&tenant).is_some_and(|names| names.contains(event)))
+    }
+
+    /// From now on somebody does.
+    pub(crate) fn awaited_add(&mut self, tenant: TenantId, event: &str) {
+        // What was not asked about is asked when it matters.
+        if let Some(names) = self.awaited.get_mut(&tenant) {
+            names.insert(event.to_owned());
+        }
+    }
+
+    fn let_go(&mut self) {
+        self.held.clear();
+        self.awaited.clear();
+        self.locked.clear();
+        self.contacts.clear();
+        self.event_keys.clear();
+        self.tags.clear();
+    }
+
     pub(crate) async fn begin(&mut self, now: Timestamp) -> StoreResult<()> {
         self.now = now;
         self.node = self.hooks.node();
-        self.held.clear();
-        self.locked.clear();
+        self.let_go();
         self.connection.begin(self.node.filter(|_| self.hooks.is_fenced())).await
     }
 
     pub(crate) async fn operation_begin(&mut self) -> StoreResult<()> {
         self.reserved.clear();
+        self.let_go();
         self.connection.command("SAVEPOINT operation").await
     }
 
@@ -201,8 +309,7 @@ impl Tx {
     pub(crate) async fn operation_undo(&mut self) -> StoreResult<()> {
         self.current = Pending::default();
         self.connection.forget();
-        self.held.clear();
-        self.locked.clear();
+        self.let_go();
         self.ids.forget(self.reserved.drain(..)).await;
         self.connection.command("ROLLBACK TO operation").await?;
         self.connection.command("RELEASE operation").await
@@ -211,13 +318,17 @@ impl Tx {
     /// Writes the statistics and commits.
     pub(crate) async fn commit(&mut self) -> StoreResult<Vec<Notice>> {
         let kept = std::mem::take(&mut self.kept);
+        let tally = kept.deltas.tally();
         let result = async {
             kept.deltas.write(self).await?;
             self.connection.commit().await
         }
         .await;
         match result {
-            Ok(()) => Ok(kept.notices),
+            Ok(()) => {
+                self.hooks.metrics.tally(&tally);
+                Ok(kept.notices)
+            }
             Err(error) => {
                 self.abandon().await;
                 Err(error)

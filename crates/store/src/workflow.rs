@@ -7,33 +7,37 @@
 //! Counters are read from `workflow_counters`, which the writer keeps; [`workflow_counters_fold`] copies them into the
 //! seed's columns for whoever reads the table itself.
 
+mod activity;
 mod key;
 mod purge;
 mod version;
 
 use model::{
     Actor, TenantId, Timestamp, WorkflowId,
-    workflow::{Definition, Workflow},
+    workflow::{Definition, EntryRules, Workflow},
 };
 
 use crate::{
     Connection, Page, Paged, StoreError, StoreResult, Tx,
-    database::{Row, page::list},
+    database::{Row, Value, page::list},
     ids::IdKind,
     params,
+    schedule::schedule_keep,
 };
 
+pub use activity::workflow_active_at;
 pub use key::{KEY_RULE, is_key, slug};
 pub use purge::{workflow_purge_begin, workflow_purge_end, workflow_purge_slice};
-pub use version::{workflow_version_get, workflow_version_list};
+pub use version::{workflow_version_at, workflow_version_get, workflow_version_list};
 
-const COLUMNS: &str = "id, tenant_id, key, name, description, trigger_event, trigger_config, conditions, actions, log_unmatched, is_active,
-     published_version, draft, execution_count, success_count, failure_count, unmatched_count, last_executed_at, average_duration_ms,
+const COLUMNS: &str = "id, tenant_id, key, name, description, trigger_event, trigger_config, conditions, actions, log_unmatched, on_failure, entry_rules, is_active,
+     published_version, hook_generation, draft, execution_count, success_count, failure_count, unmatched_count, last_executed_at, average_duration_ms,
      created_at, updated_at, created_by, updated_by, version, archived_at";
 
 /// The table with its counters as they are now.
 const COUNTED: &str = "(SELECT w.id, w.tenant_id, w.key, w.name, w.description, w.trigger_event, w.trigger_config, w.conditions, w.actions,
-            w.log_unmatched, w.is_active, w.published_version, w.draft, w.created_at, w.updated_at, w.created_by, w.updated_by, w.version,
+            w.log_unmatched, w.on_failure, w.entry_rules, w.is_active, w.published_version, w.hook_generation, w.draft, w.created_at, w.updated_at, w.created_by,
+            w.updated_by, w.version,
             w.archived_at, coalesce(c.executions, 0) AS execution_count, coalesce(c.successes, 0) AS success_count,
             coalesce(c.failures, 0) AS failure_count, coalesce(c.unmatched, 0) AS unmatched_count, c.last_executed_at,
             CASE WHEN c.ended > 0 THEN c.duration_ms / c.ended END AS average_duration_ms
@@ -71,6 +75,7 @@ pub struct Change {
 
 /// What becomes of a draft.
 #[derive(Debug, Clone, Default, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "one for each change that somebody asks for")]
 pub enum DraftChange {
     /// It stays as it is.
     #[default]
@@ -104,6 +109,7 @@ pub async fn workflow_create(
         tenant_id: tenant,
         key,
         published_version: i64::from(!new.is_draft),
+        hook_generation: 0,
         is_active: new.is_active,
         draft: new.is_draft.then(|| draft_of(&new.definition)).transpose()?,
         definition: new.definition,
@@ -123,8 +129,8 @@ pub async fn workflow_create(
     let definition = &workflow.definition;
     tx.execute(
         "INSERT INTO workflows (id, tenant_id, key, name, description, trigger_event, trigger_config, conditions, actions, log_unmatched,
-            is_active, published_version, draft, created_at, updated_at, created_by, updated_by, version)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14, ?15, ?15, 1)",
+            on_failure, is_active, published_version, draft, created_at, updated_at, created_by, updated_by, version, entry_rules)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?15, ?16, ?16, 1, ?17)",
         params![
             workflow.id,
             tenant,
@@ -136,17 +142,21 @@ pub async fn workflow_create(
             &definition.conditions,
             &definition.actions,
             definition.log_unmatched,
+            given(&definition.on_failure),
             workflow.is_active,
             workflow.published_version,
             &workflow.draft,
             now,
-            actor
+            actor,
+            rules_of(definition)
         ],
     )
     .await?;
     if workflow.published_version > 0 {
         version::insert(tx, &workflow, actor, None).await?;
     }
+    activity::keep(tx, None, &workflow).await?;
+    schedule_keep(tx, None, &workflow).await?;
     Ok(workflow)
 }
 
@@ -202,13 +212,12 @@ pub async fn workflow_update(
     if workflow == before {
         return Ok(workflow);
     }
-    workflow.updated_at = tx.now();
-    workflow.updated_by = Some(actor);
-    workflow.version += 1;
-    workflow_write(tx, &workflow).await?;
+    workflow_changed_write(tx, actor, &mut workflow).await?;
     if workflow.published_version > before.published_version {
         version::insert(tx, &workflow, actor, change.note.as_deref()).await?;
     }
+    activity::keep(tx, Some(&before), &workflow).await?;
+    schedule_keep(tx, Some(&before), &workflow).await?;
     Ok(workflow)
 }
 
@@ -249,8 +258,10 @@ pub async fn workflow_archive(
           WHERE id = ?4 AND tenant_id = ?5",
         params![false, now, actor, id, tenant],
     )
-    .await
-    .map(drop)
+    .await?;
+    let archived = Workflow { is_active: false, archived_at: Some(now), ..workflow.clone() };
+    activity::keep(tx, Some(&workflow), &archived).await?;
+    schedule_keep(tx, Some(&workflow), &archived).await
 }
 
 /// One workflow that is not put away.
@@ -351,11 +362,14 @@ pub async fn workflow_active_list(
     connection.query(sql, parameters).await?.into_iter().map(workflow_of).collect()
 }
 
-/// Copies the counters into the workflows' own columns, where they differ. Answers how many rows that were.
+/// Copies the counters into the workflows' own columns, where they differ. Answers how many rows that were; none: another node is at it.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn workflow_counters_fold(tx: &mut Tx) -> StoreResult<u64> {
+pub async fn workflow_counters_fold(tx: &mut Tx) -> StoreResult<Option<u64>> {
+    if !counters_turn(tx).await? {
+        return Ok(None);
+    }
     tx.execute(
         "UPDATE workflows SET execution_count = c.executions, success_count = c.successes, failure_count = c.failures,
                 last_executed_at = c.last_executed_at, average_duration_ms = CASE WHEN c.ended > 0 THEN c.duration_ms / c.ended END
@@ -367,14 +381,39 @@ pub async fn workflow_counters_fold(tx: &mut Tx) -> StoreResult<u64> {
         Vec::new(),
     )
     .await
+    .map(Some)
+}
+
+/// One node folds at a time: two would lock the same rows in different orders. Nobody is waited for.
+async fn counters_turn(tx: &mut Tx) -> StoreResult<bool> {
+    let fact = || params!["counters_turn"];
+    if tx.query_optional("SELECT 1 FROM store_facts WHERE name = ?1", fact()).await?.is_none() {
+        let make = "INSERT INTO store_facts (name, value) VALUES (?1, '') ON CONFLICT (name) DO NOTHING";
+        tx.execute(make, fact()).await?;
+    }
+    let mine = "SELECT 1 FROM store_facts WHERE name = ?1 {skip_locked}";
+    Ok(tx.query_optional(mine, fact()).await?.is_some())
+}
+
+/// Writes what is different in a workflow as its next version of the record.
+pub(crate) async fn workflow_changed_write(
+    tx: &mut Tx,
+    actor: Actor,
+    workflow: &mut Workflow,
+) -> StoreResult<()> {
+    workflow.updated_at = tx.now();
+    workflow.updated_by = Some(actor);
+    workflow.version += 1;
+    workflow_write(tx, workflow).await
 }
 
 async fn workflow_write(tx: &mut Tx, workflow: &Workflow) -> StoreResult<()> {
     let definition = &workflow.definition;
     tx.execute(
         "UPDATE workflows SET key = ?1, name = ?2, description = ?3, trigger_event = ?4, trigger_config = ?5, conditions = ?6, actions = ?7,
-            log_unmatched = ?8, is_active = ?9, published_version = ?10, draft = ?11, updated_at = ?12, updated_by = ?13, version = ?14
-          WHERE id = ?15 AND tenant_id = ?16",
+            log_unmatched = ?8, on_failure = ?9, is_active = ?10, published_version = ?11, draft = ?12, updated_at = ?13, updated_by = ?14,
+            version = ?15, hook_generation = ?16, entry_rules = ?19
+          WHERE id = ?17 AND tenant_id = ?18",
         params![
             &workflow.key,
             &definition.name,
@@ -384,18 +423,31 @@ async fn workflow_write(tx: &mut Tx, workflow: &Workflow) -> StoreResult<()> {
             &definition.conditions,
             &definition.actions,
             definition.log_unmatched,
+            given(&definition.on_failure),
             workflow.is_active,
             workflow.published_version,
             &workflow.draft,
             workflow.updated_at,
             workflow.updated_by,
             workflow.version,
+            workflow.hook_generation,
             workflow.id,
-            workflow.tenant_id
+            workflow.tenant_id,
+            rules_of(definition)
         ],
     )
     .await
     .map(drop)
+}
+
+/// Workflows without rules have nothing there.
+fn rules_of(definition: &Definition) -> Value {
+    if definition.entry.is_empty() { Value::Null } else { Value::json(&definition.entry) }
+}
+
+/// A list that may be missing.
+fn given(list: &serde_json::Value) -> Option<&serde_json::Value> {
+    (!list.is_null()).then_some(list)
 }
 
 fn draft_of(definition: &Definition) -> StoreResult<serde_json::Value> {
@@ -431,9 +483,16 @@ fn workflow_of(row: Row) -> StoreResult<Workflow> {
             conditions: row.take()?,
             actions: row.take()?,
             log_unmatched: row.take()?,
+            on_failure: row.take::<Option<serde_json::Value>>()?.unwrap_or_default(),
+            entry: match row.take::<Option<serde_json::Value>>()? {
+                None => EntryRules::default(),
+                Some(rules) => serde_json::from_value(rules)
+                    .map_err(|error| StoreError::Corrupt(format!("rules of entry: {error}")))?,
+            },
         },
         is_active: row.take()?,
         published_version: row.take()?,
+        hook_generation: row.take()?,
         draft: row.take()?,
         execution_count: row.take()?,
         success_count: row.take()?,

@@ -20,7 +20,10 @@ use std::{
 };
 
 use futures_util::future::BoxFuture;
-use model::{Clock, ExecutionId, ExecutionStatus, NotificationId, TenantId, Timestamp, UserId, WorkflowId};
+use model::{
+    ApprovalId, Clock, ExecutionId, ExecutionStatus, NotificationId, TenantId, Timestamp, UserId, WorkflowId,
+    approval::ApprovalState,
+};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -63,6 +66,21 @@ pub enum Notice {
     },
     /// A timer was set that may be the next one due.
     TimerSet(Timestamp),
+    /// Something has come that a run waits for.
+    Signalled,
+    /// An approval was asked for, decided, or is over.
+    ApprovalChanged {
+        /// Whose it is.
+        tenant: TenantId,
+        /// Which one.
+        approval: ApprovalId,
+        /// Of which run.
+        execution: ExecutionId,
+        /// Where it stands now.
+        state: ApprovalState,
+    },
+    /// There is a mail of an approval to be sent.
+    ApprovalMail,
     /// A user has a new notification.
     Notified {
         /// Whose it is.
@@ -162,6 +180,11 @@ impl Writer {
         self.lanes.iter().map(|queue| queue.max_capacity() - queue.capacity()).sum()
     }
 
+    /// How many may wait.
+    pub(crate) fn capacity(&self) -> usize {
+        self.lanes.iter().map(mpsc::Sender::max_capacity).sum()
+    }
+
     /// Commits since the start.
     pub(crate) fn commits(&self) -> u64 {
         self.count.commits.load(Ordering::Relaxed)
@@ -178,11 +201,12 @@ impl Writer {
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
-    /// Submits what many do at once. A tenant that has its share of the queue already is told to come back, unless it may wait.
+    /// Submits what many do at once. A tenant that has its share of the queue already is told to come back, unless it may wait; what
+    /// it would have submitted is then not even put together.
     pub(crate) async fn submit_together<O: Together>(
         &self,
         tenant: TenantId,
-        operation: O,
+        operation: impl FnOnce() -> O,
         when_full: WhenFull,
     ) -> StoreResult<O::Answer> {
         let _share = match when_full {
@@ -191,7 +215,7 @@ impl Writer {
         };
         let lane = usize::try_from(tenant.get()).unwrap_or_default() % self.lanes.len().max(1);
         let (reply, answer) = oneshot::channel();
-        self.send(lane, Box::new(Shared::new(operation, reply)), when_full).await?;
+        self.send(lane, Box::new(Shared::new(operation(), reply)), when_full).await?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
 

@@ -9,6 +9,7 @@ pub mod postgres;
 pub mod proxy;
 pub mod sink;
 pub mod smtp;
+pub mod systems;
 pub mod tables;
 
 pub use clock::SimulatedClock;

@@ -240,7 +240,7 @@ const HONEST: u8 = 0;
 /// Instead of the answer, bytes that are no HTTP.
 const GARBAGE: u8 = 1;
 /// Instead of the answer, the end of the connection.
-const CLOSE: u8 = 2;
+pub(crate) const CLOSE: u8 = 2;
 /// The beginning of the answer.
 const BEGIN: u8 = 3;
 /// Nothing any more.
@@ -248,9 +248,9 @@ const SILENT: u8 = 4;
 
 /// Who is at the other end, and how this end behaves.
 #[derive(Debug, Clone)]
-struct Peer {
-    address: SocketAddr,
-    conduct: Arc<AtomicU8>,
+pub(crate) struct Peer {
+    pub(crate) address: SocketAddr,
+    pub(crate) conduct: Arc<AtomicU8>,
 }
 
 impl Connected<IncomingStream<'_, Door>> for Peer {
@@ -260,7 +260,7 @@ impl Connected<IncomingStream<'_, Door>> for Peer {
 }
 
 /// Accepts connections whose answers a handler can spoil.
-struct Door(TcpListener);
+pub(crate) struct Door(pub(crate) TcpListener);
 
 impl Listener for Door {
     type Io = Wire;
@@ -276,7 +276,7 @@ impl Listener for Door {
     }
 }
 
-struct Wire {
+pub(crate) struct Wire {
     stream: TcpStream,
     conduct: Arc<AtomicU8>,
 }

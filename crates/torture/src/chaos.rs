@@ -245,7 +245,7 @@ async fn stop(world: &Arc<World>, tally: &Arc<Tally>, node: &Node, length: Durat
 /// goes on, with the answers in its hands, the one that has taken them over is at the last call, which is answered late then.
 async fn stop_at_the_worst_moment(world: &Arc<World>, tally: &Arc<Tally>, node: &Node) {
     world.receiver.be_slow(Some((Step::A, Duration::from_secs(1))));
-    tokio::time::sleep(Duration::from_millis(900)).await;
+    wait_until_busy(world, node).await;
     world.story.say(format_args!("node {} stands still until its work has been taken over", node.number));
     watch_takeover(world, tally, node).await;
     let taken_over = async {
@@ -262,6 +262,23 @@ async fn stop_at_the_worst_moment(world: &Arc<World>, tally: &Arc<Tally>, node: 
     world.story.say(format_args!("node {} goes on", node.number));
     tokio::time::sleep(Duration::from_secs(2)).await;
     world.receiver.be_slow(None);
+}
+
+/// Waits until a node has a good many executions in hand, all of which wait for their first call: what comes in a batch goes to one node,
+/// so at a low rate it may have next to none at any one moment.
+async fn wait_until_busy(world: &World, node: &Node) {
+    const MANY: i64 = 20;
+    let in_hand = format!(
+        "SELECT count(*) FROM workflow_executions WHERE status IN ('pending', 'running') AND owner =
+           (SELECT id FROM nodes WHERE name = '{}' ORDER BY started_at DESC LIMIT 1)",
+        node.name()
+    );
+    let from = world.ledger.now();
+    while !world.store.number(&in_hand).await.is_ok_and(|executions| executions >= MANY)
+        && world.ledger.now() < from + LONGEST_STOP
+    {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 /// Writes down which of the newest executions have ended: a call of theirs from now on is a repeat.

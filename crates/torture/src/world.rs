@@ -31,6 +31,8 @@ const LIBRARIES: [&str; 3] =
     ["/usr/lib/x86_64-linux-gnu/faketime", "/usr/lib/aarch64-linux-gnu/faketime", "/usr/lib64/faketime"];
 /// Runs that fail end soon.
 const RETRY_DELAYS: &str = "1s,2s,3s";
+/// A quarter of them may call the one receiver at once: as many as all had without shares, so that the fences are what is tried.
+const WORKERS: &str = "1024";
 /// How long starting may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Of PostgreSQL: fsync and all else that makes a commit durable are on by default.
@@ -133,6 +135,7 @@ impl World {
                 ["--database", &address],
                 ["--data-dir", &folder.display().to_string()],
                 ["--retry-delays", RETRY_DELAYS],
+                ["--workers", WORKERS],
             ];
             let mut arguments: Vec<String> = arguments.concat().into_iter().map(str::to_owned).collect();
             arguments.push("--allow-private-targets".to_owned());

@@ -54,26 +54,37 @@ impl Action for SyncIntegration {
     async fn run(config: Config, cx: &Context<'_>) -> Result<Outcome, ActionError> {
         let name = config.integration.line(255).ok_or_else(|| ActionError::invalid("integration", "is empty"))?;
         let action = config.action.line(255).ok_or_else(|| ActionError::invalid("action", "is empty"))?;
-        let connection = cx.connections.find(&name).await.map_err(|error| {
-            let kind = match &error {
-                NoConnection::Missing { .. } | NoConnection::Ambiguous { .. } => ErrorKind::Refused,
-                NoConnection::Unavailable(_) => ErrorKind::Unavailable,
-            };
-            ActionError::new(kind, format!("the integration {name:?} cannot be used: {error}"))
-        })?;
-        let provider = provider::get(&connection.provider).ok_or_else(|| {
-            let (name, provider) = (&connection.name, &connection.provider);
-            ActionError::refused(format!("the connection {name:?} is of the provider {provider:?}, which is not known here"))
-        })?;
         let payload = Value::Object(config.payload.0.unwrap_or_default().0);
-        let result = provider.call(&connection, &action, payload, &cx.into()).await?;
-        Ok(Outcome::Done(json!({
-            "integration": connection.name,
-            "provider": connection.provider,
-            "action": action,
-            "result": result,
-        })))
+        through(cx, &name, None, &action, payload).await
     }
+}
+
+/// Does something through a stored connection, which is to be one of `provider` where that is given.
+pub(super) async fn through(
+    cx: &Context<'_>,
+    name: &str,
+    provider: Option<&str>,
+    action: &str,
+    payload: Value,
+) -> Result<Outcome, ActionError> {
+    let connection = cx.connections.find(name).await.map_err(|error| {
+        let kind = match &error {
+            NoConnection::Missing { .. } | NoConnection::Ambiguous { .. } => ErrorKind::Refused,
+            NoConnection::Unavailable(_) => ErrorKind::Unavailable,
+        };
+        ActionError::new(kind, format!("the integration {name:?} cannot be used: {error}"))
+    })?;
+    if let Some(provider) = provider.filter(|provider| *provider != connection.provider) {
+        let (name, other) = (&connection.name, &connection.provider);
+        return Err(ActionError::refused(format!("the connection {name:?} is of {other:?}, not of {provider:?}")));
+    }
+    let result = provider::call(&connection, action, payload, &cx.into()).await?;
+    Ok(Outcome::Done(json!({
+        "integration": connection.name,
+        "provider": connection.provider,
+        "action": action,
+        "result": result,
+    })))
 }
 
 #[cfg(test)]

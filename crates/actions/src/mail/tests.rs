@@ -20,11 +20,15 @@ fn mail(to: &[&str]) -> Mail {
     }
 }
 
-fn client(url: &str) -> BoundMailer {
-    SmtpClient::new(Some(url.parse().unwrap()), AddressPolicy::Public).bound(None, &Sender::default())
+fn client(url: &str) -> BoundMailer<'static> {
+    SmtpClient::new(Some(url.parse().unwrap()), AddressPolicy::Public).bound(
+        None,
+        &Sender::default(),
+        Gate::Open,
+    )
 }
 
-fn idle(mailer: &BoundMailer) -> usize {
+fn idle(mailer: &BoundMailer<'_>) -> usize {
     mailer.client.pool.lock().unwrap().values().map(Vec::len).sum()
 }
 
@@ -123,7 +127,7 @@ async fn a_tenant_cannot_reach_servers_inside() {
         password: None,
     };
     let own = Some(SmtpServer::of_tenant(&settings, None));
-    let bound = |policy| SmtpClient::new(None, policy).bound(own.clone(), &Sender::default());
+    let bound = |policy| SmtpClient::new(None, policy).bound(own.clone(), &Sender::default(), Gate::Open);
     let error = bound(AddressPolicy::Public).send(&mail(&["ann@example.com"])).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Refused);
     assert_eq!(server.messages().len(), 0);
@@ -131,7 +135,7 @@ async fn a_tenant_cannot_reach_servers_inside() {
 
 #[tokio::test]
 async fn headers_cannot_be_smuggled_in() {
-    let none = SmtpClient::new(None, AddressPolicy::Public).bound(None, &Sender::default());
+    let none = SmtpClient::new(None, AddressPolicy::Public).bound(None, &Sender::default(), Gate::Open);
     let good = mail(&["ann@example.com"]);
     assert_eq!(none.send(&good).await, Ok(MailOutcome::NoServer));
     for bad in [
@@ -172,7 +176,7 @@ fn reads_server_addresses() {
     let server: SmtpServer =
         "smtp://care@example.com:p@mail.example.com".replacen('@', "%40", 1).parse().unwrap();
     let client = SmtpClient::new(Some(server), AddressPolicy::Public);
-    assert_eq!(client.bound(None, &Sender::default()).default_sender(), "care@example.com");
+    assert_eq!(client.bound(None, &Sender::default(), Gate::Open).default_sender(), "care@example.com");
     let sender = Sender { email: Some("hi@shop.io".into()), name: Some("Shop, Inc.".into()) };
-    assert_eq!(client.bound(None, &sender).default_sender(), "\"Shop, Inc.\" <hi@shop.io>");
+    assert_eq!(client.bound(None, &sender, Gate::Open).default_sender(), "\"Shop, Inc.\" <hi@shop.io>");
 }

@@ -2,10 +2,8 @@
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
-use base64::{Engine, engine::general_purpose::STANDARD};
-use bytes::Bytes;
 use futures_util::{FutureExt, future::BoxFuture};
-use model::Problem;
+use model::{Problem, Timestamp};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rules::{Scope, Template};
 use schemars::JsonSchema;
@@ -16,11 +14,18 @@ use url::Url;
 use crate::{
     action::{ActionError, ErrorKind},
     answer,
-    capability::{Connection, HttpRequest, Target},
-    input::{Headers, Optional, Text},
-    provider::{Call, Provider, Registration},
+    capability::{Connection, HttpResponse},
+    input::{Headers, Optional, Text, Whole},
+    ledger::Pace,
+    provider::{
+        Access, Answer, Client, ClientAuthentication, Grant, Operation, Provider, Registration, Request, config,
+    },
     schema,
 };
+
+mod paging;
+
+use paging::Paging;
 
 struct Rest;
 
@@ -35,7 +40,7 @@ struct Config {
     base_url: Text,
     /// How to sign in: the secrets hold the password or the token.
     #[serde(default)]
-    #[schemars(extend("enum" = ["none", "basic", "bearer", "header"], "default" = "none"))]
+    #[schemars(extend("enum" = ["none", "basic", "bearer", "header", "oauth2"], "default" = "none"))]
     auth: Optional<Text>,
     /// The user for `basic`.
     #[serde(default)]
@@ -43,11 +48,29 @@ struct Config {
     /// The header for `header`, such as `X-Api-Key`.
     #[serde(default)]
     header_name: Optional<Text>,
+    /// Where `oauth2` gets its token, by the client credentials grant.
+    #[serde(default)]
+    #[schemars(extend("format" = "uri"))]
+    token_url: Optional<Text>,
+    /// The client id for `oauth2`.
+    #[serde(default)]
+    client_id: Optional<Text>,
+    /// The scopes for `oauth2`, with blanks between.
+    #[serde(default)]
+    scope: Optional<Text>,
+    /// How `oauth2` shows the client id and secret.
+    #[serde(default)]
+    #[schemars(extend("enum" = ["header", "form"], "default" = "header"))]
+    token_auth: Optional<Text>,
+    /// How many calls the system takes in a minute; left empty, it is called as often as there is something to do.
+    #[serde(default)]
+    calls_per_minute: Optional<Whole>,
     /// Headers that every request has.
     #[serde(default)]
     headers: Optional<Headers>,
-    /// What `action` of a step can name.
+    /// What `action` of a step can name: a method, a path and perhaps a body each.
     #[serde(default)]
+    #[schemars(extend("format" = "json"))]
     actions: BTreeMap<String, RestAction>,
     /// A path that can be fetched to see whether the connection works.
     #[serde(default)]
@@ -69,11 +92,14 @@ struct RestAction {
     #[serde(default)]
     #[schemars(extend("format" = "json"))]
     body: Value,
+    /// How to read on when the answer is a page of many; the step's output then has the items of all pages.
+    #[serde(default)]
+    paging: Optional<Paging>,
 }
 
 /// What must not be seen.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, rename_all = "camelCase")]
 #[expect(dead_code, reason = "read by its schema; secrets are looked up by name")]
 struct Secrets {
     /// The password for `basic`.
@@ -82,6 +108,9 @@ struct Secrets {
     /// The token for `bearer` and `header`.
     #[schemars(default, extend("format" = "password", "writeOnly" = true))]
     token: Optional<Text>,
+    /// The client secret for `oauth2`.
+    #[schemars(default, extend("format" = "password", "writeOnly" = true))]
+    client_secret: Optional<Text>,
 }
 
 static CONFIG: LazyLock<Value> = LazyLock::new(schema::of::<Config>);
@@ -122,24 +151,79 @@ impl Provider for Rest {
         problems
     }
 
+    fn operations(&self) -> &[Operation] {
+        &[]
+    }
+
     fn actions(&self, config: &Value) -> Vec<String> {
         config.get("actions").and_then(Value::as_object).into_iter().flatten().map(|(name, _)| name.clone()).collect()
     }
 
+    fn access(&self, connection: &Connection) -> Result<Access, ActionError> {
+        let settings = config::<Config>(connection)?;
+        let secret = |name: &str| connection.secret(name).unwrap_or_default();
+        Ok(match settings.auth.0.as_ref().map_or("none", |text| text.0.as_str()) {
+            "basic" => {
+                let user = settings.username.0.as_ref().map_or("", |text| text.0.as_str());
+                Access::basic(user, secret("password"))
+            }
+            "bearer" => Access::bearer(secret("token")),
+            "header" => {
+                let name = settings.header_name.0.map_or_else(|| "X-Api-Key".to_owned(), |text| text.0);
+                Access::Headers(vec![(name, secret("token").to_owned())])
+            }
+            "oauth2" => Access::Token,
+            "none" => Access::Headers(Vec::new()),
+            other => return Err(ActionError::invalid("auth", format!("{other:?} is not known"))),
+        })
+    }
+
+    fn grant(&self, connection: &Connection, _: Option<&str>, _: Timestamp) -> Result<Grant, ActionError> {
+        let settings = config::<Config>(connection)?;
+        let text = |given: Optional<Text>| given.0.and_then(|text| text.line(2_000));
+        let url = text(settings.token_url).ok_or_else(|| connection.lacks("tokenUrl"))?;
+        let client_id = text(settings.client_id).ok_or_else(|| connection.lacks("clientId"))?;
+        let mut form = vec![("grant_type".to_owned(), "client_credentials".to_owned())];
+        if let Some(scope) = text(settings.scope) {
+            form.push(("scope".to_owned(), scope));
+        }
+        let authentication = match settings.token_auth.0 {
+            Some(text) if text.0.trim() == "form" => ClientAuthentication::Form,
+            _ => ClientAuthentication::Header,
+        };
+        let client = Some((client_id, connection.required_secret("clientSecret")?.to_owned()));
+        Ok(Grant { url, form, client, authentication })
+    }
+
+    fn base(&self, connection: &Connection, _: Option<&str>) -> Result<String, ActionError> {
+        let settings = config::<Config>(connection)?;
+        let base = base(&settings.base_url.0).map_err(|message| ActionError::invalid("baseUrl", message))?;
+        Ok(base.to_string())
+    }
+
+    fn read(&self, response: &HttpResponse, now: Timestamp) -> Answer {
+        Answer::of_status(response, now, format!("status {}", response.status), Vec::new())
+    }
+
+    fn pace(&self, connection: &Connection) -> Option<Pace> {
+        let settings = config::<Config>(connection).ok()?;
+        let calls = settings.calls_per_minute.0?.0;
+        (calls > 0).then(|| Pace::per(calls.min(1_000_000), 60))
+    }
+
     fn call<'a>(
         &'a self,
-        connection: &'a Connection,
+        client: &'a Client<'a>,
         action: &'a str,
         payload: Value,
-        cx: &'a Call<'a>,
     ) -> BoxFuture<'a, Result<Value, ActionError>> {
         async move {
-            let config = read(connection)?;
-            let Some(chosen) = config.actions.get(action) else {
-                let known: Vec<_> = config.actions.keys().map(String::as_str).collect();
+            let settings: Config = client.config()?;
+            let Some(chosen) = settings.actions.get(action) else {
+                let known: Vec<_> = settings.actions.keys().map(String::as_str).collect();
                 let message = format!(
                     "the connection {:?} has no action {action:?}; it has {}",
-                    connection.name,
+                    client.connection.name,
                     if known.is_empty() { "none".to_owned() } else { known.join(", ") },
                 );
                 return Err(ActionError::refused(message));
@@ -153,24 +237,36 @@ impl Provider for Rest {
                 Value::String(text) if text.is_empty() => Value::Null,
                 body => render(body, &payload)?,
             };
-            let request = request(&config, connection, cx, method, &path, body)?;
-            let response = cx.http.send(request).await?;
-            answer::outcome(&format!("{:?}", connection.name), &response, cx.now)
+            let send = |path: String| {
+                let request = request(&settings, client, method.clone(), &path, body.clone());
+                async move {
+                    let (response, _) = client.exchange(&request?).await?;
+                    answer::outcome(&client.who(), &response, client.cx.now).map(|output| (response, output))
+                }
+            };
+            match &chosen.paging.0 {
+                None => send(path).await.map(|(_, output)| output),
+                Some(paging) => {
+                    let base = base(&settings.base_url.0).map_err(|message| ActionError::invalid("baseUrl", message))?;
+                    let mut pages = paging.begin(path);
+                    while let Some(path) = pages.next_path() {
+                        let (response, output) = send(path).await?;
+                        pages.take(&response, &output, &base);
+                    }
+                    Ok(pages.output())
+                }
+            }
         }
         .boxed()
     }
 
-    fn test<'a>(
-        &'a self,
-        connection: &'a Connection,
-        cx: &'a Call<'a>,
-    ) -> BoxFuture<'a, Result<Value, ActionError>> {
+    fn test<'a>(&'a self, client: &'a Client<'a>) -> BoxFuture<'a, Result<Value, ActionError>> {
         async move {
-            let config = read(connection)?;
-            let path = config.test_path.0.as_ref().map_or(String::new(), |text| text.0.clone());
-            let named = config.test_path.0.is_some();
-            let request = request(&config, connection, cx, "GET".to_owned(), &path, Value::Null)?;
-            let response = cx.http.send(request).await?;
+            let settings: Config = client.config()?;
+            let path = settings.test_path.0.as_ref().map_or(String::new(), |text| text.0.clone());
+            let named = settings.test_path.0.is_some();
+            let request = request(&settings, client, "GET".to_owned(), &path, Value::Null)?;
+            let (response, _) = client.exchange(&request).await?;
             // Without a path that is known to exist, a 404 still shows that the system answers.
             let works = match response.status {
                 200..=299 => true,
@@ -180,17 +276,10 @@ impl Provider for Rest {
             if works {
                 return Ok(json!({"status": response.status}));
             }
-            answer::outcome(&format!("{:?}", connection.name), &response, cx.now)
+            answer::outcome(&client.who(), &response, client.cx.now)
         }
         .boxed()
     }
-}
-
-fn read(connection: &Connection) -> Result<Config, ActionError> {
-    serde_path_to_error::deserialize(&connection.config).map_err(|error| {
-        let message = format!("the connection {:?} is not set up well: {error}", connection.name);
-        ActionError::new(ErrorKind::InvalidConfig, message)
-    })
 }
 
 fn base(text: &str) -> Result<Url, String> {
@@ -230,68 +319,39 @@ fn encoded(payload: &Value) -> Value {
     }
 }
 
-/// The address of a path below the base. A segment of dots would climb out of it, so it is refused.
-fn address(base: &Url, path: &str) -> Result<Url, ActionError> {
+/// A path below the base. A segment of dots would climb out of it, so it is refused.
+fn below(path: &str) -> Result<&str, ActionError> {
     let (only_path, _) = path.split_at(path.find(['?', '#']).unwrap_or(path.len()));
     let climbs = |segment: &str| matches!(segment.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..");
     if only_path.split(['/', '\\']).any(climbs) {
         return Err(ActionError::refused("the path of the action would leave the connection's base address"));
     }
-    let text = match path {
-        "" => base.to_string(),
-        path if path.starts_with('?') => format!("{base}{path}"),
-        path => format!("{}/{}", base.as_str().trim_end_matches('/'), path.trim_start_matches('/')),
-    };
-    Url::parse(&text).map_err(|error| ActionError::invalid("path", error))
+    Ok(path)
 }
 
 fn request(
-    config: &Config,
-    connection: &Connection,
-    cx: &Call<'_>,
+    settings: &Config,
+    client: &Client<'_>,
     method: String,
     path: &str,
     body: Value,
-) -> Result<HttpRequest, ActionError> {
-    let base = base(&config.base_url.0).map_err(|message| ActionError::invalid("baseUrl", message))?;
-    let url = address(&base, path)?.to_string();
-    let mut headers = config.headers.0.clone().unwrap_or_default().0;
-    let mut set = |name: &str, value: String| {
-        headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
-        headers.push((name.to_owned(), value));
-    };
-    let secret = |name: &str| connection.secrets.get(name).and_then(Value::as_str).unwrap_or_default();
-    match config.auth.0.as_ref().map_or("none", |text| text.0.as_str()) {
-        "basic" => {
-            let user = config.username.0.as_ref().map_or("", |text| text.0.as_str());
-            let credentials = STANDARD.encode(format!("{user}:{}", secret("password")));
-            set("Authorization", format!("Basic {credentials}"));
-        }
-        "bearer" => set("Authorization", format!("Bearer {}", secret("token"))),
-        "header" => {
-            let name = config.header_name.0.as_ref().map_or("X-Api-Key", |text| text.0.as_str());
-            set(name, secret("token").to_owned());
-        }
-        "none" => {}
-        other => return Err(ActionError::invalid("auth", format!("{other:?} is not known"))),
+) -> Result<Request, ActionError> {
+    let mut request = Request::of(method, below(path)?, body);
+    for (name, value) in settings.headers.0.clone().unwrap_or_default().0 {
+        request = request.header(&name, value);
     }
-    set("Idempotency-Key", cx.idempotency_key.to_owned());
-    let body: Bytes = match body {
-        Value::Null => Bytes::new(),
-        Value::String(text) => text.into(),
-        value => value.to_string().into(),
-    };
-    if !body.is_empty() && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
-        headers.push(("Content-Type".to_owned(), "application/json".to_owned()));
-    }
-    Ok(HttpRequest { method, url, headers, body, timeout: cx.timeout, target: Target::Connection })
+    Ok(request.header("Idempotency-Key", client.cx.idempotency_key))
 }
 
 #[cfg(test)]
 mod tests {
-    use testkit::Sink;
+    use testkit::{
+        Sink,
+        systems::{Mock, oauth::Tokens, shop::Shop},
+    };
 
     use super::*;
+    use crate::provider::{self, Call};
     use crate::workbench::{Workbench, connection};
 
     #[tokio::test]
@@ -311,7 +371,7 @@ mod tests {
         let call = Call::from(&cx);
         let payload = json!({"name": "a/../b?x=1#é", "score": 3});
         for action in ["find", "note", "push"] {
-            Rest.call(&connection, action, payload.clone(), &call).await.unwrap();
+            provider::call(&connection, action, payload.clone(), &call).await.unwrap();
         }
         let sent: Vec<_> = sink
             .requests()
@@ -324,9 +384,9 @@ mod tests {
             r#"PUT /ok/all {"name":"a/../b?x=1#é","score":3}"#,
         ]);
         assert_eq!(sink.requests()[0].header("authorization"), Some("Bearer s3cret"));
-        let error = Rest.call(&connection, "drop", payload, &call).await.unwrap_err();
+        let error = provider::call(&connection, "drop", payload, &call).await.unwrap_err();
         assert_eq!(error.message, "the connection \"crm\" has no action \"drop\"; it has find, note, push");
-        let error = Rest.call(&connection, "find", json!({"name": ".."}), &call).await.unwrap_err();
+        let error = provider::call(&connection, "find", json!({"name": ".."}), &call).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Refused);
         assert_eq!(sink.requests().len(), 3);
     }
@@ -345,14 +405,52 @@ mod tests {
             let mut config = json!({"baseUrl": sink.url("/status/401"), "testPath": "/"});
             config.as_object_mut().unwrap().extend(auth.as_object().cloned().unwrap());
             let connection = connection("crm", "rest", config, json!({"password": "s3cret", "token": "t0ken"}));
-            let error = Rest.test(&connection, &call).await.unwrap_err();
-            assert_eq!(error.message, "\"crm\" answered with status 401");
+            let error = provider::test(&connection, &call).await.unwrap_err();
+            let message = "\"crm\" is not let in: status 401: connect it again in the settings, then this goes on";
+            assert_eq!(error.message, message);
             assert_eq!(sink.requests().pop().unwrap().header(name), Some(value));
             let told = format!("{error:?} {connection:?}");
             assert!(!told.contains("s3cret") && !told.contains("t0ken"), "{told}");
         }
         let open = connection("crm", "rest", json!({"baseUrl": sink.url("/status/404")}), json!({}));
-        assert_eq!(Rest.test(&open, &call).await, Ok(json!({"status": 404})));
+        assert_eq!(provider::test(&open, &call).await, Ok(json!({"status": 404})));
+    }
+
+    #[tokio::test]
+    async fn signs_in_by_client_credentials_and_reads_all_pages() {
+        let tokens = Tokens { client_id: "a b".into(), client_secret: "canary:5ecret".into(), lifetime: Some(60), ..Tokens::default() };
+        let shop = Mock::start(Shop { tokens }).await;
+        let bench = Workbench::new();
+        let paging = |kind: &str, own: Value| {
+            let mut paging = json!({"kind": kind, "items": "data.orders"});
+            paging.as_object_mut().unwrap().extend(own.as_object().cloned().unwrap());
+            json!({"method": "GET", "path": format!("by-{kind}"), "paging": paging})
+        };
+        let config = |token_auth: &str| {
+            json!({
+                "baseUrl": format!("{}/api", shop.url()), "auth": "oauth2", "tokenUrl": format!("{}/token", shop.url()), "clientId": "a b",
+                "tokenAuth": token_auth, "actions": {
+                    "cursor": paging("cursor", json!({"cursor": "next.after", "parameter": "after"})),
+                    "page": paging("page", json!({})),
+                    "link": paging("link", json!({})),
+                    "some": paging("page", json!({"mostPages": 2})),
+                },
+            })
+        };
+        let secrets = json!({"clientSecret": "canary:5ecret"});
+        let api = connection("shop", "rest", config("header"), secrets.clone());
+        for (action, count, pages) in [("cursor", 7, 3), ("page", 7, 4), ("link", 7, 3), ("some", 6, 2)] {
+            let told: Value = serde_json::from_str(&bench.tell(&api, action, action, json!({})).await).unwrap();
+            let ids: Vec<_> = told["body"].as_array().unwrap().iter().map(|order| order["id"].clone()).collect();
+            assert_eq!(ids, (1..=count).map(Value::from).collect::<Vec<_>>(), "{action}");
+            assert_eq!((&told["pages"], &told["more"]), (&json!(pages), &json!(action == "some")), "{action}");
+        }
+        assert_eq!(shop.with(|shop| shop.tokens.given), 1);
+        shop.with(|shop| shop.tokens.expire());
+        let api = connection("shop", "rest", config("form"), secrets);
+        assert!(bench.tell(&api, "again", "page", json!({})).await.contains("\"pages\":4"));
+        shop.limit_next(1);
+        assert_eq!(bench.tell(&api, "limited", "page", json!({})).await, "Paced in 11 s: \"shop\" asks for a pause: status 429");
     }
 
     #[test]
@@ -361,7 +459,7 @@ mod tests {
             "baseUrl": "ftp://x", "auth": "magic", "colour": 1,
             "actions": {"a": {"path": "/{{payload.", "verb": "GET"}},
         });
-        let problems = crate::provider::check(&Rest, &config, &json!({"pin": "1"}));
+        let problems = provider::check(&Rest, &config, &json!({"pin": "1"}));
         let paths: Vec<_> = problems.iter().map(|problem| problem.path.as_str()).collect();
         assert_eq!(paths, [
             "config.auth", "config.colour", "config.actions.a.verb", "config.baseUrl", "config.actions.a.path",

@@ -1,4 +1,4 @@
-//! `/api/actions`, `/api/operators`, `/api/integration-providers`: what a workflow can be built from.
+//! `/api/actions`, `/api/control-steps`, `/api/operators`, `/api/providers`: what a workflow can be built from.
 
 use rules::operator::operators;
 use serde::Serialize;
@@ -12,8 +12,10 @@ use crate::{App, answer::Data, error::Failure, identity::Viewer};
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(actions_all))
+        .routes(routes!(control_steps_all))
         .routes(routes!(operators_all))
         .routes(routes!(providers_all))
+        .routes(routes!(integration_providers_all))
 }
 
 /// An action that a step can name.
@@ -43,6 +45,28 @@ struct Action {
     /// A config as a beginner would write it.
     #[schema(value_type = Object)]
     sample: Value,
+}
+
+/// A step that decides, waits, or holds steps of its own.
+#[derive(Serialize, ToSchema)]
+struct ControlStep {
+    /// The `type` in a definition.
+    #[schema(example = "branch")]
+    name: &'static str,
+    /// A few words for a person.
+    title: &'static str,
+    /// One or two sentences for a person.
+    description: &'static str,
+    /// The heading under which it is shown.
+    group: &'static str,
+    /// The name of a Tabler icon.
+    icon: &'static str,
+    /// The JSON Schema of its config; a list of format `steps` holds steps, one of format `conditions` conditions.
+    #[schema(value_type = Object)]
+    schema: &'static Value,
+    /// A config as a beginner would write it.
+    #[schema(value_type = Object)]
+    sample: &'static Value,
 }
 
 /// An operator that a condition can name.
@@ -76,14 +100,39 @@ struct Provider {
     title: &'static str,
     /// One or two sentences for a person.
     description: &'static str,
+    /// The name of a Tabler icon.
+    icon: &'static str,
     /// The JSON Schema of a connection's `config`.
     #[schema(value_type = Object)]
     config_schema: &'static Value,
     /// The JSON Schema of its `secrets`.
     #[schema(value_type = Object)]
     secrets_schema: &'static Value,
+    /// A connection can be authorised in the browser (`POST /api/integrations/{id}/authorize`).
+    is_authorizable: bool,
     /// The actions that every connection of it offers; a connection's own `actions` may be more.
     actions: Vec<String>,
+    /// Those actions, each with the form of its `payload`.
+    operations: Vec<Operation>,
+}
+
+/// What a provider can do.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ProviderOperation)]
+struct Operation {
+    /// The `action` of a step of `sync_integration`.
+    #[schema(example = "upsert_contact")]
+    name: &'static str,
+    /// A few words for a person.
+    title: &'static str,
+    /// One or two sentences for a person: also what happens when it is done again.
+    description: &'static str,
+    /// The JSON Schema of its `payload`.
+    #[schema(value_type = Object)]
+    schema: &'static Value,
+    /// A payload as a beginner would write it.
+    #[schema(value_type = Object)]
+    sample: &'static Value,
 }
 
 /// Every action, by group and title.
@@ -109,6 +158,24 @@ async fn actions_all(_: Viewer) -> Data<Vec<Action>> {
     Data::new(entries.collect())
 }
 
+/// Every control step, which stands in a workflow's `actions` as an action does.
+#[utoipa::path(get, path = "/api/control-steps", operation_id = "control_steps", tag = "Catalogue", responses(
+    (status = 200, body = Data<Vec<ControlStep>>),
+    (status = 401, body = Failure),
+))]
+async fn control_steps_all(_: Viewer) -> Data<Vec<ControlStep>> {
+    let steps = rules::control_steps().iter().map(|info| ControlStep {
+        name: info.name,
+        title: info.title,
+        description: info.description,
+        group: info.group,
+        icon: info.icon,
+        schema: &info.schema,
+        sample: &info.sample,
+    });
+    Data::new(steps.collect())
+}
+
 /// Every operator of conditions.
 #[utoipa::path(get, path = "/api/operators", operation_id = "operators", tag = "Catalogue", responses(
     (status = 200, body = Data<Vec<Operator>>),
@@ -127,19 +194,42 @@ async fn operators_all(_: Viewer) -> Data<Vec<Operator>> {
     Data::new(operators.collect())
 }
 
-/// Every kind of system that a connection can be of.
-#[utoipa::path(get, path = "/api/integration-providers", operation_id = "integration_providers", tag = "Integrations", responses(
+/// Every kind of system that a connection can be of, with what it can do.
+#[utoipa::path(get, path = "/api/providers", operation_id = "providers", tag = "Integrations", responses(
     (status = 200, body = Data<Vec<Provider>>),
     (status = 401, body = Failure),
 ))]
 async fn providers_all(_: Viewer) -> Data<Vec<Provider>> {
-    let providers = actions::provider::all().map(|provider| Provider {
+    Data::new(all())
+}
+
+/// The same as `/api/providers`, under its earlier name.
+#[utoipa::path(get, path = "/api/integration-providers", operation_id = "integration_providers", tag = "Integrations", responses(
+    (status = 200, body = Data<Vec<Provider>>),
+    (status = 401, body = Failure),
+))]
+async fn integration_providers_all(_: Viewer) -> Data<Vec<Provider>> {
+    Data::new(all())
+}
+
+fn all() -> Vec<Provider> {
+    let operation = |operation: &'static actions::provider::Operation| Operation {
+        name: operation.name,
+        title: operation.title,
+        description: operation.description,
+        schema: &operation.schema,
+        sample: &operation.sample,
+    };
+    let provider = |provider: &'static dyn actions::provider::Provider| Provider {
         name: provider.name(),
         title: provider.title(),
         description: provider.description(),
+        icon: provider.icon(),
         config_schema: provider.config_schema(),
         secrets_schema: provider.secrets_schema(),
+        is_authorizable: provider.is_authorizable(),
         actions: provider.actions(&json!({})),
-    });
-    Data::new(providers.collect())
+        operations: provider.operations().iter().map(operation).collect(),
+    };
+    actions::provider::all().map(provider).collect()
 }

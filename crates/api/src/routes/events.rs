@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use store::{
     event::event_find,
     history::{self, Received, event_list, event_show},
+    metrics::Refusal,
 };
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -155,12 +156,16 @@ impl From<ApiError> for BatchAnswer {
 async fn post(
     Editor(identity): Editor,
     State(app): State<App>,
-    incoming: Incoming,
+    incoming: ApiResult<Incoming>,
 ) -> ApiResult<Accepted<PostedEvents>> {
-    let answer = match incoming {
-        Incoming::One(sent) => PostedEvents::One(accept(&app, sent.event(identity)?).await?),
+    // It does not come to the store; a batch that is none counts as one.
+    let invalid = |_: &ApiError| app.store.metrics().event_refused(Refusal::Invalid);
+    let answer = match incoming.inspect_err(invalid)? {
+        Incoming::One(sent) => {
+            PostedEvents::One(accept(&app, sent.event(identity).inspect_err(invalid)?).await?)
+        }
         Incoming::Batch(sent) => {
-            let events = sent.into_iter().map(|sent| sent.event(identity)).collect();
+            let events = sent.into_iter().map(|sent| sent.event(identity).inspect_err(invalid)).collect();
             PostedEvents::Batch(accept_all(&app, identity, events).await?)
         }
     };

@@ -2,6 +2,8 @@
 
 pub(crate) mod shape;
 
+use std::time::Duration;
+
 use axum::{Json, extract::State};
 use engine::{RetryDefinition, RetryFrom, RetryRequest};
 use model::{
@@ -11,10 +13,12 @@ use model::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::{
-    Connection, StoreResult,
+    Connection, StoreResult, call,
     event::event_find,
-    execution::{execution_delete, execution_get},
-    history::{self, Listed, execution_list, execution_retries, execution_show, personal_questions_exist},
+    execution::{execution_delete, execution_get, execution_move_list},
+    history::{
+        self, Listed, Patience, execution_list, execution_retries, execution_show, personal_questions_exist,
+    },
     journal::log_list,
 };
 use utoipa::ToSchema;
@@ -33,8 +37,8 @@ use crate::{
 
 use super::events::NO_EVENT;
 use shape::{
-    Execution, ExecutionDetail, ExecutionLog, ExecutionLogs, ExecutionStatusName, OutcomeName, Retried,
-    RetryAnswer,
+    Execution, ExecutionBranch, ExecutionDetail, ExecutionLog, ExecutionLogs, ExecutionStatusName,
+    OutcomeName, Retried, RetryAnswer,
 };
 
 /// The routes of this file.
@@ -43,6 +47,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(list))
         .routes(routes!(get, delete))
         .routes(routes!(logs))
+        .routes(routes!(tree))
         .routes(routes!(retry))
         .routes(routes!(cancel))
 }
@@ -51,6 +56,9 @@ pub fn routes() -> OpenApiRouter<App> {
 const SHOWN_LOGS: i64 = 1_000;
 /// Log rows of a page of `/logs`, unless told.
 const DEFAULT_LOGS: i64 = 200;
+
+/// How long a list looks for what no index answers. Then it says how far it has come.
+const PATIENCE: Patience = Patience::of(Duration::from_millis(12));
 
 /// Which executions a list shows.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -69,7 +77,8 @@ pub(crate) struct Filter {
     /// Accepted before this time; a day counts as a whole.
     #[param(value_type = Option<String>, example = "2026-02-14")]
     end_date: Option<EndDate>,
-    /// The trigger data contain this text, without regard to case.
+    /// The trigger data contain this text, without regard to case. A search looks for a moment only: a page may have fewer rows than
+    /// `limit`, or none, and `hasMore` all the same; then `nextCursor` searches on from there.
     q: Option<String>,
     /// Whose conditions said this.
     #[param(value_type = Option<OutcomeName>)]
@@ -133,7 +142,7 @@ async fn list(
         may_search(&mut connection, identity).await?;
     }
     let wanted = filter.wanted(&mut connection, identity.tenant).await?;
-    let paged = execution_list(&mut connection, identity.tenant, &wanted, page).await?;
+    let paged = execution_list(&mut connection, identity.tenant, &wanted, page, PATIENCE).await?;
     let data = paged.rows.iter().map(|row| &row.execution.trigger_data);
     let veil = Veil::over(&mut connection, identity, data).await?;
     Ok(List::of(paged, page, |listed| Execution::of(listed, &veil)))
@@ -162,6 +171,7 @@ async fn get(
     let mut connection = app.store.read(identity.tenant).await?;
     let listed = execution_show(&mut connection, identity.tenant, id).await?;
     let retries = execution_retries(&mut connection, identity.tenant, id).await?;
+    let moves = execution_move_list(&mut connection, identity.tenant, id).await?;
     let data = listed.execution.trigger_data.clone();
     let veil = Veil::over(&mut connection, identity, std::iter::once(&data)).await?;
     let of = LogsOf { execution: id, data: &data, veil: &veil };
@@ -169,6 +179,7 @@ async fn get(
     Ok(Data::new(ExecutionDetail {
         execution: Execution::of(listed, &veil),
         retries: retries.into_iter().map(ExecutionId::get).collect(),
+        moves: moves.into_iter().map(shape::ExecutionMove::from).collect(),
         logs,
         logs_next_cursor,
     }))
@@ -234,6 +245,20 @@ impl LogsOf<'_> {
         let next = logs.last().filter(|_| has_more).map(|log| cursor_of(log.id.get()));
         Ok((logs.into_iter().map(|log| ExecutionLog::of(log, self.data, self.veil)).collect(), next))
     }
+}
+
+/// The execution with those that its `run_workflow` steps have called, and those in turn: 1000 executions at most. `parent_id` of an execution leads up.
+#[utoipa::path(get, path = "/api/workflow-executions/{id}/tree", tag = "Executions", params(("id" = i64, Path)), responses(
+    (status = 200, body = Data<ExecutionBranch>),
+    (status = 404, body = Failure),
+))]
+async fn tree(
+    Viewer(identity): Viewer,
+    State(app): State<App>,
+    Id(id): Id<ExecutionId>,
+) -> ApiResult<Data<ExecutionBranch>> {
+    let mut connection = app.store.read(identity.tenant).await?;
+    Ok(Data::new(call::tree(&mut connection, identity.tenant, id).await?.into()))
 }
 
 /// How to retry.

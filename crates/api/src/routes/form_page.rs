@@ -38,7 +38,7 @@ pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().route("/f/{slug}", get(show).post(send))
 }
 
-const STYLE: &str = include_str!("form_page/style.css");
+pub(super) const STYLE: &str = include_str!("form_page/style.css");
 /// The field with the page's own id. No question's key contains a dot.
 const ID_FIELD: &str = ".id";
 /// A scale with more steps than this is asked for as a number.
@@ -60,7 +60,9 @@ static PAGES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     pages.set_lstrip_blocks(true);
     for (name, text) in [
         ("page.html", include_str!("form_page/page.html")),
+        ("fields.html", include_str!("form_page/fields.html")),
         ("form.html", include_str!("form_page/form.html")),
+        ("approval.html", include_str!("form_page/approval.html")),
         ("message.html", include_str!("form_page/message.html")),
     ] {
         pages.add_template(name, text).expect("the page's templates are tested");
@@ -70,7 +72,7 @@ static PAGES: LazyLock<Environment<'static>> = LazyLock::new(|| {
 
 /// What was typed or chosen, by question key: several values for a question with several choices.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-struct Typed(Vec<(String, String)>);
+pub(super) struct Typed(Vec<(String, String)>);
 
 impl Typed {
     /// From the body of a form or a query string. Text is text to its last character, but for U+0000, which nobody types.
@@ -83,7 +85,7 @@ impl Typed {
         self.0.iter().filter(move |(name, _)| name == key).map(|(_, value)| value.as_str())
     }
 
-    fn first(&self, key: &str) -> &str {
+    pub(super) fn first(&self, key: &str) -> &str {
         self.0.iter().find(|(name, _)| name == key).map_or("", |(_, value)| value)
     }
 
@@ -94,8 +96,8 @@ impl Typed {
     }
 
     /// The answers as the API takes them. What belongs to no question is not read: browsers and their helpers add fields.
-    fn answers(&self, form: &Form) -> Map<String, Value> {
-        let answers = form.questions.iter().filter_map(|question| {
+    pub(super) fn answers(&self, questions: &[Question]) -> Map<String, Value> {
+        let answers = questions.iter().filter_map(|question| {
             let text = self.first(&question.key);
             let answer = match question.kind {
                 QuestionType::Consent => Value::Bool(!text.is_empty()),
@@ -185,7 +187,7 @@ async fn send(
             contact: None,
             external_id: None,
             status: SubmissionStatus::Completed,
-            data: typed.answers(&form),
+            data: typed.answers(&form.questions),
             language: None,
             tags: Vec::new(),
         };
@@ -207,7 +209,7 @@ async fn found(app: &App, address: Result<Id<FormAddress>, ApiError>) -> ApiResu
     open_form(app, &slug).await
 }
 
-async fn read(request: Request) -> ApiResult<Typed> {
+pub(super) async fn read(request: Request) -> ApiResult<Typed> {
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let is_form = content_type.is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
     if !is_form {
@@ -244,7 +246,7 @@ struct Shown<'a> {
 
 /// A question as the template draws it.
 #[derive(Debug, Serialize)]
-struct Field<'a> {
+pub(super) struct Field<'a> {
     key: &'a str,
     label: &'a str,
     required: bool,
@@ -255,7 +257,7 @@ struct Field<'a> {
     choices: Vec<Choice>,
     /// What the ends of a scale mean.
     ends: Option<(&'static str, &'static str)>,
-    error: Option<String>,
+    pub(super) error: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -279,7 +281,7 @@ struct Choice {
     chosen: bool,
 }
 
-fn field<'a>(question: &'a Question, shown: &'a Shown<'_>) -> Field<'a> {
+pub(super) fn field<'a>(question: &'a Question, typed: &'a Typed, problems: &[Problem]) -> Field<'a> {
     let (min, max) = question.range();
     let steps = max - min;
     let control = match question.kind {
@@ -307,7 +309,7 @@ fn field<'a>(question: &'a Question, shown: &'a Shown<'_>) -> Field<'a> {
         Control::Consent => vec!["yes".to_owned()],
         Control::Line | Control::Lines | Control::Email | Control::Number | Control::Date => Vec::new(),
     };
-    let is_chosen = |value: &str| shown.typed.all(&question.key).any(|typed| typed == value);
+    let is_chosen = |value: &str| typed.all(&question.key).any(|typed| typed == value);
     let choices = values.into_iter().map(|value| Choice { chosen: is_chosen(&value), value }).collect();
     let ends = match question.kind {
         QuestionType::Nps => Some(("Not at all likely", "Extremely likely")),
@@ -316,13 +318,13 @@ fn field<'a>(question: &'a Question, shown: &'a Shown<'_>) -> Field<'a> {
     };
     let path = format!("data.{}", question.key);
     let error =
-        shown.problems.iter().find(|problem| problem.path == path).map(|problem| in_words(&problem.message));
+        problems.iter().find(|problem| problem.path == path).map(|problem| in_words(&problem.message));
     Field {
         key: &question.key,
         label: &question.label,
         required: question.required,
         control,
-        value: shown.typed.first(&question.key),
+        value: typed.first(&question.key),
         choices,
         ends: ends.filter(|_| control == Control::Scale),
         error,
@@ -338,7 +340,10 @@ fn in_words(message: &str) -> String {
 }
 
 fn page(shown: &Shown<'_>) -> Response {
-    let fields: Vec<Field<'_>> = shown.form.questions.iter().map(|question| field(question, shown)).collect();
+    let fields: Vec<Field<'_>> = {
+        let questions = shown.form.questions.iter();
+        questions.map(|question| field(question, &shown.typed, shown.problems)).collect()
+    };
     let status = match shown.fault {
         Some(error) => error.status,
         None if shown.problems.is_empty() => StatusCode::OK,
@@ -392,11 +397,11 @@ fn fault(error: &ApiError) -> Response {
     message(error.status, heading, heading, text)
 }
 
-fn message(status: StatusCode, title: &str, heading: &str, text: &str) -> Response {
+pub(super) fn message(status: StatusCode, title: &str, heading: &str, text: &str) -> Response {
     render(status, "message.html", context! { style => STYLE, title, heading, text })
 }
 
-fn render(status: StatusCode, template: &str, context: minijinja::Value) -> Response {
+pub(super) fn render(status: StatusCode, template: &str, context: minijinja::Value) -> Response {
     match PAGES.get_template(template).and_then(|template| template.render(context)) {
         Ok(html) => with_policy((status, Html(html)).into_response()),
         Err(error) => ApiError::internal(error).into_response(),

@@ -1,15 +1,14 @@
-//! `/`: what runs here and where to go from here, until the web app takes its place.
+//! `/`: what runs here and where to go from here, when the binary was built without the web app.
 
 use axum::{Router, extract::State, response::Html, routing::get};
 use minijinja::context;
 use store::{demo::DEMO_FORM, form::form_by_slug};
-use utoipa_axum::router::OpenApiRouter;
 
 use crate::{App, error::ApiResult, template};
 
 /// The routes of this file: a page for people, not a part of the API's description.
-pub fn routes() -> OpenApiRouter<App> {
-    Router::new().route("/", get(page)).into()
+pub fn routes() -> Router<App> {
+    Router::new().route("/", get(page))
 }
 
 async fn page(State(app): State<App>) -> ApiResult<Html<String>> {

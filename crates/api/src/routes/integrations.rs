@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use actions::{capability::Connection, provider};
+use actions::{ErrorKind, hosts::Gate, ledger::Standing, provider};
 use axum::extract::State;
-use model::{IntegrationId, Timestamp, user::Identity};
+use engine::ledger::{TenantLedger, connection_of};
+use model::{IntegrationId, TenantId, Timestamp, user::Identity};
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::{Map, Value};
 use store::{
     integration::{
         self, integration_create, integration_delete, integration_get, integration_list, integration_update,
-        integration_used,
+        integration_used, ledger::unpark,
     },
     secret::SecretBox,
     token::Token,
@@ -46,7 +47,7 @@ struct Integration {
     id: IntegrationId,
     /// The owner of the record.
     #[schema(value_type = i64)]
-    tenant_id: model::TenantId,
+    tenant_id: TenantId,
     /// Unique within the tenant; `sync_integration` names it.
     name: String,
     /// Which kind of system: one of `/api/integration-providers`.
@@ -58,11 +59,18 @@ struct Integration {
     secrets_set: Vec<String>,
     /// What steps can name as `action`.
     actions: Vec<String>,
-    /// `untried` since it last changed, `working` or `failing`.
-    #[schema(example = "working")]
-    status: String,
+    /// `untried` since it last changed; `ok`; `failing`; `expired` and `revoked`: it is not let in any more, and what needs it waits until it is connected
+    /// again; `rate_limited`: the other system asks for a pause.
+    #[schema(example = "ok")]
+    status: &'static str,
     /// Why it failed.
     last_error: Option<String>,
+    /// What the other system last said of the calls that are left: `remaining` of `limit`.
+    #[schema(value_type = Option<Object>)]
+    quota: Option<Value>,
+    /// Until when the other system asks to be left alone.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    limited_until: Option<Timestamp>,
     /// When the record was made.
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
@@ -95,8 +103,10 @@ fn shown(stored: integration::Integration, secrets: &SecretBox) -> Integration {
         config,
         secrets_set,
         actions,
-        status: stored.status,
+        status: Standing::of(&stored.status).as_str(),
         last_error: stored.last_error,
+        quota: stored.quota,
+        limited_until: stored.limited_until,
         created_at: stored.created_at,
         updated_at: stored.updated_at,
         created_by: stored.created_by,
@@ -137,6 +147,12 @@ struct IntegrationIn {
     #[serde(default, rename = "last_error")]
     #[schema(ignore)]
     _last_error: IgnoredAny,
+    #[serde(default, rename = "quota")]
+    #[schema(ignore)]
+    _quota: IgnoredAny,
+    #[serde(default, rename = "limited_until")]
+    #[schema(ignore)]
+    _limited_until: IgnoredAny,
 }
 
 /// What changes about a connection; fields that are not sent stay.
@@ -167,6 +183,12 @@ struct IntegrationChanges {
     #[serde(default, rename = "last_error")]
     #[schema(ignore)]
     _last_error: IgnoredAny,
+    #[serde(default, rename = "quota")]
+    #[schema(ignore)]
+    _quota: IgnoredAny,
+    #[serde(default, rename = "limited_until")]
+    #[schema(ignore)]
+    _limited_until: IgnoredAny,
 }
 
 /// Which connections a list shows.
@@ -309,37 +331,51 @@ async fn test(
 ) -> ApiResult<Data<Tried>> {
     let tenant = identity.tenant;
     let stored = integration_get(&mut *app.store.read(tenant).await?, tenant, id).await?;
-    let Some(provider) = provider::get(&stored.provider) else {
+    if provider::get(&stored.provider).is_none() {
         return Err(ApiError::conflict(
             "no_provider",
             format!("this server has no provider {:?}: change the connection's provider", stored.provider),
         ));
-    };
-    let connection = Connection {
-        id,
-        secrets: stored.secrets(&app.secrets())?,
-        name: stored.name,
-        provider: stored.provider,
-        config: stored.config.into(),
-    };
+    }
+    let connection = connection_of(stored, &app.secrets())?;
     let key = Token::random("test_")?;
-    let http = app.engine.http().bound([]);
+    let http = app.engine.http().bound([], Gate::Open);
+    let ledger = TenantLedger::new(&app.store, app.engine.secrets(), tenant, None);
     let call = provider::Call {
         idempotency_key: key.reveal(),
         now: app.store.now(),
         timeout: TEST_TIMEOUT,
         http: &http,
+        ledger: &ledger,
     };
-    let result = match tokio::time::timeout(TEST_TIMEOUT, provider.test(&connection, &call)).await {
-        Ok(result) => result.map_err(|error| error.message),
-        Err(_) => Err(format!("there was no answer within {} s", TEST_TIMEOUT.as_secs())),
+    let result = match tokio::time::timeout(TEST_TIMEOUT, provider::test(&connection, &call)).await {
+        Ok(result) => result.map_err(|error| (error.kind, error.message)),
+        Err(_) => {
+            Err((ErrorKind::Timeout, format!("there was no answer within {} s", TEST_TIMEOUT.as_secs())))
+        }
     };
-    let outcome = result.as_ref().map(drop).map_err(Clone::clone);
-    app.store.write(move |tx| Box::pin(integration_used(tx, tenant, id, outcome))).await?;
+    // What the answer itself says of the connection is noted already.
+    let noted = matches!(result, Err((ErrorKind::Parked | ErrorKind::Paced, _)));
+    if !noted {
+        let outcome = result.as_ref().map(drop).map_err(|(_, message)| message.clone());
+        app.store.write(move |tx| Box::pin(integration_used(tx, tenant, id, outcome))).await?;
+    }
+    if result.is_ok() {
+        unpark_all(&app, tenant, id).await?;
+    }
     Ok(Data::new(match result {
         Ok(output) => Tried { working: true, error: None, output: Some(output) },
-        Err(error) => Tried { working: false, error: Some(error), output: None },
+        Err((_, error)) => Tried { working: false, error: Some(error), output: None },
     }))
+}
+
+/// Executions that are let go on in one transaction.
+const UNPARKED: i64 = 200;
+
+/// What waits for the connection goes on. Should the process die half-way, the rest looks by itself within half an hour.
+pub(super) async fn unpark_all(app: &App, tenant: TenantId, id: IntegrationId) -> ApiResult<()> {
+    while app.store.write(move |tx| Box::pin(unpark(tx, tenant, id, UNPARKED))).await? {}
+    Ok(())
 }
 
 async fn update(
@@ -352,13 +388,15 @@ async fn update(
     let kept =
         if fields.provider.trim() == before.provider { before.secrets(&app.secrets())? } else { Map::new() };
     check(&fields, kept)?;
-    let own = app.secrets();
+    let (own, before_id) = (app.secrets(), before.id);
     let stored = app.store.write(move |tx| {
         Box::pin(async move {
             integration_update(tx, identity.tenant, identity.actor, before.id, &fields, &own, version).await
         })
     });
-    Ok(Data::new(shown(stored.await?, &app.secrets())))
+    let stored = stored.await?;
+    unpark_all(app, identity.tenant, before_id).await?;
+    Ok(Data::new(shown(stored, &app.secrets())))
 }
 
 /// The provider exists and takes these settings; `kept` are the secrets that stay unless they are sent.

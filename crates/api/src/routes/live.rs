@@ -40,6 +40,7 @@ const MARK: &str = "live";
 /// Changes of the tenant's executions, and the caller's own notifications, as server-sent events.
 ///
 /// - `execution`: `{"id":123,"workflowId":45,"status":"completed"}`
+/// - `approval`: `{"id":9,"executionId":123,"status":"open"}`: asked for, decided by somebody, or over
 /// - `notification`: `{"id":7}`, for users
 /// - `reset`: `{}`: changes were missed; read anew
 ///
@@ -94,6 +95,10 @@ fn told(change: Result<Live, BroadcastStreamRecvError>, identity: Identity) -> O
             name: "execution",
             data: json!({"id": id, "workflowId": workflow, "status": status}),
         }),
+        Ok(Live::Approval { id, execution, state, .. }) => Some(Told {
+            name: "approval",
+            data: json!({"id": id, "executionId": execution, "status": state}),
+        }),
         Ok(Live::Notification { user, id, .. }) => (identity.actor == Actor::User(user))
             .then(|| Told { name: "notification", data: json!({"id": id}) }),
     }
@@ -102,7 +107,8 @@ fn told(change: Result<Live, BroadcastStreamRecvError>, identity: Identity) -> O
 #[cfg(test)]
 mod tests {
     use model::{
-        ApiKeyId, ExecutionId, ExecutionStatus, NotificationId, TenantId, UserId, WorkflowId, user::Role,
+        ApiKeyId, ApprovalId, ExecutionId, ExecutionStatus, NotificationId, TenantId, UserId, WorkflowId,
+        approval::ApprovalState, user::Role,
     };
 
     use super::*;
@@ -118,6 +124,12 @@ mod tests {
         };
         let notification =
             |tenant, user| Live::Notification { tenant, user: UserId::new(user), id: NotificationId::new(5) };
+        let approval = |tenant| Live::Approval {
+            tenant,
+            id: ApprovalId::new(6),
+            execution: ExecutionId::new(3),
+            state: ApprovalState::Approved,
+        };
         let user = Identity { tenant: one, actor: Actor::User(UserId::new(1)), role: Role::Viewer };
         let key = Identity { actor: Actor::ApiKey(ApiKeyId::new(1)), ..user };
         let seen = Some(json!({"id": 3, "workflowId": 4, "status": "waiting"}));
@@ -125,6 +137,8 @@ mod tests {
             (Ok(execution(one)), user, seen.clone()),
             (Ok(execution(one)), key, seen),
             (Ok(execution(two)), user, None),
+            (Ok(approval(one)), key, Some(json!({"id": 6, "executionId": 3, "status": "approved"}))),
+            (Ok(approval(two)), user, None),
             (Ok(notification(one, 1)), user, Some(json!({"id": 5}))),
             (Ok(notification(one, 2)), user, None),
             (Ok(notification(two, 1)), user, None),

@@ -1,8 +1,13 @@
 //! One file for each resource: what goes in and out, the handlers, and `routes()`.
 
+pub mod alerts;
 pub mod api_keys;
+pub mod approval_page;
+pub mod approvals;
+pub mod authorizations;
 pub mod catalogue;
 pub mod contacts;
+pub mod decisions;
 pub mod docs;
 pub mod events;
 pub mod executions;
@@ -10,8 +15,11 @@ pub mod form_page;
 pub mod forms;
 pub mod front_page;
 pub mod health;
+pub mod hooks;
 pub mod integrations;
+pub mod jobs;
 pub mod live;
+pub mod metrics;
 pub mod notifications;
 pub mod outbox;
 pub mod session;
@@ -24,6 +32,8 @@ pub mod templates;
 pub mod tickets;
 pub mod users;
 pub mod workflow_files;
+pub mod workflow_moves;
+pub mod workflow_runs;
 pub mod workflow_versions;
 pub mod workflows;
 
@@ -34,18 +44,25 @@ use crate::App;
 /// Every route with its description.
 pub(crate) fn all() -> OpenApiRouter<App> {
     OpenApiRouter::new()
+        .merge(alerts::routes())
         .merge(api_keys::routes())
+        .merge(authorizations::routes())
+        .merge(approval_page::routes())
+        .merge(approvals::routes())
         .merge(catalogue::routes())
         .merge(contacts::routes())
+        .merge(decisions::routes())
         .merge(docs::routes())
         .merge(events::routes())
         .merge(executions::routes())
         .merge(form_page::routes())
         .merge(forms::routes())
-        .merge(front_page::routes())
         .merge(health::routes())
+        .merge(hooks::routes())
         .merge(integrations::routes())
+        .merge(jobs::routes())
         .merge(live::routes())
+        .merge(metrics::routes())
         .merge(notifications::routes())
         .merge(outbox::routes())
         .merge(session::routes())
@@ -58,6 +75,8 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .merge(tickets::routes())
         .merge(users::routes())
         .merge(workflow_files::routes())
+        .merge(workflow_moves::routes())
+        .merge(workflow_runs::routes())
         .merge(workflow_versions::routes())
         .merge(workflows::routes())
 }

@@ -124,6 +124,12 @@ mod described {
         retries_exhausted: Option<bool>,
         /// Where warnings go besides the administrators' notifications.
         email: Option<String>,
+        /// A URL that warnings are posted to as well.
+        #[schema(example = "https://hooks.example.com/alerts")]
+        webhook: Option<String>,
+        /// How word of each kind of alert (`failure_rate`, `average_duration`, `stuck_executions`, `retries_exhausted`) is sent: a list of
+        /// `notification`, `email` and `webhook`. A kind that is not named goes every way; an empty list switches it off.
+        channels: Option<std::collections::BTreeMap<String, Vec<String>>>,
     }
 }
 
@@ -263,6 +269,8 @@ mod tests {
         let settings: Settings = serde_json::from_value(json!({
             "smtp": {"host": "h", "port": 25, "username": "u"},
             "quiet_hours": {"from": "22:00", "to": "08:00"},
+            // Without them these two are left out.
+            "alerts": {"webhook": "https://hooks.example.com", "channels": {"failure_rate": []}},
         }))
         .unwrap();
         let schemas = serde_json::to_value(crate::openapi()).unwrap()["components"]["schemas"].take();

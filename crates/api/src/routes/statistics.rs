@@ -6,7 +6,7 @@ mod days;
 use axum::extract::State;
 use model::{ExecutionStatus, Outcome, WorkflowId};
 use serde::{Deserialize, Serialize};
-use store::rollup::{Span, StatusCount, WorkflowCount, hour_counts, status_counts, top_workflows};
+use store::rollup::{Span, StatusCount, WorkflowCount, day_counts, status_counts, top_workflows};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -140,11 +140,11 @@ async fn overview(
     let counts = status_counts(&mut connection, tenant, span).await?;
     let now =
         if span == ever { live(&counts) } else { live(&status_counts(&mut connection, tenant, ever).await?) };
-    let hours = hour_counts(&mut connection, tenant, span).await?;
+    let days = day_counts(&mut connection, tenant, span).await?;
     let top = top_workflows(&mut connection, tenant, span, TOP).await?;
     Ok(Data::new(Overview {
         status_breakdown: breakdown(&counts),
-        daily_trend: days::trend(&hours),
+        daily_trend: days::trend(&days),
         top_workflows: top.into_iter().map(WorkflowShare::from).collect(),
         outcomes: outcomes(&counts),
         success_rate: success_rate(&counts),

@@ -6,7 +6,7 @@ use model::{
     template::{Category, Variable, WorkflowTemplate},
     user::Identity,
 };
-use rules::blank;
+use rules::{blank, definition::ON_FAILURE};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use store::{
@@ -19,7 +19,7 @@ use store::{
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::workflows::{Workflow, new_workflow, within};
+use super::workflows::{Workflow, new_workflow, shown, unknown_callees, within};
 use crate::{
     App,
     answer::{Created, Data, Done, List},
@@ -27,6 +27,7 @@ use crate::{
     config_secret,
     definition::{self, Sent as SentWorkflow},
     error::{ApiError, ApiResult, Failure},
+    hook_secret,
     identity::{Editor, Viewer},
     page::{Listing, PageQuery},
     record::{Sent, names, record_in, record_out},
@@ -263,11 +264,12 @@ pub struct Filling {
     (status = 422, description = "Every problem with its path: `variables.owner`", body = Failure),
 ))]
 async fn make_workflow(
-    Editor(Identity { tenant, actor, .. }): Editor,
+    Editor(identity): Editor,
     State(app): State<App>,
     Id(id): Id<TemplateId>,
     Perhaps(filling): Perhaps<Filling>,
 ) -> ApiResult<Created<Workflow>> {
+    let Identity { tenant, actor, .. } = identity;
     let template = template_get(&mut *app.store.read(tenant).await?, tenant, id).await?;
     let filled = blank::fill(&template.workflow_definition, &template.variables, &filling.variables);
     let mut filled = filled.map_err(ApiError::unprocessable)?;
@@ -278,10 +280,15 @@ async fn make_workflow(
     let mut sent = SentWorkflow::read_file(filled).map_err(unfit)?;
     sent.key = filling.key;
     sent.is_active = Some(false);
-    let new = new_workflow(sent, false).map_err(|error| match error.details.is_empty() {
+    let mut new = new_workflow(sent, false).map_err(|error| match error.details.is_empty() {
         true => error,
         false => unfit(error.details),
     })?;
+    hook_secret::seal(&mut new.definition, &[], &app.secrets(), tenant)?;
+    let missing = unknown_callees(&app, identity, (None, new.key.as_deref()), &new.definition).await?;
+    if !missing.is_empty() {
+        return Err(unfit(missing));
+    }
     let made = app
         .store
         .write(move |tx| {
@@ -292,7 +299,7 @@ async fn make_workflow(
         })
         .await?;
     app.engine.workflow_changed(tenant, made.id).await?;
-    Ok(Created(made.into()))
+    Ok(Created(shown(&app, identity, made)))
 }
 
 /// A template that this tenant may change.
@@ -307,8 +314,11 @@ async fn own(app: &App, tenant: TenantId, id: TemplateId) -> ApiResult<WorkflowT
 }
 
 fn out(mut template: WorkflowTemplate) -> Template {
-    if let Some(steps) = template.workflow_definition.get_mut("actions") {
-        *steps = config_secret::hide(steps);
+    hook_secret::hide_in(&mut template.workflow_definition);
+    for list in ["actions", ON_FAILURE] {
+        if let Some(steps) = template.workflow_definition.get_mut(list) {
+            *steps = config_secret::hide(steps);
+        }
     }
     template.into()
 }
@@ -333,9 +343,14 @@ fn content(
     }
     let mut content: Content = serde_path_to_error::deserialize(Value::Object(base))
         .map_err(|error| ApiError::invalid(error.path().to_string(), error.into_inner().to_string()))?;
-    let stored = before.and_then(|before| before.workflow_definition.get("actions"));
-    if let (Some(steps), Some(stored)) = (content.workflow_definition.get_mut("actions"), stored) {
-        config_secret::restore(steps, &[stored]);
+    if let Some(before) = before {
+        hook_secret::restore_in(&mut content.workflow_definition, &before.workflow_definition);
+    }
+    for list in ["actions", ON_FAILURE] {
+        let stored = before.and_then(|before| before.workflow_definition.get(list));
+        if let (Some(steps), Some(stored)) = (content.workflow_definition.get_mut(list), stored) {
+            config_secret::restore(steps, &[stored]);
+        }
     }
     let problems = problems(&content);
     if problems.is_empty() { Ok(content) } else { Err(ApiError::unprocessable(problems)) }

@@ -5,18 +5,18 @@ mod shape;
 
 use axum::extract::State;
 use model::{
-    Problem, WorkflowId,
+    Problem, Timestamp, WorkflowId,
     user::{Identity, Role},
     workflow::Definition,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use store::{
-    StoreError,
+    StoreError, StoreResult, hook,
     workflow::{
-        self as stored, Change, DraftChange, NewWorkflow, workflow_archive, workflow_create, workflow_get,
-        workflow_list, workflow_publish, workflow_purge_begin, workflow_purge_end, workflow_purge_slice,
-        workflow_recall, workflow_update,
+        self as stored, Change, DraftChange, NewWorkflow, slug, workflow_archive, workflow_create,
+        workflow_get, workflow_list, workflow_publish, workflow_purge_begin, workflow_purge_end,
+        workflow_purge_slice, workflow_recall, workflow_update,
     },
 };
 use utoipa::ToSchema;
@@ -26,15 +26,19 @@ use crate::{
     App,
     answer::{Created, Data, Done, List},
     body::{Body, Id, Parameters, Perhaps},
+    callee::{self, Saved},
     config_secret,
     definition::{self, Sent},
     error::{ApiError, ApiResult, Failure},
+    hook_secret,
     identity::{Editor, Viewer},
     page::{Listing, PageQuery},
 };
 
-pub use shape::{DefinitionFields, Fault, Workflow, WorkflowFields};
-use shape::{DryRunShape, WorkflowChanges, saved};
+use super::workflow_versions::stale;
+use shape::WorkflowChanges;
+pub(crate) use shape::saved;
+pub use shape::{DefinitionFields, DryRunShape, Fault, Workflow, WorkflowFields};
 
 /// The routes of this file.
 pub fn routes() -> OpenApiRouter<App> {
@@ -45,6 +49,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(deactivate))
         .routes(routes!(publish))
         .routes(routes!(draft_discard))
+        .routes(routes!(rotate_hook))
         .routes(routes!(validate))
         .routes(routes!(test))
 }
@@ -88,7 +93,7 @@ async fn list(
     };
     let mut connection = app.store.read(identity.tenant).await?;
     let paged = workflow_list(&mut connection, identity.tenant, &filter, page).await?;
-    Ok(List::of(paged, page, Workflow::from))
+    Ok(List::of(paged, page, |workflow| shown(&app, identity, workflow)))
 }
 
 /// How a workflow is saved.
@@ -114,10 +119,18 @@ async fn create(
 ) -> ApiResult<Created<Workflow>> {
     let is_draft = saving.draft.unwrap_or(false);
     let sent = Sent::read(body).map_err(ApiError::unprocessable)?;
-    let new = new_workflow(sent, is_draft)?;
-    let problems = is_draft.then(|| definition::problems(&new.definition));
+    let mut new = new_workflow(sent, is_draft)?;
+    hook_secret::seal(&mut new.definition, &[], &app.secrets(), identity.tenant)?;
+    let mut problems = is_draft.then(|| definition::problems(&new.definition));
+    let missing = unknown_callees(&app, identity, (None, new.key.as_deref()), &new.definition).await?;
+    match &mut problems {
+        Some(problems) => problems.extend(missing),
+        None if missing.is_empty() => {}
+        None => return Err(ApiError::unprocessable(missing)),
+    }
+    let creating = app.clone();
     let made = to_the_end(async move {
-        let Identity { tenant, actor, .. } = identity;
+        let (app, Identity { tenant, actor, .. }) = (creating, identity);
         let made = app
             .store
             .write(move |tx| Box::pin(async move { workflow_create(tx, tenant, actor, new).await }))
@@ -126,7 +139,7 @@ async fn create(
         Ok(made)
     })
     .await?;
-    Ok(Created(saved(made, problems)))
+    Ok(Created(saved(shown(&app, identity, made), problems)))
 }
 
 /// A workflow to be made from what was sent.
@@ -148,6 +161,18 @@ pub(crate) fn new_workflow(sent: Sent, is_draft: bool) -> ApiResult<NewWorkflow>
 pub(crate) fn check(definition: &Definition) -> ApiResult<()> {
     let problems = definition::problems(definition);
     if problems.is_empty() { Ok(()) } else { Err(ApiError::unprocessable(problems)) }
+}
+
+/// What a definition names and is not there, when it is saved as this workflow.
+pub(crate) async fn unknown_callees(
+    app: &App,
+    identity: Identity,
+    (id, key): (Option<WorkflowId>, Option<&str>),
+    definition: &Definition,
+) -> ApiResult<Vec<Problem>> {
+    let keys = [key.map_or_else(|| slug(&definition.name), str::to_owned)];
+    let mut connection = app.store.read(identity.tenant).await?;
+    Ok(callee::problems(&mut connection, identity.tenant, definition, Saved { id, keys: &keys }).await?)
 }
 
 /// Which workflow is shown.
@@ -175,7 +200,17 @@ async fn get(
         Some(true) => workflow_recall(&mut connection, identity.tenant, id).await?,
         _ => workflow_get(&mut connection, identity.tenant, id).await?,
     };
-    Ok(Data::new(workflow.into()))
+    Ok(Data::new(shown(&app, identity, workflow)))
+}
+
+/// A workflow for whoever asks: the address at which calls start it lets its bearer in, so viewers do not see it.
+pub(crate) fn shown(app: &App, identity: Identity, workflow: model::workflow::Workflow) -> Workflow {
+    let has_hook = hook::has_hook(&workflow) && identity.role >= Role::Editor;
+    let hook_url = has_hook.then(|| {
+        let base = app.config.public_url.as_deref().unwrap_or_default();
+        format!("{base}/hooks/{}", hook::hook_token(app.engine.secrets(), &workflow))
+    });
+    Workflow::of(workflow, hook_url)
 }
 
 /// Replaces a workflow's definition and publishes it as the next version: fields that are not sent become empty.
@@ -184,7 +219,7 @@ async fn get(
 #[utoipa::path(put, path = "/api/workflows/{id}", tag = "Workflows", params(("id" = i64, Path), Saving), request_body = WorkflowFields, responses(
     (status = 200, body = Data<Workflow>),
     (status = 404, body = Failure),
-    (status = 409, description = "Someone else changed it first; the key is taken; a draft cannot be active", body = Failure),
+    (status = 409, description = "Someone else changed it first: the answer has both sides; the key is taken; a draft cannot be active", body = Failure),
     (status = 422, description = "Every problem with its path", body = Failure),
 ))]
 async fn replace(
@@ -203,7 +238,7 @@ async fn replace(
 #[utoipa::path(patch, path = "/api/workflows/{id}", tag = "Workflows", params(("id" = i64, Path), Saving), request_body = WorkflowChanges, responses(
     (status = 200, body = Data<Workflow>),
     (status = 404, body = Failure),
-    (status = 409, description = "Someone else changed it first; the key is taken; a draft cannot be active", body = Failure),
+    (status = 409, description = "Someone else changed it first: the answer has both sides; the key is taken; a draft cannot be active", body = Failure),
     (status = 422, description = "Every problem with its path", body = Failure),
 ))]
 async fn change(
@@ -236,26 +271,64 @@ async fn update(app: App, identity: Identity, id: WorkflowId, sent: Sent, save: 
         tries += 1;
         let before = workflow_get(&mut *app.store.read(tenant).await?, tenant, id).await?;
         if let Some(version) = sent.version.filter(|version| *version != before.version) {
-            return Err(StoreError::Stale { current: before.version, sent: version }.into());
+            return Err(overtaken(&before, &sent, save, version));
         }
-        let change = changed(&before, &sent, save)?;
+        let mut change = changed(&before, &sent, save)?;
+        sealed(&app, &before, &mut change)?;
+        let name = (Some(id), Some(change.key.as_deref().unwrap_or(&before.key)));
         let problems = match &change.draft {
-            DraftChange::Set(draft) if save.draft => Some(definition::problems(draft)),
+            DraftChange::Set(draft) if save.draft => {
+                let missing = unknown_callees(&app, identity, name, draft).await?;
+                Some(definition::problems(draft).into_iter().chain(missing).collect())
+            }
             _ => None,
         };
+        if let Some(definition) = &change.definition {
+            let missing = unknown_callees(&app, identity, name, definition).await?;
+            if !missing.is_empty() {
+                return Err(ApiError::unprocessable(missing));
+            }
+        }
         let written = app
             .store
             .write(move |tx| Box::pin(async move { workflow_update(tx, tenant, actor, id, change).await }))
             .await;
         match written {
             Err(StoreError::Stale { .. }) if sent.version.is_none() && tries < TRIES => {}
+            Err(StoreError::Stale { sent: version, .. }) => {
+                let stored = workflow_get(&mut *app.store.read(tenant).await?, tenant, id).await?;
+                return Err(overtaken(&stored, &sent, save, version));
+            }
             written => {
                 let written = written?;
                 app.engine.workflow_changed(tenant, id).await?;
-                return Ok(saved(written, problems));
+                return Ok(saved(shown(&app, identity, written), problems));
             }
         }
     }
+}
+
+/// The refusal of a change that was made for another version than the one that is stored, with both sides.
+fn overtaken(stored: &model::workflow::Workflow, sent: &Sent, save: Save, version: i64) -> ApiError {
+    let draft = definition::draft(stored.draft.as_ref());
+    let theirs = draft.as_ref().unwrap_or(&stored.definition);
+    let mut yours = if save.whole { sent.whole() } else { sent.onto(theirs) };
+    config_secret::restore_all(&mut yours, &[theirs, &stored.definition]);
+    stale((stored.version, version), stored, &yours)
+}
+
+/// Seals the secrets of what is to be saved.
+fn sealed(app: &App, before: &model::workflow::Workflow, change: &mut Change) -> StoreResult<()> {
+    let draft = definition::draft(before.draft.as_ref());
+    let stored: Vec<&Definition> = std::iter::once(&before.definition).chain(&draft).collect();
+    let (secrets, tenant) = (app.secrets(), before.tenant_id);
+    if let Some(definition) = &mut change.definition {
+        hook_secret::seal(definition, &stored, &secrets, tenant)?;
+    }
+    if let DraftChange::Set(draft) = &mut change.draft {
+        hook_secret::seal(draft, &stored, &secrets, tenant)?;
+    }
+    Ok(())
 }
 
 /// What a workflow becomes by what was sent. Pure.
@@ -263,10 +336,10 @@ fn changed(before: &model::workflow::Workflow, sent: &Sent, save: Save) -> ApiRe
     let was_published = before.published_version > 0;
     let draft = definition::draft(before.draft.as_ref());
     let known = [Some(&before.definition), draft.as_ref()];
-    let known: Vec<&Value> = known.into_iter().flatten().map(|definition| &definition.actions).collect();
+    let known: Vec<&Definition> = known.into_iter().flatten().collect();
     let merged = |base: &Definition| {
         let mut merged = if save.whole { sent.whole() } else { sent.onto(base) };
-        config_secret::restore(&mut merged.actions, &known);
+        config_secret::restore_all(&mut merged, &known);
         merged
     };
     let mut change = Change {
@@ -387,11 +460,12 @@ pub struct Publishing {
     (status = 422, description = "Every problem with its path", body = Failure),
 ))]
 async fn publish(
-    Editor(Identity { tenant, actor, .. }): Editor,
+    Editor(identity): Editor,
     State(app): State<App>,
     Id(id): Id<WorkflowId>,
     Perhaps(publishing): Perhaps<Publishing>,
 ) -> ApiResult<Data<Workflow>> {
+    let Identity { tenant, actor, .. } = identity;
     if publishing.note.as_ref().is_some_and(|note| note.chars().count() > 1_000) {
         return Err(ApiError::invalid("note", "at most 1,000 characters are accepted"));
     }
@@ -407,8 +481,14 @@ async fn publish(
         ));
     };
     check(&draft)?;
+    let missing = unknown_callees(&app, identity, (Some(id), Some(&before.key)), &draft).await?;
+    if !missing.is_empty() {
+        return Err(ApiError::unprocessable(missing));
+    }
     let note = publishing.note;
+    let publishing = app.clone();
     let published = to_the_end(async move {
+        let app = publishing;
         let published = app
             .store
             .write(move |tx| Box::pin(workflow_publish(tx, tenant, actor, id, draft, note, Some(version))))
@@ -417,7 +497,7 @@ async fn publish(
         Ok(published)
     })
     .await?;
-    Ok(Data::new(published.into()))
+    Ok(Data::new(shown(&app, identity, published)))
 }
 
 /// Throws a draft away; what is published stays.
@@ -427,13 +507,30 @@ async fn publish(
     (status = 409, description = "It was never published: there is nothing but the draft", body = Failure),
 ))]
 async fn draft_discard(
-    Editor(Identity { tenant, actor, .. }): Editor,
+    Editor(identity): Editor,
     State(app): State<App>,
     Id(id): Id<WorkflowId>,
 ) -> ApiResult<Data<Workflow>> {
+    let Identity { tenant, actor, .. } = identity;
     let change = Change { draft: DraftChange::Drop, ..Change::default() };
     let kept = app.store.write(move |tx| Box::pin(workflow_update(tx, tenant, actor, id, change))).await?;
-    Ok(Data::new(kept.into()))
+    Ok(Data::new(shown(&app, identity, kept)))
+}
+
+/// Gives a workflow that calls from outside start another address (`hook_url`). The one before opens nothing any more.
+#[utoipa::path(post, path = "/api/workflows/{id}/rotate-hook", tag = "Workflows", params(("id" = i64, Path)), responses(
+    (status = 200, body = Data<Workflow>),
+    (status = 404, body = Failure),
+    (status = 409, description = "No calls from outside start it", body = Failure),
+))]
+async fn rotate_hook(
+    Editor(identity): Editor,
+    State(app): State<App>,
+    Id(id): Id<WorkflowId>,
+) -> ApiResult<Data<Workflow>> {
+    let Identity { tenant, actor, .. } = identity;
+    let rotated = app.store.write(move |tx| Box::pin(hook::hook_rotate(tx, tenant, actor, id))).await?;
+    Ok(Data::new(shown(&app, identity, rotated)))
 }
 
 /// Does a change to its end, also when the caller hangs up meanwhile: what the store has committed the engine must know.
@@ -450,21 +547,38 @@ pub struct Validation {
     valid: bool,
     /// What is in the way.
     problems: Vec<Fault>,
+    /// When the clock would start it next, five times at most; only for a workflow with a schedule.
+    #[serde(rename = "nextTimes", skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>, required = false)]
+    next_times: Vec<Timestamp>,
 }
+
+/// Times of a schedule that a check tells.
+const NEXT_TIMES: usize = 5;
 
 /// Checks a workflow without saving it: 200 also when it has problems.
 #[utoipa::path(post, path = "/api/workflows/validate", tag = "Workflows", request_body = WorkflowFields, responses(
     (status = 200, body = Data<Validation>),
 ))]
-async fn validate(Viewer(_): Viewer, Body(body): Body<Value>) -> Data<Validation> {
-    let problems = match Sent::read_file(body) {
-        Ok(sent) => definition::problems(&sent.whole()),
-        Err(problems) => problems,
+async fn validate(
+    Viewer(identity): Viewer,
+    State(app): State<App>,
+    Body(body): Body<Value>,
+) -> ApiResult<Data<Validation>> {
+    let (problems, next_times) = match Sent::read_file(body) {
+        Ok(sent) => {
+            let definition = sent.whole();
+            let missing = unknown_callees(&app, identity, (None, sent.key.as_deref()), &definition).await?;
+            let next_times = app.engine.next_times(identity.tenant, &definition, NEXT_TIMES).await?;
+            (definition::problems(&definition).into_iter().chain(missing).collect(), next_times)
+        }
+        Err(problems) => (problems, Vec::new()),
     };
-    Data::new(Validation {
+    Ok(Data::new(Validation {
         valid: problems.is_empty(),
         problems: problems.into_iter().map(Fault::from).collect(),
-    })
+        next_times,
+    }))
 }
 
 /// What a workflow is tried with.
@@ -509,7 +623,7 @@ async fn test(
             let sent = Sent::read_file(sent)
                 .map_err(|problems| ApiError::unprocessable(within("definition", problems)))?;
             let mut definition = sent.whole();
-            config_secret::restore(&mut definition.actions, &[&stored.definition.actions]);
+            config_secret::restore_all(&mut definition, &[&stored.definition]);
             definition
         }
         None => draft.unwrap_or(stored.definition),

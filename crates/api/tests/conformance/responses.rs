@@ -17,6 +17,7 @@ const VIEWERS_TOO: &[(&str, &str)] = &[
     ("POST /api/session", "open"),
     ("DELETE /api/session", "the own session"),
     ("POST /public/forms/{slug}/submissions", "open"),
+    ("POST /hooks/{token}", "open"),
     ("POST /api/notifications/read-all", "one's own; an API key has none: 422"),
     ("POST /api/workflows/validate", "changes nothing"),
     ("POST /api/workflows/{id}/test", "changes nothing"),
@@ -51,7 +52,11 @@ impl Check {
 
 /// The same in the place of every parameter that no record has.
 fn nowhere(path: &str) -> String {
-    path.replace("{id}", "900001").replace("{slug}", "no-such-form").replace("{number}", "900001")
+    path.replace("{id}", "900001")
+        .replace("{slug}", "no-such-form")
+        .replace("{token}", "1-1-no")
+        .replace("{number}", "900001")
+        .replace("{other}", "900001")
 }
 
 #[tokio::test]
@@ -105,14 +110,14 @@ async fn bad_requests(check: &mut Check, things: &Things, calls: &[Call]) {
                 check.house.call(Who::Admin, &call.with_path(&nowhere(&operation.path)), &call.body).await;
             check.judge("unknown id", line, |status| status == 404, &answer);
             for odd in ["x", "%F0%9F", "-1", "99999999999999999999", "%00"] {
-                let path = ["{id}", "{slug}", "{number}"]
+                let path = ["{id}", "{slug}", "{number}", "{other}", "{token}"]
                     .iter()
                     .fold(operation.path.clone(), |path, one| path.replace(one, odd));
                 let answer = check.house.call(Who::Admin, &call.with_path(&path), &call.body).await;
                 check.judge(odd, line, |status| status == 404, &answer);
             }
-            if operation.path.ends_with("/{number}") {
-                let path = things.filled(&operation.path.replace("{number}", "%F0%9F"));
+            for part in ["{number}", "{other}"].into_iter().filter(|part| operation.path.contains(part)) {
+                let path = things.filled(&operation.path.replace(part, "%F0%9F"));
                 let answer = check.house.call(Who::Admin, &call.with_path(&path), &call.body).await;
                 check.judge("odd number", line, |status| status == 404, &answer);
             }

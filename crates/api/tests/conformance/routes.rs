@@ -16,6 +16,10 @@ const PAGES: &[(&str, &str)] = &[
     ("GET /api/openapi.json", "the description itself"),
     ("GET /f/{slug}", "the page where a person answers a form"),
     ("POST /f/{slug}", "what that page sends; programs use /public/forms/{slug}/submissions"),
+    ("GET /metrics", "for Prometheus, in its own format"),
+    ("GET /approve/{token}", "the page behind the link in a mail that asks for a decision"),
+    ("POST /approve/{token}", "what that page sends; programs use /api/approvals/{id}/decide"),
+    ("GET /oauth/callback", "where another system sends the browser back"),
     ("GET /sign-in", "the page behind a sign-in link"),
     ("POST /sign-in", "what that page sends; programs use /api/session"),
 ];

@@ -80,8 +80,14 @@ async fn no_secret_is_ever_seen_again() {
     let things = Things::make(&house, Who::Admin, "quillfeather", &sink).await;
     let mut heard = Heard::default();
     let mut secrets = Vec::from(
-        [canary::INTEGRATION_TOKEN, canary::API_KEY_HEADER, canary::URL_PASSWORD, canary::WEBHOOK_SECRET]
-            .map(str::to_owned),
+        [
+            canary::INTEGRATION_TOKEN,
+            canary::API_KEY_HEADER,
+            canary::URL_PASSWORD,
+            canary::WEBHOOK_SECRET,
+            canary::HOOK_SECRET,
+        ]
+        .map(str::to_owned),
     );
     secrets.extend(
         [SMTP_PASSWORD, NEW_PASSWORD, WRONG_PASSWORD, REFUSED, canary::USER_PASSWORD].map(str::to_owned),

@@ -1,6 +1,8 @@
 //! A tenant that has one of everything, made over HTTP.
 
+use model::{alert::AlertKind, settings::Settings};
 use serde_json::{Value, json};
+use store::alert::{NewAlert, alert_raise};
 use testkit::Sink;
 
 use crate::house::{House, Who};
@@ -14,6 +16,7 @@ pub mod canary {
     pub const URL_PASSWORD: &str = "canary-url-password";
     /// `canary-webhook-signing-key` in base64.
     pub const WEBHOOK_SECRET: &str = "whsec_Y2FuYXJ5LXdlYmhvb2stc2lnbmluZy1rZXk";
+    pub const HOOK_SECRET: &str = "canary-hook-secret";
     pub const USER_PASSWORD: &str = "canary-user-password";
 }
 
@@ -35,15 +38,21 @@ pub struct Things {
     pub template: i64,
     pub api_key: i64,
     pub mail: i64,
+    pub approval: i64,
     pub event: String,
     /// Two versions and a draft.
     pub workflow: i64,
     pub workflow_key: String,
+    /// Started by calls from outside.
+    pub hooked: i64,
+    pub token: String,
     /// With a log of every kind of action.
     pub completed: i64,
     pub failed: i64,
     pub retrying: i64,
     pub waiting: i64,
+    /// Under way: the clock stands still before its next record.
+    pub job: i64,
 }
 
 impl Things {
@@ -51,10 +60,12 @@ impl Things {
     pub fn id(&self, path: &str) -> String {
         let id = match path.split('/').nth(2).unwrap() {
             "api-keys" => self.api_key,
+            "approvals" => self.approval,
             "contacts" => self.contact,
             "events" => return self.event.clone(),
             "forms" => self.form,
             "integrations" => self.integration,
+            "jobs" => self.job,
             "notifications" => self.notification,
             "outbox" => self.mail,
             "submissions" => self.submission,
@@ -65,6 +76,7 @@ impl Things {
             "workflow-executions" if path.ends_with("/cancel") => self.waiting,
             "workflow-executions" => self.completed,
             "workflow-templates" => self.template,
+            "workflows" if path.ends_with("/rotate-hook") => self.hooked,
             "workflows" => self.workflow,
             other => panic!("there is no {other} here yet: add one to the tenant that has everything"),
         };
@@ -73,7 +85,8 @@ impl Things {
 
     pub fn filled(&self, path: &str) -> String {
         let path = if path.contains("{id}") { path.replace("{id}", &self.id(path)) } else { path.to_owned() };
-        path.replace("{slug}", &self.slug).replace("{number}", "1")
+        let path = path.replace("{slug}", &self.slug).replace("{token}", &self.token);
+        path.replace("{number}", "1").replace("{other}", "2")
     }
 
     pub fn executions(&self) -> [i64; 4] {
@@ -121,9 +134,17 @@ impl Things {
             ("fails", json!([webhook(sink, "/status/400", true)])),
             ("retries", json!([webhook(sink, "/status/503", true)])),
             ("waits", json!([{"type": "delay", "config": {"duration": "7d"}, "name": mark}])),
+            (
+                "asks",
+                json!([{"type": "approval", "config": {"title": mark, "message": mark, "approvers": [{"role": "editor"}], "allowSelf": true,
+                    "form": [{"key": "limit", "type": "number", "label": mark}]}}]),
+            ),
         ] {
             make("/api/workflows", self::workflow(mark, event, actions)).await;
         }
+        let hooked = make("/api/workflows", hooked(mark, &json!({"respond": "result"}), sink)).await;
+        let guard = json!({"auth": {"type": "header", "name": "X-Door", "value": canary::HOOK_SECRET}});
+        make("/api/workflows", self::hooked(&format!("{mark} guarded"), &guard, sink)).await;
         let event = format!("{mark}-event");
         let data = json!({"contact": {"id": contact, "name": mark}, "formId": form["id"],
             "submission": {"id": submission["id"], "contactId": contact, "formId": form["id"], "data": {"q_name": mark}}});
@@ -135,6 +156,7 @@ impl Things {
         let failed = run("fails", format!("{mark}-2")).await;
         let retrying = run("retries", format!("{mark}-3")).await;
         let waiting = run("waits", format!("{mark}-4")).await;
+        run("asks", format!("{mark}-5")).await;
         for (execution, expected) in
             [(completed, "completed"), (failed, "failed"), (retrying, "retrying"), (waiting, "waiting")]
         {
@@ -143,7 +165,16 @@ impl Things {
             assert_eq!(shown["status"], expected, "{shown:#}");
             assert!(expected != "completed" || shown["result"]["actionsFailed"] == 0, "{shown:#}");
         }
+        warn(house, who, mark).await;
+        // The workflow has run for these answers: they are passed over.
+        let backfill = json!({"source": "submissions", "filter": {"tag": mark}, "rate": 1});
+        let job = id(&make(&format!("{}/backfill", &path), backfill).await);
+        while house.done(who, &format!("GET /api/jobs/{job}"), Value::Null).await["progress"]["seen"] != 1 {
+            // Taken by a task of the engine: there is no call to wait for.
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
         let mails = house.done(who, "GET /api/outbox", Value::Null).await;
+        let approvals = house.done(who, "GET /api/approvals?status=open&mine=true", Value::Null).await;
         Self {
             mark,
             user,
@@ -160,15 +191,34 @@ impl Things {
             template,
             api_key,
             mail: id(&mails[0]),
+            approval: id(&approvals[0]),
             event,
             workflow: id(&workflow),
             workflow_key: workflow["key"].as_str().unwrap().to_owned(),
+            hooked: id(&hooked),
+            token: hooked["hook_url"].as_str().unwrap().trim_start_matches("/hooks/").to_owned(),
             completed,
             failed,
             retrying,
             waiting,
+            job,
         }
     }
+}
+
+/// The one thing that nobody can make over HTTP.
+async fn warn(house: &House, who: Who, mark: &'static str) {
+    let new = NewAlert {
+        kind: AlertKind::FailureRate,
+        workflow: None,
+        execution: None,
+        message: mark.to_owned(),
+        details: json!({"failed": 3, "ended": 10}),
+    };
+    let raise = house.engine.store().write(move |tx| {
+        Box::pin(async move { alert_raise(tx, who.tenant(), new, &Settings::default()).await })
+    });
+    raise.await.unwrap().unwrap();
 }
 
 fn form(mark: &str) -> Value {
@@ -184,6 +234,12 @@ pub fn workflow(mark: &str, event: &str, actions: Value) -> Value {
     let conditions = json!([{"logic": "AND"}, {"field": "contact.name", "operator": "is_not_empty"}]);
     json!({"name": format!("{mark} {event}"), "description": mark, "trigger_event": format!("{mark}.{event}"),
         "conditions": conditions, "actions": actions, "is_active": true})
+}
+
+/// A workflow that calls from outside start.
+fn hooked(name: &str, config: &Value, sink: &Sink) -> Value {
+    json!({"name": format!("{name} hooked"), "trigger_event": "webhook", "trigger_config": config, "is_active": true,
+        "actions": [{"type": "set", "config": {"variables": {"said": "{{body}}"}}}], "onFailure": [webhook(sink, "/ok", false)]})
 }
 
 /// A webhook with a secret wherever it takes one.

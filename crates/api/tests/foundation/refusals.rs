@@ -134,6 +134,7 @@ async fn what_is_open_answers_without_credentials_and_with_security_headers() {
         ("/readyz", "\"status\":\"ok\""),
         ("/api/openapi.json", "\"openapi\":\"3.1.0\""),
         ("/api/docs", "id=\"post-api-integrations-id-test\""),
+        ("/", "href=\"/sign-in\""),
         ("/sign-in?token=%22%3E%3Cscript%3E", "value=\"&quot;&gt;&lt;script&gt;\""),
     ] {
         let answer = server.call("", "GET", path, None).await;

@@ -251,6 +251,8 @@ async fn furnish(tx: &mut store::Tx) -> store::StoreResult<()> {
             conditions,
             actions,
             log_unmatched: true,
+            entry: model::workflow::EntryRules::default(),
+            on_failure: Value::Null,
         };
         let new = NewWorkflow { key: None, definition, is_draft: false, is_active: true };
         workflow_create(tx, tenant, Actor::System, new).await?;

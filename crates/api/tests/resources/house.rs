@@ -173,6 +173,8 @@ async fn furnish(tx: &mut store::Tx) -> store::StoreResult<Token> {
         conditions: json!([]),
         actions: json!([{"type": "create_ticket", "config": {"title": "Follow up"}, "id": "a1"}]),
         log_unmatched: true,
+        entry: model::workflow::EntryRules::default(),
+        on_failure: Value::Null,
     };
     let new = NewWorkflow { key: None, definition, is_draft: false, is_active: true };
     workflow_create(tx, ONE, Actor::System, new).await?;

@@ -1,6 +1,7 @@
 //! Forms, submissions, contacts, tickets, notifications, tags and the outbox over HTTP, on a real store.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod approvals;
 mod house;
 mod journeys;
 mod page;

@@ -118,7 +118,7 @@ async fn a_viewer_reads_no_personal_answer_wherever_a_workflow_put_it() {
         .store
         .write(move |tx| {
             Box::pin(async move {
-                let cause = Some(Cause { execution, depth: 1 });
+                let cause = Some(Cause { execution, depth: 1, called: None });
                 let author = Author { actor: Actor::Execution(execution), cause };
                 ticket_create(tx, ONE, author, ticket.as_object().expect("an object")).await?;
                 outbox_keep(tx, ONE, Some(execution), &mail).await

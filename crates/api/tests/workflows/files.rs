@@ -14,6 +14,9 @@ async fn importing_an_export_again_changes_nothing() {
     insta::with_settings!({sort_maps => true}, { insta::assert_json_snapshot!("export", exported) });
 
     let import = async |body: Value| house.ok(200, Method::POST, "/api/workflows/import", Some(body)).await;
+    let foreseen = async |body: Value| {
+        house.ok(200, Method::POST, "/api/workflows/import?dryRun=true", Some(body)).await
+    };
     let same = import(exported.clone()).await;
     assert_eq!(
         (&same["status"], &same["id"], &same["is_active"]),
@@ -26,7 +29,16 @@ async fn importing_an_export_again_changes_nothing() {
     let mut changed = exported.clone();
     changed["description"] = json!("now with a reason");
     changed["is_active"] = json!(false);
+    let both = json!([changed, small("New"), small("Newer")]);
+    let would = foreseen(both).await;
+    assert_eq!(house.get("/api/workflows?q=newer").await.1["pagination"]["total"], 0, "nothing was done");
+    let words: Vec<&Value> =
+        would[0]["changes"].as_array().unwrap().iter().map(|one| &one["message"]).collect();
+    assert_eq!(words, ["description was added: \"now with a reason\"", "is_active was true and is false"]);
+    let seen = |one: &Value| (one["status"].clone(), one["published_version"].clone(), one["id"].clone());
+    assert_eq!(seen(&would[2]), (json!("created"), json!(1), Value::Null));
     let changed = import(json!([changed, small("New")])).await;
+    assert_eq!((&changed[0], &changed[1]), (&would[0], &would[1]), "what was foreseen is what is done");
     assert_eq!([&changed[0]["status"], &changed[1]["status"]], ["updated", "unchanged"]);
     assert_eq!((&changed[0]["published_version"], &changed[0]["is_active"]), (&json!(2), &json!(false)));
 
@@ -43,6 +55,27 @@ async fn importing_an_export_again_changes_nothing() {
     assert_eq!(list["pagination"]["total"], 0, "all or none");
     let twice = json!([small("Twice"), {"key": "twice", "name": "x", "trigger_event": "x", "actions": []}]);
     assert_eq!(house.refused(422, Method::POST, "/api/workflows/import", Some(twice)).await, "invalid");
+}
+
+#[tokio::test]
+async fn a_file_of_the_first_format_is_the_same_workflow() {
+    let house = House::new().await;
+    let mut written = small("Old");
+    written["conditions"] = json!([{"field": "score", "operator": "<=", "value": 6}]);
+    house.post("/api/workflows", written.clone()).await;
+    written["schemaVersion"] = json!(1);
+    written["trigger_event"] = json!("submission.completed");
+    let import = async |body: Value| house.ok(200, Method::POST, "/api/workflows/import", Some(body)).await;
+    assert_eq!(import(written.clone()).await["status"], "unchanged");
+    let exported = house.ok(200, Method::GET, "/api/workflows/1/export", None).await;
+    assert_eq!(
+        (&exported["schemaVersion"], &exported["conditions"][0]["operator"]),
+        (&json!(2), &json!("less_than_or_equal"))
+    );
+    assert_eq!(import(exported).await["status"], "unchanged");
+    written["name"] = json!("Old, renamed");
+    written["key"] = json!("old");
+    assert_eq!(import(written).await["published_version"], 2);
 }
 
 #[tokio::test]

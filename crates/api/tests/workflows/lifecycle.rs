@@ -114,9 +114,15 @@ async fn deleting_keeps_history_and_purging_does_not() {
     let tenant = model::TenantId::new(1);
     let filter = store::history::Filter::default();
     let mut connection = store.read(tenant).await.unwrap();
-    let listed = store::history::execution_list(&mut connection, tenant, &filter, store::Page::first(1))
-        .await
-        .unwrap();
+    let listed = store::history::execution_list(
+        &mut connection,
+        tenant,
+        &filter,
+        store::Page::first(1),
+        store::history::Patience::ENDLESS,
+    )
+    .await
+    .unwrap();
     let id = listed.rows[0].execution.id;
     store
         .write(move |tx| {

@@ -62,6 +62,7 @@ pub(crate) async fn run(engine: Arc<EngineInner>) {
         }
         if let Err(error) = keep(&engine, &mut connection).await {
             engine.node.missed();
+            engine.metrics.missed_renewals.increment();
             tracing::warn!(%error, "the lease could not be renewed; trying again");
             connection = None;
         }
@@ -116,6 +117,7 @@ async fn take_over_lapsed(engine: &EngineInner) -> Result<(), EngineError> {
 async fn take_over(engine: &EngineInner, lapsed: NodeId) -> Result<(), EngineError> {
     let taken = engine.store.write_patiently(move |tx| Box::pin(node_take_over(tx, lapsed))).await?;
     if let Some(executions) = taken {
+        engine.metrics.takeovers.increment();
         tracing::warn!(node = %lapsed, executions, "a node is gone; its executions are for whoever has room");
     }
     Ok(())
@@ -127,10 +129,11 @@ async fn fenced(engine: &EngineInner, id: NodeId) -> Result<(), EngineError> {
         return Ok(());
     }
     tracing::error!(node = %id, "this node was taken over; it lets go of its work and begins anew");
+    engine.metrics.lost_leases.increment();
     engine.node.become_node(None, None);
     engine.store.node_set(None);
     let runs: Vec<CancellationToken> =
-        engine.running.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        engine.in_hand.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
     runs.iter().for_each(CancellationToken::cancel);
     join(engine).await
 }

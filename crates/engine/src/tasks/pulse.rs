@@ -25,6 +25,8 @@ pub(crate) async fn run(engine: Arc<EngineInner>) {
     if engine.store.is_alone() {
         return;
     }
+    // Until the first look there may be others.
+    engine.store.others_set(true);
     let (mut seen, mut changes, mut since_look) = (Seen::default(), None, 0);
     loop {
         match feel(&engine).await {
@@ -59,6 +61,9 @@ async fn feel(engine: &EngineInner) -> Result<Pulse, EngineError> {
     engine.store.others_set(pulse.nodes > 1);
     if let Some(due_at) = pulse.timer {
         engine.timers.set(due_at);
+    }
+    if pulse.has_signals {
+        engine.signals.notify_one();
     }
     if pulse.has_unowned {
         engine.call.work();

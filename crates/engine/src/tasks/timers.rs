@@ -1,4 +1,4 @@
-//! Wakes executions whose time has come: delays, steps' retries, runs' retries.
+//! Wakes executions whose time has come: delays, steps' retries, runs' retries; and has the workflows started whose time has come.
 //!
 //! One task sleeps until the earliest timer in the store. A timer that is set meanwhile and is earlier wakes the task.
 
@@ -8,7 +8,11 @@ use model::{Period, Timestamp};
 use store::timer::{timer_next, timers_fire};
 use tokio::sync::watch;
 
-use crate::{EngineError, EngineInner, patience::patiently};
+use crate::{
+    EngineError, EngineInner,
+    patience::patiently,
+    tasks::{debounces, jobs, schedules},
+};
 
 /// Timers taken at once: a long backlog drains in slices, between which other work is written.
 const SLICE: i64 = 500;
@@ -74,11 +78,19 @@ pub(crate) async fn fire(engine: &EngineInner) -> Result<Timestamp, EngineError>
             let mut connection = engine.store.read_any().await?;
             timer_next(&mut connection).await?
         };
-        match next {
+        let is_due = |due_at: Option<Timestamp>| due_at.is_some_and(|due_at| due_at <= now);
+        let mut ticks = if is_due(next.schedule) { schedules::fire(engine, now).await? } else { 0 };
+        if is_due(next.debounce) {
+            ticks += debounces::fire(engine, now).await?;
+        }
+        if is_due(next.job) {
+            ticks += jobs::fire(engine, now).await?;
+        }
+        let others = [next.schedule, next.debounce, next.job];
+        match next.timer.into_iter().chain(others.into_iter().flatten()).min() {
             Some(due_at) if due_at <= now => {
-                let fired =
-                    engine.store.write_patiently(move |tx| Box::pin(timers_fire(tx, now, SLICE))).await?;
-                if fired == 0 {
+                let fired = if is_due(next.timer) { wake(engine, now).await? } else { 0 };
+                if fired == 0 && ticks == 0 {
                     // What is due is being changed by somebody.
                     tokio::time::sleep(PAUSE).await;
                 }
@@ -94,4 +106,12 @@ pub(crate) async fn fire(engine: &EngineInner) -> Result<Timestamp, EngineError>
             None => return Ok(now.plus(LONGEST_SLEEP)),
         }
     }
+}
+
+/// Wakes some of the executions whose time has come, and answers how many.
+async fn wake(engine: &EngineInner, now: Timestamp) -> Result<usize, EngineError> {
+    let fired = engine.store.write_patiently(move |tx| Box::pin(timers_fire(tx, now, SLICE))).await?;
+    let taken = engine.store.now();
+    engine.metrics.timers(fired.iter().map(|due_at| taken.millis_since(*due_at)));
+    Ok(fired.len())
 }

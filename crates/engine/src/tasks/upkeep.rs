@@ -32,7 +32,10 @@ pub(crate) async fn run(engine: Arc<EngineInner>) {
 /// When the store does not answer.
 pub(crate) async fn upkeep(engine: &EngineInner, prune: bool) -> Result<(), EngineError> {
     if engine.counters_changed() {
-        engine.store.write_patiently(|tx| Box::pin(store::workflow::workflow_counters_fold(tx))).await?;
+        let fold = engine.store.write_patiently(|tx| Box::pin(store::workflow::workflow_counters_fold(tx)));
+        if fold.await?.is_none() {
+            engine.counters_left();
+        }
     }
     if prune {
         let has_lanes = !engine.store.is_alone();
@@ -44,6 +47,10 @@ pub(crate) async fn upkeep(engine: &EngineInner, prune: bool) -> Result<(), Engi
                         store::node::commit_marks_prune(tx).await?;
                     }
                     store::event::event_keys_prune(tx).await?;
+                    store::entry::slots_prune(tx).await?;
+                    let month_ago = tx.now().minus(Period::days(30));
+                    store::job::jobs_prune(tx, month_ago).await?;
+                    store::integration::ledger::ledger_prune(tx).await?;
                     store::session::session_prune(tx).await
                 })
             })

@@ -5,17 +5,20 @@ use std::{sync::Arc, time::Duration};
 use actions::address::AddressPolicy;
 use engine::{Engine, Lease, Live, Options, RetryPolicy};
 use model::{
-    Actor, ContactId, ExecutionId, ExecutionStatus, TenantId, Timestamp, WorkflowId,
+    Actor, ApprovalId, Clock, ContactId, ExecutionId, ExecutionStatus, TenantId, Timestamp, WorkflowId,
+    approval::{Approval, ApprovalState, Decision},
     contact::Contact,
     event::{Accepted, EventName, NewEvent},
     execution::Execution,
     journal::Log,
     ticket::Ticket,
+    user::{Identity, Role},
     workflow::Definition,
 };
 use serde_json::{Map, Value, json};
 use store::{
     Page, Store, StoreError, StoreResult,
+    approval::{self, Decider, Ruled, Ruling},
     execution::{Started, execution_load},
     secret::SecretBox,
     workflow::{NewWorkflow, workflow_create},
@@ -28,6 +31,8 @@ pub const TENANT: TenantId = TenantId::new(1);
 pub struct House {
     place: Place,
     pub clock: SimulatedClock,
+    /// Of each engine.
+    pub workers: usize,
 }
 
 /// What is left at the end: everything that a repeat or a loss would change.
@@ -36,12 +41,14 @@ pub struct FinalState {
     pub execution: String,
     pub tickets: Vec<String>,
     pub contact: String,
+    /// The other executions of the store, in the order of their texts.
+    pub others: Vec<String>,
 }
 
 impl House {
     pub fn new(place: Place) -> Self {
         let start: Timestamp = "2026-02-14T10:30:00Z".parse().unwrap();
-        Self { place, clock: SimulatedClock::new(start) }
+        Self { place, clock: SimulatedClock::new(start), workers: 4 }
     }
 
     pub async fn store(&self, faults: Option<Arc<dyn Faults>>) -> StoreResult<Store> {
@@ -85,7 +92,7 @@ impl House {
     pub async fn node(&self, store: Store, lease: Lease) -> Result<Engine, engine::EngineError> {
         let options = Options {
             retry: RetryPolicy::default(),
-            workers: 4,
+            workers: self.workers,
             addresses: AddressPolicy::new(true),
             smtp: None,
             lease,
@@ -99,27 +106,96 @@ impl House {
         started
     }
 
+    /// An engine that runs nothing: nothing happens by itself.
+    pub async fn at_rest(&self) -> Engine {
+        let store = self.store(None).await.unwrap();
+        Engine::at_rest(store, Arc::new(SecretBox::of_key(&[7; 32])), Options::default()).await.unwrap()
+    }
+
+    /// How long the store's file is, where it is one; while it is closed.
+    pub fn file_length(&self) -> Option<u64> {
+        let address = self.place.address();
+        let path = address.strip_prefix("sqlite:")?;
+        Some(std::fs::metadata(path).unwrap().len())
+    }
+
     /// Opens what an earlier engine left.
     pub async fn reopen(&self, faults: Option<Arc<dyn Faults>>) -> Result<Engine, engine::EngineError> {
         let store = self.store(faults).await?;
         self.engine(store).await
     }
 
-    /// Moves time on until the execution has ended; an error when the store dies before that.
+    /// Moves time on until the execution has ended; an error when the store dies before that. An approval whose title begins with "Yes" is approved
+    /// at once, one with "No" rejected; any other waits for its time to be over.
     pub async fn run_to_end(&self, engine: &Engine, id: ExecutionId) -> StoreResult<Started> {
         loop {
-            let started = self.rest(engine, id).await?;
+            // From before the look: what comes from outside may wake it at any moment.
+            let mut live = engine.live();
+            self.rest(engine, id).await?;
+            if has_signals(engine).await? {
+                // What has come is on its way: no time goes by for that.
+                tokio::select! {
+                    () = engine.store().ended() => return Err(StoreError::Closed),
+                    () = tokio::time::sleep(Duration::from_millis(5)) => continue,
+                }
+            }
+            // As it is when nothing is on its way.
+            let started = load(engine, id).await?;
             let progress = &started.execution.progress;
+            if matches!(progress.status, ExecutionStatus::Pending | ExecutionStatus::Running) {
+                continue;
+            }
             match (progress.status.is_terminal(), progress.wake_at) {
                 (true, _) => return Ok(started),
+                (false, Some(_)) if decided(engine, Some(id)).await? => {
+                    changed(engine, &mut live, id).await?;
+                }
                 (false, Some(wake_at)) => {
-                    let mut live = engine.live();
                     self.clock.set(wake_at);
                     changed(engine, &mut live, id).await?;
                 }
                 (false, None) => panic!("{:?} rests without a time to wake", progress.status),
             }
         }
+    }
+
+    /// Moves time on until every execution of the store has ended; an error when the store dies before that.
+    pub async fn run_all_to_end(&self, engine: &Engine) -> StoreResult<()> {
+        loop {
+            let mut live = engine.live();
+            if standing(engine).await?.0 == 0 && has_signals(engine).await? {
+                // What has come is on its way: no time goes by for that.
+                tokio::select! {
+                    () = engine.store().ended() => return Err(StoreError::Closed),
+                    () = tokio::time::sleep(Duration::from_millis(5)) => continue,
+                }
+            }
+            // As it is when nothing is on its way.
+            let (moving, resting, due_at) = standing(engine).await?;
+            match (moving, resting, due_at) {
+                (0, 0, _) => return Ok(()),
+                (0, ..) if decided(engine, None).await? => continue,
+                (0, ..) if has_signals(engine).await? => continue,
+                (0, _, None) => panic!("executions rest without a time to wake"),
+                // What is due already is being woken.
+                (0, _, Some(due_at)) if due_at > self.clock.now() => self.clock.set(due_at),
+                _ => {}
+            }
+            any_change(engine, &mut live).await?;
+        }
+    }
+
+    /// One more workflow of the tenant.
+    pub async fn workflow(&self, engine: &Engine, definition: Value) -> WorkflowId {
+        let definition = definition_of(definition);
+        let new = NewWorkflow { key: None, definition, is_draft: false, is_active: true };
+        let made = engine
+            .store()
+            .write(move |tx| Box::pin(async move { workflow_create(tx, TENANT, Actor::System, new).await }))
+            .await
+            .unwrap();
+        engine.workflow_changed(TENANT, made.id).await.unwrap();
+        made.id
     }
 
     /// Waits until the execution waits or has ended.
@@ -133,6 +209,82 @@ impl House {
             }
         }
     }
+}
+
+/// Someone with a key, who may decide what is asked of a role.
+pub const KEY: Identity =
+    Identity { tenant: TENANT, actor: Actor::ApiKey(model::ApiKeyId::new(9)), role: Role::Admin };
+
+/// The open approvals of an execution.
+pub async fn approvals(
+    engine: &Engine,
+    execution: impl Into<Option<ExecutionId>>,
+) -> StoreResult<Vec<Approval>> {
+    let filter = approval::Filter {
+        execution: execution.into(),
+        state: Some(ApprovalState::Open),
+        ..approval::Filter::default()
+    };
+    let mut connection = engine.store().read(TENANT).await?;
+    Ok(approval::approval_list(&mut connection, TENANT, &filter, Page::first(200)).await?.rows)
+}
+
+/// Decides.
+pub async fn decide(
+    engine: &Engine,
+    decider: Decider,
+    id: ApprovalId,
+    decision: Decision,
+) -> StoreResult<Ruled> {
+    let ruling = Ruling { decision, comment: Some(format!("{decision} by hand")), form: Map::new() };
+    let write = engine.store().write(move |tx| {
+        Box::pin(async move { approval::approval_decide(tx, TENANT, &decider, id, ruling).await })
+    });
+    write.await
+}
+
+/// Something has come for a run and is not brought to it yet.
+pub async fn has_signals(engine: &Engine) -> StoreResult<bool> {
+    store::waiting::signals_exist(&mut *engine.store().read_any().await?).await
+}
+
+/// Decides one of the approvals that say themselves how they are to be decided, if there is one.
+async fn decided(engine: &Engine, execution: Option<ExecutionId>) -> StoreResult<bool> {
+    for approval in approvals(engine, execution).await? {
+        let decision = match approval.title.split(' ').next() {
+            Some("Yes") => Decision::Approved,
+            Some("No") => Decision::Rejected,
+            _ => continue,
+        };
+        let ruled = decide(engine, Decider::Identity(KEY), approval.id, decision).await?;
+        assert!(matches!(ruled, Ruled::Done(_)), "{ruled:?}");
+        return Ok(true);
+    }
+    Ok(false)
+}
+
+/// How many executions are on their way, how many rest, and when the next one wakes: in one look, for they do not stand still.
+async fn standing(engine: &Engine) -> StoreResult<(i64, i64, Option<Timestamp>)> {
+    let sql = "SELECT (SELECT count(*) FROM workflow_executions WHERE tenant_id = 1 AND status IN ('pending', 'running')),
+          (SELECT count(*) FROM workflow_executions WHERE tenant_id = 1 AND status IN ('waiting', 'retrying')),
+          (SELECT min(due_at) FROM timers)";
+    let mut row = engine.store().read_any().await?.query_one(sql, Vec::new()).await?.cells();
+    Ok((row.take()?, row.take()?, row.take()?))
+}
+
+/// Waits for a change of any execution, or for the death of the store.
+async fn any_change(engine: &Engine, live: &mut tokio::sync::broadcast::Receiver<Live>) -> StoreResult<()> {
+    tokio::select! {
+        change = live.recv() => change.map(drop).map_err(|_| StoreError::Closed),
+        () = engine.store().ended() => Err(StoreError::Closed),
+        () = tokio::time::sleep(Duration::from_secs(20)) => panic!("nothing moves"),
+    }
+}
+
+/// What follows happens at the present time: a change may join a transaction that began before the clock was set.
+pub async fn settle(engine: &Engine) {
+    // A dead store has nothing to settle.
+    drop(engine.store().write_patiently(|_| Box::pin(async { Ok(()) })).await);
 }
 
 /// Waits for a change of the execution, or for the death of the store.
@@ -166,11 +318,16 @@ pub fn definition_of(written: Value) -> Definition {
     Definition {
         name: written["name"].as_str().unwrap_or("A workflow").to_owned(),
         description: None,
-        trigger_event: "submission_completed".to_owned(),
-        trigger_config: Map::new(),
+        trigger_event: written["trigger_event"].as_str().unwrap_or("submission_completed").to_owned(),
+        trigger_config: written["trigger_config"].as_object().cloned().unwrap_or_default(),
         conditions: written["conditions"].clone(),
         actions: rules::with_ids(&written["actions"]),
         log_unmatched: written["logUnmatched"].as_bool().unwrap_or(true),
+        on_failure: rules::definition::with_ids_beside(
+            &written["onFailure"],
+            &rules::with_ids(&written["actions"]),
+        ),
+        entry: serde_json::from_value(written).unwrap(),
     }
 }
 
@@ -214,7 +371,18 @@ pub async fn final_state(engine: &Engine, ended: &Started, contact: ContactId) -
     .await
     .unwrap();
     let contact = store::contact::contact_get(&mut connection, TENANT, contact).await.unwrap();
+    let mut others = Vec::new();
+    let sql = "SELECT id FROM workflow_executions WHERE tenant_id = 1";
+    for row in connection.query(sql, Vec::new()).await.unwrap() {
+        let id: ExecutionId = row.first().unwrap();
+        if id != ended.execution.id {
+            let other = execution_load(&mut connection, TENANT, id).await.unwrap();
+            others.push(describe(&other.execution, &other.journal));
+        }
+    }
+    others.sort();
     FinalState {
+        others,
         execution: describe(&ended.execution, &ended.journal),
         tickets: tickets
             .rows

@@ -140,17 +140,15 @@ testkit::on_both! {
     }
 
     async fn what_is_cancelled_before_a_worker_is_free_calls_nobody(place: Place) {
-        let (house, sink) = (House::new(place), Sink::start().await);
+        let (mut house, sink) = (House::new(place), Sink::start().await);
+        house.workers = 1;
         let webhook = json!({"type": "webhook", "config": {"url": sink.url("/{{path}}")}, "critical": true});
         let (engine, _, _) = house.furnish(json!({"conditions": [], "actions": [webhook]})).await;
         let go = async |path: &str| post(&engine, json!({"path": path})).await.executions[0].id;
         let retried = go("status/503").await;
         let waiting = house.rest(&engine, retried).await.unwrap();
-        // Every worker is taken; the retry is due, but has to wait for one.
-        let mut blockers = Vec::new();
-        for _ in 0..4 {
-            blockers.push(go("hang").await);
-        }
+        // The worker is taken; the retry is due, but has to wait for it.
+        let blocker = go("hang").await;
         let mut live = engine.live();
         house.clock.set(waiting.execution.progress.next_retry_at.unwrap());
         let resumed = |change: &Live| {
@@ -158,15 +156,12 @@ testkit::on_both! {
         };
         while !resumed(&live.recv().await.unwrap()) {}
         engine.cancel(TENANT, Actor::System, retried).await.unwrap();
-        // One worker becomes free: first for what was cancelled, then for this one.
+        // It becomes free: first for what was cancelled, then for this one.
         let last = go("ok").await;
-        engine.cancel(TENANT, Actor::System, blockers[0]).await.unwrap();
+        engine.cancel(TENANT, Actor::System, blocker).await.unwrap();
         house.rest(&engine, last).await.unwrap();
         let called: Vec<_> = sink.requests().into_iter().map(|request| request.path).filter(|path| path != "/hang").collect();
         assert_eq!(called, ["/status/503", "/ok"]);
-        for blocker in &blockers[1..] {
-            engine.cancel(TENANT, Actor::System, *blocker).await.unwrap();
-        }
     }
 
     async fn a_missing_score_is_no_detractor_and_the_log_says_why(place: Place) {

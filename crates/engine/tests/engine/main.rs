@@ -1,7 +1,22 @@
 //! The engine on a real store, with real receivers and a clock that is moved by hand.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod alerts;
+mod calling;
+mod connections;
+mod control;
+mod entry;
 mod everywhere;
+mod hanging;
 mod harness;
+mod jobs;
 mod journeys;
+mod moving;
 mod nodes;
+mod patterns;
+mod relative;
+mod retention;
+mod schedules;
+mod stretches;
+mod triggers;
+mod waiting;

@@ -9,7 +9,7 @@ use std::{
 };
 
 use engine::{Engine, Lease};
-use model::{Actor, ExecutionId, Period};
+use model::{Actor, Clock, ExecutionId, Period};
 use serde_json::{Value, json};
 use store::{StoreError, execution::Started, writer::Faults};
 use testkit::{place::Place, sink::Sink};
@@ -105,6 +105,41 @@ async fn a_node_that_stands_still_is_taken_over_and_cannot_write_any_more() {
     assert_eq!(write, Err(StoreError::Fenced));
     insta::assert_snapshot!("finished_after_a_standstill", lines(&finished.journal).join("\n"));
     assert_eq!(keys(&sink).len(), 1, "the step that was in flight keeps its key");
+}
+
+/// Callers and called ones end up on either node, and many of the ends come while the caller is on its way to its rest.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_end_of_a_called_workflow_is_missed_over_nodes() {
+    let house = House::new(Place::postgres());
+    let run = |name: &str| json!({"name": name, "actions": [{"type": "run_workflow", "config": {"workflowId": "called"}}]});
+    let lanes = json!({"type": "parallel", "config": {"branches": [run("a"), run("b"), run("c")]}});
+    let ticket = json!({"type": "create_ticket", "config": {"title": "after all"}});
+    let (first, _, _) = house.furnish(json!({"name": "Caller", "actions": [lanes, ticket]})).await;
+    let wait = json!({"type": "delay", "config": {"duration": "1s"}});
+    let called = json!({"name": "Called", "trigger_event": "manual", "actions": [{"type": "set", "config": {"variables": {"a": 1}}}, wait]});
+    house.workflow(&first, called).await;
+    let second = house.reopen(None).await.unwrap();
+    let time = let_time_pass(&house);
+    let mut callers = Vec::new();
+    for number in 0..16 {
+        let node = if number % 2 == 0 { &first } else { &second };
+        callers.push(post(node, json!({})).await.executions[0].id);
+    }
+    let begun = house.clock.now();
+    for caller in callers {
+        let ended = ended(&first, caller).await;
+        assert_eq!(
+            ended.execution.progress.status,
+            model::ExecutionStatus::Completed,
+            "{:?}",
+            lines(&ended.journal)
+        );
+    }
+    // None has waited for the look that it takes by itself once a day.
+    assert!(house.clock.now().millis_since(begun) < Period::hours(12).as_millis());
+    time.abort();
+    first.stop(Duration::from_secs(5)).await;
+    second.stop(Duration::from_secs(5)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -94,6 +94,8 @@ fn definition(value: &Value) -> Definition {
         conditions: value.get("conditions").cloned().unwrap_or_else(empty),
         actions: value.get("actions").cloned().unwrap_or_else(empty),
         log_unmatched: true,
+        entry: model::workflow::EntryRules::default(),
+        on_failure: Value::Null,
     }
 }
 
@@ -269,7 +271,7 @@ fn templates_are_accepted_wherever_something_is_expected() {
             {"type": "create_ticket", "config": {"title": "{{a}}", "priority": "{{b}}", "assignee": "{{c}}"}},
             {"type": "update_contact", "config": {"updates": "{{d}}", "upsert": "{{e}}"}, "config_note": null},
         ]})),
-        "actions[1].config_note: a step has no \"config_note\"; there are type, config, critical, name, id, retry, timeoutMs, disabled"
+        "actions[1].config_note: a step has no \"config_note\"; there are type, config, critical, name, id, retry, timeoutMs, disabled, skipIf, onError, notes"
     );
 }
 

@@ -109,6 +109,17 @@ proptest! {
         }
     }
 
+    /// A path that has been looked up remembers where the name was: that must never decide what it finds.
+    #[test]
+    fn one_path_finds_its_name_in_every_document(documents in prop::collection::vec(prop::collection::vec(0_u8..120, 0..100), 1..8)) {
+        let path = Path::parse("data.n7").expect("a path");
+        for names in documents {
+            let fields = names.iter().map(|name| (format!("n{name}"), Value::from(*name))).collect();
+            let document = json!({"data": Value::Object(fields)});
+            prop_assert_eq!(path.lookup(&document), names.contains(&7).then(|| &document["data"]["n7"]));
+        }
+    }
+
     #[test]
     fn decimals_order_as_their_digits(whole in "[1-9][0-9]{0,400}", other in "[1-9][0-9]{0,400}", shift in -30_i32..30) {
         let by_digits = whole.len().cmp(&other.len()).then_with(|| whole.cmp(&other));

@@ -17,6 +17,8 @@ pub(crate) fn compiled(event: &str, trigger_config: &Value) -> Compiled {
         conditions: json!([]),
         actions: json!([]),
         log_unmatched: true,
+        entry: model::workflow::EntryRules::default(),
+        on_failure: Value::Null,
     };
     rules::compile(&definition, &Catalog::default()).unwrap()
 }

@@ -214,6 +214,41 @@ null             | <=  | 6                    | false
 missing          | <=  | 6                    | false
 "#;
 
+/// `before now operator value` on one line, then the verdict: as an update event tells it. Before is `untold` when the event has no `previous`,
+/// and `same` when the field is not among it.
+const CHANGES: &str = r#"
+"open"     | "closed" | changed      |          | true
+same       | "closed" | changed      |          | false
+untold     | "closed" | changed      |          | false
+3          | "3.0"    | changed      |          | false
+"VIP"      | "vip"    | changed      |          | true
+null       | "vip"    | changed      |          | true
+"vip"      | missing  | changed      |          | true
+null       | missing  | changed      |          | false
+["a"]      | ["a","b"]| changed      |          | true
+"open"     | "closed" | changed_to   | "closed" | true
+"open"     | "closed" | changed_to   | "open"   | false
+same       | "closed" | changed_to   | "closed" | false
+untold     | "closed" | changed_to   | "closed" | false
+"vip"      | null     | changed_to   | null     | true
+"vip"      | "other"  | changed_to   | null     | false
+"a"        | "b"      | changed_to   | "{{nothing}}" | false
+"open"     | "closed" | changed_from | "open"   | true
+"open"     | "closed" | changed_from | "closed" | false
+null       | 3        | changed_from | null     | true
+same       | "closed" | changed_from | "closed" | false
+3          | 4        | increased    |          | true
+"9"        | "10"     | increased    |          | true
+4          | 3        | increased    |          | false
+4          | 4.0      | increased    |          | false
+null       | 3        | increased    |          | false
+"low"      | "high"   | increased    |          | false
+same       | 4        | increased    |          | false
+10         | 9        | decreased    |          | true
+9          | 10       | decreased    |          | false
+untold     | 9        | decreased    |          | false
+"#;
+
 /// The verdict, the same in both ways of evaluating, with the reason.
 fn decide(field: Option<&Value>, condition: &Value) -> (bool, String) {
     let trigger = field.map_or_else(|| json!({}), |field| json!({"field": field}));
@@ -255,9 +290,61 @@ fn the_truth_table_holds() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    let names = operators().iter().flat_map(|info| [&[info.name], info.aliases].concat());
+    let names = operators()
+        .iter()
+        .filter(|info| !info.operator.looks_back())
+        .flat_map(|info| [&[info.name], info.aliases].concat());
     let untested: Vec<&str> = names.filter(|name| !seen.contains(name)).collect();
     assert_eq!(untested, Vec::<&str>::new());
+}
+
+#[test]
+fn what_looks_back_compares_with_before() {
+    let mut reasons = Vec::new();
+    let mut seen = std::collections::BTreeSet::new();
+    for line in CHANGES.lines().filter(|line| !line.is_empty()) {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let [before, now, operator, value, verdict] = cells[..] else { panic!("{line}") };
+        seen.insert(operator);
+        let read = |cell: &str| serde_json::from_str::<Value>(cell).ok();
+        // At two depths: a field of the record, and one within its attributes.
+        for (field, wrap) in [("ticket.score", false), ("trigger.ticket.attributes.score", true)] {
+            let within = |value: Option<Value>| {
+                let mut fields = serde_json::Map::new();
+                fields.extend(value.map(|value| ("score".to_owned(), value)));
+                if wrap { json!({"attributes": fields}) } else { Value::Object(fields) }
+            };
+            let mut data = json!({"ticket": within(read(now))});
+            match before {
+                "untold" => {}
+                "same" => data["previous"] = json!({"title": "other"}),
+                before => data["previous"] = within(read(before)),
+            }
+            let mut condition = json!({"field": field, "operator": operator});
+            if let Some(value) = read(value) {
+                condition["value"] = value;
+            }
+            let conditions = Conditions::compile(&json!([condition]), "conditions").unwrap();
+            let scope = Scope::of_trigger(&data);
+            let evaluation = conditions.evaluate(&scope);
+            assert_eq!(evaluation.result, conditions.matches(&scope), "{line}");
+            assert_eq!(evaluation.result, Ok(verdict == "true"), "{line} {field}");
+            if !wrap {
+                let output = evaluation.to_output();
+                let reason = output["conditions"][0]["reason"].as_str().unwrap();
+                reasons.push(format!("{before} → {now} {operator} {value}: {verdict}, {reason}"));
+            }
+        }
+    }
+    let all = operators().iter().filter(|info| info.operator.looks_back()).map(|info| info.name);
+    assert_eq!(all.collect::<std::collections::BTreeSet<_>>(), seen);
+    insta::assert_snapshot!(reasons.join("\n"));
+    let unless_told = json!([{"field": "a.b", "operator": "changed", "onMissing": "true"}]);
+    let unless_told = Conditions::compile(&unless_told, "conditions").unwrap();
+    for (data, expected) in [(json!({"a": {"b": 1}}), true), (json!({"a": {"b": 1}, "previous": {}}), false)]
+    {
+        assert_eq!(unless_told.matches(&Scope::of_trigger(&data)), Ok(expected), "{data}");
+    }
 }
 
 #[test]
@@ -290,7 +377,7 @@ fn a_condition_can_set_case_and_what_missing_means() {
 
 #[test]
 fn the_table_of_operators_is_complete() {
-    assert_eq!(operators().len(), 15);
+    assert_eq!(operators().len(), 20);
     for info in operators() {
         assert_eq!(info.operator.info(), info);
         for name in [&[info.name], info.aliases].concat() {

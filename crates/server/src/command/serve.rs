@@ -5,8 +5,6 @@
 //! under way has [`GRACE`]; a second signal ends at once, and the next start takes up what was left, as after a crash.
 
 use std::{
-    future::IntoFuture,
-    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -20,7 +18,6 @@ use axum::{
     extract::{Request, State},
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
-    serve::ListenerExt,
 };
 use engine::{Engine, RetryPolicy};
 use store::{
@@ -39,9 +36,11 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::{
     clock::SystemClock,
     config::{BootstrapAdmin, Config, Secret, ServeArguments},
-    demo,
+    connections, demo,
     error::{CommandError, Done},
     logs, opening, output,
+    traces::Traces,
+    web,
 };
 
 /// How long running steps may go on after a signal (contract section 2).
@@ -52,9 +51,13 @@ const REQUESTS_GRACE: Duration = Duration::from_secs(2);
 /// Serves until a signal comes.
 pub fn run(arguments: &ServeArguments) -> Done {
     let config = Config::load(arguments)?;
-    logs::start(config.log_format, LevelFilter::INFO);
     let runtime = super::runtime(super::many_threads())?;
+    let traces = Traces::of(&config, runtime.handle())?;
+    logs::start(config.log_format, LevelFilter::INFO, traces.as_ref());
     let done = runtime.block_on(serve(&config));
+    if let Some(traces) = traces {
+        traces.finish();
+    }
     // A name lookup that hangs on a thread of its own must not hold up the end.
     runtime.shutdown_background();
     done
@@ -72,6 +75,7 @@ pub fn engine_options(config: &Config) -> Done<engine::Options> {
         addresses: AddressPolicy::new(config.allow_private_targets),
         smtp,
         name: config.listen.to_string(),
+        public_url: Some(config.public_url.clone().unwrap_or_else(|| format!("http://{}", config.listen))),
         ..engine::Options::default()
     })
 }
@@ -91,6 +95,7 @@ async fn serve(config: &Config) -> Done {
             "row-level security is missing: the database's user may not take on the role vtrustx_tenant. Tenants are kept apart by the server alone; docs/OPERATIONS.md, \"Row-level security\", says how an administrator makes the role"
         );
     }
+    store.metrics().tenants_limit(config.metrics_tenants);
     let secrets = opening::secrets(config, &store).await?;
     let listener = TcpListener::bind(config.listen).await.map_err(|error| {
         CommandError::said(format!(
@@ -104,13 +109,7 @@ async fn serve(config: &Config) -> Done {
     let stopping = Arc::new(AtomicBool::new(false));
     let router = router(config, &engine, Arc::clone(&stopping));
     let stop = CancellationToken::new();
-    let listener = listener.tap_io(|stream| {
-        // Small answers go out at once. A connection that refuses is one that has ended.
-        drop(stream.set_nodelay(true));
-    });
-    let serving = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
-        .with_graceful_shutdown(stop.clone().cancelled_owned());
-    let mut serving = tokio::spawn(serving.into_future());
+    let mut serving = tokio::spawn(connections::serve(listener, router, stop.clone()));
 
     output::say(format_args!("listening on http://{address}"));
     tracing::info!(%address, milliseconds = begun.elapsed().as_millis(), "listening");
@@ -120,10 +119,7 @@ async fn serve(config: &Config) -> Done {
     let why = tokio::select! {
         name = signals.next() => Ok(name),
         () = store.ended() => Err(CommandError::said("the store has ended: see the log; the next start takes up what was left")),
-        ended = &mut serving => Err(CommandError::said(match ended {
-            Ok(Err(error)) => format!("the server cannot go on: {error}"),
-            _ => "the server has stopped accepting connections".to_owned(),
-        })),
+        _ = &mut serving => Err(CommandError::said("the server has stopped accepting connections")),
     };
     stopping.store(true, Ordering::Relaxed);
     stop.cancel();
@@ -201,7 +197,7 @@ async fn greet(config: &Config, base: &str, first: First) -> Done {
 fn router(config: &Config, engine: &Engine, stopping: Arc<AtomicBool>) -> Router {
     let public_url = config.public_url.clone();
     let secure_cookies = public_url.as_deref().is_some_and(|url| url.starts_with("https://"));
-    let app = api::App::new(engine.clone(), api::Config { public_url, secure_cookies });
+    let app = api::App::new(engine.clone(), api::Config { public_url, secure_cookies, web: web::FILES });
     api::router(app).layer(from_fn_with_state(stopping, not_ready))
 }
 

@@ -1,14 +1,15 @@
 //! `vtrustx workflow`: workflows as files in a repository. A file finds its workflow by its key, so that applying the same files
 //! again changes nothing.
 
+mod apply;
 mod file;
 
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::ExitCode,
 };
 
-use axum::http::Method;
 use serde_json::{Value, json};
 
 use crate::{
@@ -18,9 +19,6 @@ use crate::{
 };
 
 use file::WorkflowFile;
-
-/// Workflows of one request to `import`.
-const AT_ONCE: usize = 200;
 
 /// What to do with workflows.
 #[derive(Debug, clap::Args)]
@@ -36,14 +34,13 @@ pub struct Arguments {
 enum Action {
     /// List the tenant's workflows
     List,
-    /// Make the tenant's workflows as the files say: all of them or, when one has a problem, none
+    /// Make the tenant's workflows as the files say: all of them or, when one has a problem, none. What is different is shown first
     Apply {
         /// JSON files, each with a workflow or a list of them; - is stdin
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
-        /// Say what would change, and change nothing
-        #[arg(long)]
-        dry_run: bool,
+        #[command(flatten)]
+        options: apply::Options,
     },
     /// Print workflows as `apply` takes them, without secrets
     Export {
@@ -63,10 +60,10 @@ enum Action {
 }
 
 /// Runs the subcommand.
-pub async fn run(arguments: Arguments) -> Done {
+pub async fn run(arguments: Arguments) -> Done<ExitCode> {
     let Arguments { action, target } = arguments;
     if let Action::Validate { files } = &action {
-        return validate(files, target.json);
+        return validate(files, target.json).map(|()| ExitCode::SUCCESS);
     }
     // A file with a problem is told before a store is opened.
     let files = match &action {
@@ -75,11 +72,12 @@ pub async fn run(arguments: Arguments) -> Done {
     };
     let backend = Backend::open(&target).await?;
     let done = match action {
-        Action::List => list(&backend, target.json).await,
-        Action::Apply { dry_run: true, .. } => foresee(&backend, &files, target.json).await,
-        Action::Apply { .. } => apply(&backend, &files, target.json).await,
-        Action::Export { workflows, output } => export(&backend, &workflows, output.as_deref()).await,
-        Action::Validate { .. } => Ok(()),
+        Action::Apply { options, .. } => apply::run(&backend, &files, &options, target.json).await,
+        Action::List => list(&backend, target.json).await.map(|()| ExitCode::SUCCESS),
+        Action::Export { workflows, output } => {
+            export(&backend, &workflows, output.as_deref()).await.map(|()| ExitCode::SUCCESS)
+        }
+        Action::Validate { .. } => Ok(ExitCode::SUCCESS),
     };
     backend.close().await;
     done
@@ -147,52 +145,6 @@ fn sound(paths: &[PathBuf]) -> Done<Vec<WorkflowFile>> {
 fn found(problems: &[(String, model::Problem)]) -> CommandError {
     let lines: String = problems.iter().map(|(place, problem)| format!("\n  {place}: {problem}")).collect();
     CommandError::said(format!("the files are not accepted; nothing was changed{lines}"))
-}
-
-async fn apply(backend: &Backend, files: &[WorkflowFile], json: bool) -> Done {
-    let bar = progress("applying", files.len().try_into().unwrap_or(u64::MAX));
-    let mut applied = Vec::with_capacity(files.len());
-    for some in files.chunks(AT_ONCE) {
-        let body = Value::Array(some.iter().map(WorkflowFile::body).collect());
-        let answer = backend.change(Method::POST, "/api/workflows/import", Some(&body)).await?;
-        if let Value::Array(answers) = answer {
-            bar.inc(answers.len().try_into().unwrap_or(u64::MAX));
-            applied.extend(answers);
-        }
-    }
-    bar.finish_and_clear();
-    tell(&applied, json);
-    Ok(())
-}
-
-/// What `apply` would do.
-async fn foresee(backend: &Backend, files: &[WorkflowFile], json: bool) -> Done {
-    let stored = backend.list("/api/workflows", None).await?;
-    let foreseen: Vec<Value> = files
-        .iter()
-        .map(|file| {
-            let before = stored.iter().find(|workflow| workflow["key"] == file.key.as_str());
-            let status = match before {
-                None => "created",
-                Some(before) if file.is_as_stored(before) => "unchanged",
-                Some(_) => "updated",
-            };
-            json!({"id": before.map(|before| &before["id"]), "key": file.key, "status": status})
-        })
-        .collect();
-    tell(&foreseen, json);
-    if !json {
-        say("(dry run: nothing was changed)");
-    }
-    Ok(())
-}
-
-fn tell(applied: &[Value], json: bool) {
-    if json {
-        return say_json(&json!(applied));
-    }
-    let rows = applied.iter().map(|one| vec![cell(&one["key"]), cell(&one["status"]), cell(&one["id"])]);
-    say_table(&["KEY", "RESULT", "ID"], rows.collect(), "The files hold no workflow.");
 }
 
 async fn export(backend: &Backend, named: &[String], output: Option<&Path>) -> Done {

@@ -53,6 +53,18 @@ pub struct ServeArguments {
     /// How log lines are written: text or json [env: VTRUSTX_LOG_FORMAT] [default: text]
     #[arg(long, value_name = "FORMAT")]
     pub log_format: Option<String>,
+
+    /// Tenants that have numbers of their own in /metrics [env: VTRUSTX_METRICS_TENANTS] [default: 100]
+    #[arg(long, value_name = "N")]
+    pub metrics_tenants: Option<String>,
+
+    /// Send traces to this OpenTelemetry receiver, as OTLP over HTTP with JSON [env: VTRUSTX_OTLP_ENDPOINT or OTEL_EXPORTER_OTLP_ENDPOINT]
+    #[arg(long, value_name = "URL")]
+    pub otlp_endpoint: Option<String>,
+
+    /// The share of the traces that is sent, in percent [env: VTRUSTX_TRACE_PERCENT] [default: 100]
+    #[arg(long, value_name = "PERCENT")]
+    pub trace_percent: Option<String>,
 }
 
 /// Which options are given; an address may hold a password, so no values.

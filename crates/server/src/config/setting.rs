@@ -39,6 +39,9 @@ pub(super) const SETTINGS: &[&Setting] = &[
     &PUBLIC_URL,
     &WORKERS,
     &LOG_FORMAT,
+    &METRICS_TENANTS,
+    &OTLP_ENDPOINT,
+    &TRACE_PERCENT,
     &SECRET_KEY,
     &BOOTSTRAP_API_KEY,
     &BOOTSTRAP_ADMIN,
@@ -121,6 +124,30 @@ pub(super) const LOG_FORMAT: Setting = Setting {
     flag: |flags| flags.log_format.as_deref(),
     also: None,
     expected: "text or json",
+    nature: Nature::Open,
+};
+
+pub(super) const METRICS_TENANTS: Setting = Setting {
+    name: "metrics-tenants",
+    flag: |flags| flags.metrics_tenants.as_deref(),
+    also: None,
+    expected: "a whole number from 1 to 1000",
+    nature: Nature::Open,
+};
+
+pub(super) const OTLP_ENDPOINT: Setting = Setting {
+    name: "otlp-endpoint",
+    flag: |flags| flags.otlp_endpoint.as_deref(),
+    also: Some("OTEL_EXPORTER_OTLP_ENDPOINT"),
+    expected: "the base address of an OTLP receiver, such as http://127.0.0.1:4318",
+    nature: Nature::MayHoldPassword,
+};
+
+pub(super) const TRACE_PERCENT: Setting = Setting {
+    name: "trace-percent",
+    flag: |flags| flags.trace_percent.as_deref(),
+    also: None,
+    expected: "a whole number from 0 to 100",
     nature: Nature::Open,
 };
 

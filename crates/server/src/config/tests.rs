@@ -42,6 +42,9 @@ fn shown(config: &Config, name: &str) -> String {
         "public-url" => config.public_url.clone().unwrap_or_else(|| "none".to_owned()),
         "workers" => config.workers.to_string(),
         "log-format" => format!("{:?}", config.log_format),
+        "metrics-tenants" => config.metrics_tenants.to_string(),
+        "otlp-endpoint" => config.otlp_endpoint.clone().unwrap_or_else(|| "none".to_owned()),
+        "trace-percent" => config.trace_percent.to_string(),
         "secret-key" => config.secret_key.as_ref().map_or("none", Secret::expose).to_owned(),
         "bootstrap-api-key" => config.bootstrap_api_key.as_ref().map_or("none", Secret::expose).to_owned(),
         "bootstrap-admin" => config.bootstrap_admin.as_ref().map_or_else(
@@ -66,6 +69,9 @@ fn flag_over_environment_over_file_over_default() {
         ("public-url", r#""http://file/""#, "https://env/a/", Some("http://flag:8080")),
         ("workers", "1", "2", Some("10000")),
         ("log-format", r#""json""#, "text", Some("json")),
+        ("metrics-tenants", "1", "2", Some("1000")),
+        ("otlp-endpoint", r#""http://file:4318""#, "http://env:4318", Some("https://flag/otlp/")),
+        ("trace-percent", "1", "2", Some("0")),
         ("secret-key", "", "k", None),
         ("bootstrap-api-key", "", "vtx_1", None),
         ("bootstrap-admin", "", "a@b.example:p:w", None),
@@ -137,6 +143,7 @@ fn an_error_names_the_place_and_the_fix_and_no_secret() {
         (&["--workers", "0"], &[], ""),
         (&["--workers", "many"], &[], ""),
         (&[], &[], "workers = 2.5"),
+        (&["--metrics-tenants", "1001"], &[], ""),
         (&[], &[], "log-format = 'xml'"),
         (&[], &[("VTRUSTX_BOOTSTRAP_API_KEY", "hunter 2")], ""),
         (&[], &[("VTRUSTX_BOOTSTRAP_ADMIN", "hunter2")], ""),
@@ -197,6 +204,7 @@ fn the_help_names_every_variable_and_default() {
         format!("[default: {}]", config.data_dir.display()),
         format!("[default: {}]", shown(&config, "retry-delays").replace(' ', ",")),
         format!("[default: {}]", config.workers),
+        format!("[default: {}]", config.metrics_tenants),
     ];
     assert_eq!(
         defaults.iter().filter(|text| !help.contains(*text)).collect::<Vec<_>>(),
@@ -214,7 +222,8 @@ fn the_example_names_every_setting_once_with_its_default() {
         settings.map(|setting| setting.name).filter(|name| file.get(name).is_none()).collect();
     assert_eq!(missing, Vec::<&str>::new());
     let example = merge(&ServeArguments::default(), &|_| None, &file).unwrap();
-    assert!(example.public_url.is_some() && example.smtp_url.is_some(), "two have no default");
+    let without_default = [&example.public_url, &example.otlp_endpoint].into_iter().all(Option::is_some);
+    assert!(without_default && example.smtp_url.is_some(), "three have no default");
     let defaults = merge(&ServeArguments::default(), &|_| None, &ConfigFile::default()).unwrap();
-    assert_eq!(Config { public_url: None, smtp_url: None, ..example }, defaults);
+    assert_eq!(Config { public_url: None, smtp_url: None, otlp_endpoint: None, ..example }, defaults);
 }

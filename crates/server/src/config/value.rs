@@ -146,6 +146,14 @@ pub(super) fn count(text: &str, most: usize) -> Parsed<usize> {
     }
 }
 
+pub(super) fn percent(text: &str) -> Parsed<u8> {
+    match text.parse() {
+        Ok(number) if number <= 100 => Ok(number),
+        Ok(_) => Err("out of range"),
+        Err(_) => Err("not a whole number"),
+    }
+}
+
 pub(super) fn log_format(text: &str) -> Parsed<LogFormat> {
     match text {
         "text" => Ok(LogFormat::Text),

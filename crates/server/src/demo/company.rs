@@ -303,17 +303,11 @@ async fn helpdesk(tx: &mut Tx, tenant: TenantId, by: Actor, secrets: &SecretBox)
     let fields = integration::Fields {
         name: HELPDESK.to_owned(),
         provider: "rest".to_owned(),
-        config: config.clone(),
-        secrets: secret.clone(),
+        config,
+        secrets: secret,
     };
     let made = integration_create(tx, tenant, by, &fields, secrets).await?;
-    Ok(Connection {
-        id: made.id,
-        name: made.name,
-        provider: made.provider,
-        config: Value::Object(config),
-        secrets: secret,
-    })
+    engine::ledger::connection_of(made, secrets)
 }
 
 async fn workflows(
@@ -486,6 +480,8 @@ fn definition(name: &str, description: &str, form: FormId, conditions: Value, ac
         conditions,
         actions: rules::with_ids(&actions),
         log_unmatched: true,
+        entry: model::workflow::EntryRules::default(),
+        on_failure: Value::Null,
     }
 }
 

@@ -11,7 +11,7 @@ use engine::{
     locals::{Surroundings, locals},
     program::Program,
     progress, rows,
-    walk::{self, Journal, Next},
+    walk::{self, Journal, Next, Place},
 };
 use futures_util::FutureExt;
 use jiff::tz::TimeZone;
@@ -24,7 +24,7 @@ use serde_json::{Map, json};
 use store::{
     StoreError, StoreResult, Tx,
     execution::{
-        Advance, Advanced, Conclude, Started, execution_advance, execution_cancel, execution_get,
+        Advance, Advanced, Conclude, Performed, Started, execution_advance, execution_cancel, execution_get,
         execution_load,
     },
     submission::{NewSubmission, submission_create},
@@ -187,8 +187,9 @@ impl Life<'_> {
         let tenant = self.script.company.tenant;
         let execution = execution_get(self.tx, tenant, id).await?;
         let compiled = Arc::clone(&self.program(&execution)?.compiled);
+        let retry = self.script.retry.clone();
         let conclude: Conclude = Box::new(move |execution, logs, now| {
-            rows::cancelled(&compiled, execution, &Journal::new(logs.to_vec()), now)
+            rows::cancelled(&compiled, execution, &Journal::new(logs.to_vec()), &retry, now)
         });
         execution_cancel(self.tx, tenant, id, &format!("cancelled by {by}"), conclude).await.map(drop)
     }
@@ -200,16 +201,18 @@ impl Life<'_> {
         let mut journal = Journal::new(journal);
         while matches!(execution.progress.status, ExecutionStatus::Pending | ExecutionStatus::Running) {
             let now = self.now();
-            let program = self.program(&execution)?;
-            let (log, effect) =
-                match walk::next(&program.compiled, &journal, execution.progress.retry_count, now) {
-                    Next::Perform { position, attempt } => {
-                        let (log, effect) = self.perform(&execution, &journal, position, attempt).await?;
-                        (Some(log), effect)
-                    }
-                    Next::Wake(log) => (Some(rows::woken(log, now)), None),
-                    Next::Wait(_) | Next::End(_) => (None, None),
-                };
+            let compiled = Arc::clone(&self.program(&execution)?.compiled);
+            let (log, effect) = match walk::next(&compiled, &journal, execution.progress.retry_count, now) {
+                Next::Perform { place, attempt } => {
+                    let (log, effect) = self.perform(&execution, &journal, &place, attempt).await?;
+                    (Some(log), effect)
+                }
+                Next::Wake(_, log) => (Some(rows::woken(log, now)), None),
+                Next::Round(..) | Next::Close(..) | Next::Handled(_) | Next::Sweep(_) => {
+                    return Err(StoreError::Corrupt("the demo's workflows have no control steps".to_owned()));
+                }
+                Next::Wait(_) | Next::End(_) => (None, None),
+            };
             let is_rest = log.is_none();
             let Some(logs) = self.record(&mut execution, &journal, log, effect).await? else { break };
             journal = journal.with(&logs);
@@ -235,17 +238,26 @@ impl Life<'_> {
         journal: &Journal,
         log: Option<Log>,
         effect: Option<Effect>,
-    ) -> StoreResult<Option<Vec<Log>>> {
+    ) -> StoreResult<Option<Vec<Arc<Log>>>> {
         let compiled = Arc::clone(&self.program(execution)?.compiled);
         let (known, before, retry, now) =
             (journal.clone(), execution.progress.clone(), self.script.retry.clone(), self.now());
-        let follow = Box::new(move |logs: &[Log]| {
+        let follow = Arc::new(move |logs: &[Arc<Log>]| {
             let worked = logs.iter().filter_map(|log| log.duration_ms).sum();
             progress::after(&compiled, &known.with(logs), &before, &retry, worked, now)
         });
-        let logs = log.into_iter().collect();
+        let steps = log.map(|log| Performed { log, effect }).into_iter().collect();
         let (tenant, last) = (execution.tenant_id, journal.last_id());
-        let advance = Advance { tenant, execution: execution.id, last, logs, effect, follow };
+        let advance = Advance {
+            tenant,
+            execution: execution.id,
+            last,
+            steps,
+            follow,
+            awaits: Vec::new(),
+            waits: Arc::new([]),
+            touches: None,
+        };
         let Advanced::Done { logs, progress } = execution_advance(self.tx, &advance).await? else {
             return Ok(None);
         };
@@ -264,12 +276,12 @@ impl Life<'_> {
         &mut self,
         execution: &Execution,
         journal: &Journal,
-        position: usize,
+        place: &Place<'_>,
         attempt: i64,
     ) -> StoreResult<(Log, Option<Effect>)> {
         let started = self.now();
         let program = self.program(execution)?;
-        let step = program.compiled.steps[position].clone();
+        let step = place.step;
         let surroundings = Surroundings {
             tenant: (execution.tenant_id, "Northwind Care"),
             workflow: (execution.workflow_id, &program.name),
@@ -302,8 +314,9 @@ impl Life<'_> {
             mail: &outside,
             http: &outside,
             connections: &outside,
+            ledger: &actions::ledger::Forgetful,
         };
-        let mut log = rows::begun(execution, journal, &step, attempt, started);
+        let mut log = rows::begun(execution, journal, place, attempt, started);
         log.input_data = entry.redact(rendered.value.clone());
         log.warnings = rendered.warnings;
         let outcome = {
@@ -345,7 +358,7 @@ impl Life<'_> {
     }
 
     /// What people do about what steps made.
-    fn follow_up(&mut self, logs: &[Log]) {
+    fn follow_up(&mut self, logs: &[Arc<Log>]) {
         let made = logs.iter().filter_map(|log| log.output_data.as_ref()?.get("ticketId")?.as_i64());
         for id in made {
             if self.random.percent(80) {

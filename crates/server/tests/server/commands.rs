@@ -141,6 +141,52 @@ async fn a_day_of_an_operator() {
     insta::assert_snapshot!(day.text);
 }
 
+#[tokio::test]
+async fn files_say_what_the_workflows_are() {
+    let house = House::new();
+    let other = json!([{"name": "Tag VIPs", "trigger_event": "contact_created", "actions": []}]);
+    house.file("greet.json", &workflow("Hello").to_string());
+    house.file("other.json", &other.to_string());
+    let mut day = Transcript { house: &house, environment: Vec::new(), text: String::new() };
+    day.run("migrate").await;
+    day.text.clear();
+    day.run("workflow apply greet.json other.json --dry-run").await;
+    day.run("workflow apply greet.json other.json").await;
+    day.run("workflow apply greet.json other.json --dry-run --exit-code").await;
+    let mut changed = workflow("Hello again");
+    changed["is_active"] = json!(false);
+    changed["actions"]
+        .as_array_mut()
+        .unwrap()
+        .insert(0, json!({"id": "wait", "type": "delay", "config": {"duration": "1h"}}));
+    changed["actions"][1]["id"] = json!("s1");
+    house.file("greet.json", &changed.to_string());
+    day.run("workflow apply greet.json --dry-run --exit-code").await;
+    day.run("workflow apply greet.json").await;
+    day.run("workflow apply greet.json --prune").await;
+    day.run("workflow apply greet.json --prune --dry-run --exit-code").await;
+    day.run("workflow apply greet.json --prune --yes").await;
+    day.run("workflow apply greet.json --prune").await;
+    let conditions = json!([{"field": "email", "operator": "!=", "value": "x"}]);
+    let mut first = json!({"schemaVersion": 1, "key": "old", "name": "Old", "trigger_event": "ticket.created", "conditions": conditions});
+    house.file("old.json", &first.to_string());
+    day.run("workflow apply old.json").await;
+    day.run("workflow apply old.json --dry-run --exit-code").await;
+    first["schemaVersion"] = json!(9);
+    house.file("new.json", &first.to_string());
+    day.run("workflow apply old.json new.json").await;
+    day.run("workflow apply old.json --exit-code").await;
+
+    let server = house.serve(&[]).await;
+    day.text.push_str("(a server starts on this store)\n\n");
+    day.environment = vec![("VTRUSTX_URL", server.url.clone()), ("VTRUSTX_API_KEY", KEY.to_owned())];
+    house.file("greet.json", &workflow("Hello").to_string());
+    day.run("workflow apply greet.json old.json --dry-run").await;
+    day.run("workflow apply greet.json old.json --prune --json").await;
+    server.stop().await;
+    insta::assert_snapshot!(day.text);
+}
+
 trait ClearAfter {
     fn clear_after(&mut self, mark: &str);
 }

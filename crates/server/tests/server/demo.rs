@@ -83,8 +83,6 @@ async fn a_newcomer_meets_a_living_system() {
     let server = house.serve(&["--demo"]).await;
     assert_eq!(server.get("/api/contacts").await["pagination"]["total"], 50);
     assert!(reqwest::get(format!("{}/f/northwind-nps", server.url)).await.unwrap().status().is_success());
-    let page = reqwest::get(&server.url).await.unwrap().text().await.unwrap();
-    assert!(page.contains("/f/northwind-nps"), "the demo's form is not offered");
     server.stop().await;
 }
 

@@ -100,7 +100,7 @@ async fn a_store_moves_to_postgresql_and_answers_the_same() {
         "{report}"
     );
     let (good, _, said) = run(house.command(&copy)).await;
-    assert!(!good && said.contains("the target is not empty: events has rows"), "{said}");
+    assert!(!good && said.contains("the target is not empty: alert_samples has rows"), "{said}");
 
     let server = demo(&house, &["--database", &url]).await;
     let after = answers(&server).await;

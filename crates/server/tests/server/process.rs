@@ -3,6 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -79,6 +80,7 @@ pub struct Server {
     pub url: String,
     pub key: String,
     client: reqwest::Client,
+    log: Arc<Mutex<String>>,
 }
 
 impl Server {
@@ -93,9 +95,20 @@ impl Server {
         };
         let url = first.strip_prefix("listening on ").unwrap_or_else(|| panic!("{first:?}")).to_owned();
         // Whatever it logs is read away, or a full pipe would stop it.
-        let mut stderr = child.stderr.take().unwrap();
-        tokio::spawn(async move { tokio::io::copy(&mut stderr, &mut tokio::io::sink()).await });
-        Self { child, stdout, url, key: KEY.to_owned(), client: reqwest::Client::new() }
+        let mut stderr = BufReader::new(child.stderr.take().unwrap()).lines();
+        let log = Arc::<Mutex<String>>::default();
+        let kept = Arc::clone(&log);
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = stderr.next_line().await {
+                kept.lock().unwrap().extend([&line, "\n"]);
+            }
+        });
+        Self { child, stdout, url, key: KEY.to_owned(), client: reqwest::Client::new(), log }
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
     }
 
     /// The next line on stdout.

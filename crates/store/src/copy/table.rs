@@ -12,8 +12,8 @@ use crate::{
     },
 };
 
-/// What belongs to a database or to its running processes, and not to the store's content.
-const OWN: [&str; 3] = ["commit_marks", "nodes", "schema_migrations"];
+/// What belongs to a database or to its running processes, and not to the store's content; and what the target's triggers add up themselves.
+const OWN: [&str; 4] = ["commit_marks", "execution_summaries", "nodes", "schema_migrations"];
 /// Bytes of a page that is aimed at: rows may hold a megabyte each.
 const PAGE_BYTES: usize = 4 << 20;
 /// Rows of the first page of a table, before it is known how large they are.

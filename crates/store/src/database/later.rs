@@ -29,6 +29,16 @@ impl Pending {
         }
     }
 
+    fn put(&mut self, statement: Later, row: Vec<Value>) {
+        let known = self.0.binary_search_by_key(&statement.place, |(known, _)| known.place).ok();
+        let earlier =
+            known.and_then(|found| self.0[found].1.iter_mut().rfind(|earlier| earlier[0] == row[0]));
+        match earlier {
+            Some(earlier) => *earlier = row,
+            None => self.add(statement, row),
+        }
+    }
+
     fn concerns(&self, sql: &str) -> bool {
         self.0.iter().any(|(statement, _)| sql.contains(statement.table))
     }
@@ -38,6 +48,11 @@ impl Connection {
     /// Writes a row with the next flush. Not for two changes of one row: whoever reads the row in between causes a flush.
     pub(crate) fn later(&mut self, statement: Later, row: Vec<Value>) {
         self.later.add(statement, row);
+    }
+
+    /// As [`Connection::later`], in the place of a row that is pending with the same first cell: two changes of one record are one.
+    pub(crate) fn later_put(&mut self, statement: Later, row: Vec<Value>) {
+        self.later.put(statement, row);
     }
 
     /// Writes what is pending.

@@ -287,6 +287,14 @@ impl Connection {
         }
     }
 
+    /// Before transactions that change far more pages than a server's do: keeps them in memory to the commit. A server has its own.
+    pub(crate) async fn enlarge_cache(&mut self) -> StoreResult<()> {
+        match &mut self.inner {
+            Inner::Postgres(_) => Ok(()),
+            _ => self.batch("PRAGMA cache_size = -262144").await,
+        }
+    }
+
     pub(crate) fn dialect(&self) -> Dialect {
         match self.inner {
             Inner::SqliteHere(_) | Inner::SqliteThere(_) => Dialect::Sqlite,

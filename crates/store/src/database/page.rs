@@ -1,6 +1,6 @@
 //! Pages of a list: by offset for people, by cursor for programs that read everything.
 
-use model::TenantId;
+use model::{TenantId, Timestamp};
 
 use super::{Connection, Row, Value};
 use crate::{StoreResult, params};
@@ -77,6 +77,13 @@ impl List {
         self.and(&format!("{expression} = ?{number}"))
     }
 
+    /// Only rows for which a condition holds that has these parameters; it is given the number of the first.
+    pub(crate) fn with(mut self, values: Vec<Value>, condition: impl FnOnce(usize) -> String) -> Self {
+        let first = self.parameters.len() + 1;
+        self.parameters.extend(values);
+        self.and(&condition(first))
+    }
+
     /// Only rows one of whose columns contains `text`, without regard to case.
     pub(crate) fn containing(mut self, columns: &[&str], text: &str) -> Self {
         self.parameters.push(text.into());
@@ -94,6 +101,48 @@ impl List {
         self.parameters.push(Value::Text(serde_json::Value::from(tag).to_string()));
         let number = self.parameters.len();
         self.and(&format!("instr({{texts:tags}}, ?{number}) > 0"))
+    }
+
+    /// Only rows whose `expression` is at least `value`, or below it.
+    pub(crate) fn bounded(
+        mut self,
+        expression: &str,
+        from: Option<Timestamp>,
+        until: Option<Timestamp>,
+    ) -> Self {
+        for (bound, operator) in [(from, ">="), (until, "<")] {
+            if let Some(bound) = bound {
+                self.parameters.push(bound.into());
+                let number = self.parameters.len();
+                self = self.and(&format!("{expression} {operator} ?{number}"));
+            }
+        }
+        self
+    }
+
+    /// How many rows there are, all counted.
+    pub(crate) async fn count(self, connection: &mut Connection) -> StoreResult<i64> {
+        let Self { table, predicate, parameters, .. } = self;
+        let sql = format!("SELECT count(*) FROM {table} WHERE {predicate}");
+        connection.query_one(sql, parameters).await?.first()
+    }
+
+    /// The next rows after an id and up to another, in the order of the ids.
+    pub(crate) async fn ascending<T>(
+        self,
+        connection: &mut Connection,
+        (after, up_to): (i64, i64),
+        limit: i64,
+        read: impl Fn(Row) -> StoreResult<T>,
+    ) -> StoreResult<Vec<T>> {
+        let Self { table, columns, predicate, mut parameters } = self;
+        let first = parameters.len() + 1;
+        parameters.extend(params![after, up_to, limit]);
+        let (second, third) = (first + 1, first + 2);
+        let sql = format!(
+            "SELECT {columns} FROM {table} WHERE {predicate} AND id > ?{first} AND id <= ?{second} ORDER BY id LIMIT ?{third}"
+        );
+        connection.query(sql, parameters).await?.into_iter().map(read).collect()
     }
 
     /// Reads the page.

@@ -10,6 +10,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use metrics::Gauge;
 use model::TenantId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -66,6 +67,11 @@ impl Readers {
         self.wall
     }
 
+    /// How many are in nobody's hands.
+    pub(crate) fn idle(&self) -> usize {
+        self.permits.available_permits()
+    }
+
     /// A session of its own that may write.
     pub(crate) async fn lease(&self) -> StoreResult<Option<Connection>> {
         match &self.source {
@@ -78,8 +84,10 @@ impl Readers {
     }
 
     /// `tenant` restricts what can be seen where the database can do that.
-    pub(crate) async fn take(&self, tenant: Option<TenantId>) -> StoreResult<Reader> {
+    pub(crate) async fn take(&self, tenant: Option<TenantId>, waiting: &Gauge) -> StoreResult<Reader> {
+        let waits = waiting.hold();
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| StoreError::Closed)?;
+        drop(waits);
         let view = match (self.wall, tenant) {
             (Wall::Stands, Some(tenant)) => View::Tenant(tenant),
             (Wall::Missing, _) | (Wall::Stands, None) => View::Everything,

@@ -13,6 +13,7 @@
 //! | `{now_plus:?2}` | `unixepoch(…) + …` | `clock_timestamp() + …` | the database's own time plus milliseconds: leases |
 //! | `{among:?1}` | `IN (SELECT value FROM json_each(?1))` | `= ANY(?1)` | an id that is one of a list |
 //! | `{for_update}` | | `FOR UPDATE` | rows that the transaction is going to change |
+//! | `{for_no_key_update}` | | `FOR NO KEY UPDATE` | rows that the transaction decides by, while others may refer to them |
 //! | `{skip_locked}` | | `FOR UPDATE SKIP LOCKED` | rows that nobody else is taking |
 //!
 //! Parameters are written `?1`, `?2` …; text is searched with `instr`, which PostgreSQL calls `strpos`, and compared without
@@ -60,8 +61,10 @@ impl Dialect {
                 (Self::Postgres, "bool") => out.push_str("BOOLEAN"),
                 (Self::Postgres, "json") => out.push_str("JSONB"),
                 (Self::Postgres, "bytes") => out.push_str("BYTEA"),
-                (Self::Postgres, "clustered") | (Self::Sqlite, "for_update" | "skip_locked") => {}
+                (Self::Postgres, "clustered")
+                | (Self::Sqlite, "for_update" | "for_no_key_update" | "skip_locked") => {}
                 (Self::Postgres, "for_update") => out.push_str("FOR UPDATE"),
+                (Self::Postgres, "for_no_key_update") => out.push_str("FOR NO KEY UPDATE"),
                 (Self::Postgres, "skip_locked") => out.push_str("FOR UPDATE SKIP LOCKED"),
                 (_, token) => match token.split_once(':') {
                     Some(("rows", types)) => out.push_str(&self.rows(types)),

@@ -3,7 +3,8 @@
 use std::{
     fs::{File, TryLockError},
     path::{Path, PathBuf},
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 use rusqlite::{OpenFlags, functions::FunctionFlags, types::ValueRef};
@@ -16,6 +17,11 @@ use crate::{StoreError, StoreResult};
 
 /// The oldest version without the WAL-reset corruption bug.
 const OLDEST_VERSION: i32 = 3_051_003;
+
+/// How long another holder of the file is waited for: one that is about to end, or a child of the one that has ended, which shares its files until it
+/// runs a program of its own.
+const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// One connection.
 #[derive(Debug)]
@@ -85,21 +91,27 @@ pub(crate) fn is_locked(path: &Path) -> bool {
     file.is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
 }
 
-/// SQLite would let a second process in; two engines would then run every execution twice.
+/// SQLite would let a second process in; two engines would then run every execution twice. Blocks for [`LOCK_PATIENCE`].
 fn lock(path: &Path) -> StoreResult<File> {
     let lock_path = lock_path(path);
     let file =
         File::options().create(true).truncate(false).write(true).open(&lock_path).map_err(|error| {
             StoreError::Unavailable(format!("cannot open {}: {error}", lock_path.display()))
         })?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::InUse(format!(
-            "{} is in use by another vtrustx process; an SQLite store admits one. Stop the other process, or talk to it with --url and --api-key",
-            path.display()
-        ))),
-        Err(TryLockError::Error(error)) => {
-            Err(StoreError::Unavailable(format!("cannot lock {}: {error}", lock_path.display())))
+    let begun = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if begun.elapsed() < LOCK_PATIENCE => thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::WouldBlock) => {
+                return Err(StoreError::InUse(format!(
+                    "{} is in use by another vtrustx process; an SQLite store admits one. Stop the other process, or talk to it with --url and --api-key",
+                    path.display()
+                )));
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(StoreError::Unavailable(format!("cannot lock {}: {error}", lock_path.display())));
+            }
         }
     }
 }

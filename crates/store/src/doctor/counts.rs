@@ -11,7 +11,7 @@ const HOUR_MS: i64 = 3_600_000;
 
 pub(super) async fn statistics(connection: &mut Connection, is_thorough: bool) -> StoreResult<Finding> {
     let (what, wrong) = if is_thorough {
-        ("all hours", different(connection, None).await?)
+        ("all hours", different(connection, None).await? + unlike_summaries(connection).await?)
     } else {
         let hours = connection
             .query(
@@ -57,4 +57,20 @@ async fn different(connection: &mut Connection, hour: Option<(i64, Timestamp)>) 
              GROUP BY tenant_id, workflow_id, status, outcome HAVING sum(counted) <> sum(there)) AS different"
     );
     connection.query_one(sql, parameters).await?.first()
+}
+
+/// How many counts of days and months are not those of their hours.
+async fn unlike_summaries(connection: &mut Connection) -> StoreResult<i64> {
+    connection
+        .query_one(
+            "SELECT count(*) FROM (
+                SELECT tenant_id, workflow_id, status, outcome FROM (
+                    SELECT tenant_id, workflow_id, status, outcome, 2 * existing AS existing, 2 * ever AS ever FROM execution_rollups
+                    UNION ALL
+                    SELECT tenant_id, workflow_id, status, outcome, -existing, -ever FROM execution_summaries) AS sides
+                 GROUP BY tenant_id, workflow_id, status, outcome HAVING sum(existing) <> 0 OR sum(ever) <> 0) AS different",
+            params![],
+        )
+        .await?
+        .first()
 }

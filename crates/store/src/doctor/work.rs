@@ -24,7 +24,7 @@ struct Stuck {
     only_served: bool,
 }
 
-const STUCK: [Stuck; 5] = [
+const STUCK: [Stuck; 8] = [
     Stuck {
         check: "owners",
         level: Level::Problem,
@@ -71,13 +71,47 @@ const STUCK: [Stuck; 5] = [
     Stuck {
         check: "timers",
         level: Level::Problem,
+        // The end of a called workflow sets one that is due at once, whatever its caller does just then: whoever looks next takes it.
         sql: "SELECT count(*), min(i.execution_id) FROM timers i
                 LEFT JOIN workflow_executions e ON e.id = i.execution_id AND e.tenant_id = i.tenant_id
-               WHERE e.id IS NULL OR e.status NOT IN ('waiting', 'retrying') OR e.wake_at IS NULL OR e.wake_at <> i.due_at",
+               WHERE e.id IS NULL OR ((e.status NOT IN ('waiting', 'retrying') OR e.wake_at IS NULL OR e.wake_at <> i.due_at)
+                 AND NOT EXISTS (SELECT 1 FROM workflow_execution_logs l
+                                  WHERE l.execution_id = e.id AND l.tenant_id = e.tenant_id AND l.step_type = 'workflow'))",
         found: "timers of no execution that waits for them",
         when_good: "every timer has an execution that waits for it",
         fix: |id| format!("after a look at that execution: DELETE FROM timers WHERE execution_id = {id}"),
         only_served: false,
+    },
+    Stuck {
+        check: "waits",
+        level: Level::Problem,
+        sql: "SELECT count(*), min(w.execution_id) FROM execution_waits w
+                LEFT JOIN workflow_executions e ON e.id = w.execution_id AND e.tenant_id = w.tenant_id
+               WHERE e.id IS NULL OR e.status IN ('completed', 'failed', 'cancelled')",
+        found: "waits for events or people of executions that have ended",
+        when_good: "whatever waits for an event or for people has not ended",
+        fix: |id| format!("after a look at that execution: DELETE FROM execution_waits WHERE execution_id = {id}"),
+        only_served: false,
+    },
+    Stuck {
+        check: "approvals",
+        level: Level::Problem,
+        sql: "SELECT count(*), min(a.execution_id) FROM approvals a
+               WHERE a.state = 'open' AND NOT EXISTS (
+                    SELECT 1 FROM execution_waits w WHERE w.execution_id = a.execution_id AND w.step_path = a.step_path)",
+        found: "open approvals that no execution waits for",
+        when_good: "every open approval has an execution that waits for it",
+        fix: |id| format!("after a look at that execution: UPDATE approvals SET state = 'cancelled' WHERE state = 'open' AND execution_id = {id}"),
+        only_served: false,
+    },
+    Stuck {
+        check: "signals",
+        level: Level::Warning,
+        sql: "SELECT count(*), min(execution_id) FROM execution_signals WHERE created_at < {now_plus:-60000}",
+        found: "events and decisions that have not reached their executions for longer than a minute",
+        when_good: "what executions wait for reaches them",
+        fix: |_| "restart the nodes, and look in their logs for `what runs wait for`".to_owned(),
+        only_served: true,
     },
     Stuck {
         check: "overdue",

@@ -7,12 +7,15 @@ use model::{
     execution::{Execution, Progress},
 };
 
-use super::{COLUMNS, HELD, Held, Started, execution_of, executions_hold, held_of, moved, progress_write};
+use super::{
+    COLUMNS, HELD, Held, Started, execution_of, executions_hold, failure_of, held_of, moved, progress_write,
+};
 use crate::{
     StoreResult, Tx,
     database::{Row, Value},
     journal::logs_of,
     timer::{timer_delete, waits},
+    waiting::waits_end,
     writer::Notice,
 };
 
@@ -20,39 +23,87 @@ const WAKE: &str = "UPDATE workflow_executions SET status = 'pending', wake_at =
           WHERE id {among:?1}";
 
 /// Makes executions whose timers are due wait for a worker instead. Timers without a waiting execution are leftovers: they go. An execution that
-/// somebody is changing right now keeps its timer, for the next look. Answers how many timers are gone.
-pub(crate) async fn executions_wake(tx: &mut Tx, due: &[(Timestamp, ExecutionId)]) -> StoreResult<usize> {
+/// somebody is changing right now keeps its timer, for the next look. Answers when the timers that are gone were due.
+pub(crate) async fn executions_wake(
+    tx: &mut Tx,
+    due: &[(Timestamp, ExecutionId)],
+) -> StoreResult<Vec<Timestamp>> {
     if due.is_empty() {
-        return Ok(0);
+        return Ok(Vec::new());
     }
-    let ids = || Value::Ids(due.iter().map(|(_, id)| id.get()).collect());
-    // Of every tenant, as the timers are.
-    let sql =
-        format!("SELECT {HELD} FROM workflow_executions WHERE id {{among:?1}} ORDER BY id {{skip_locked}}");
-    let rows = tx.query(sql, vec![ids()]).await?;
-    let held = rows.into_iter().map(held_of).collect::<StoreResult<Vec<_>>>()?;
+    let ids = || due.iter().map(|(_, id)| id.get()).collect();
+    let held = executions_free(tx, ids()).await?;
     let mut busy: HashSet<ExecutionId> = HashSet::new();
     if held.len() < due.len() {
-        let rows = tx.query("SELECT id FROM workflow_executions WHERE id {among:?1}", vec![ids()]).await?;
-        busy = rows.into_iter().map(Row::first).collect::<StoreResult<_>>()?;
+        busy = executions_exist(tx, ids()).await?;
         for held in &held {
             busy.remove(&held.id);
         }
     }
-    let waiting: Vec<&Held> = held.iter().filter(|held| waits(held.progress.status)).collect();
+    let due_now: HashSet<(Timestamp, ExecutionId)> = due.iter().copied().collect();
+    // A run's retry comes when it is planned, whatever else has happened meanwhile.
+    let is_early = |held: &Held| {
+        held.progress.status == ExecutionStatus::Retrying
+            && !held.progress.wake_at.is_some_and(|wake_at| due_now.contains(&(wake_at, held.id)))
+    };
+    let waiting: Vec<&Held> =
+        held.iter().filter(|held| waits(held.progress.status) && !is_early(held)).collect();
+    wake(tx, &waiting).await?;
+    for held in &waiting {
+        // Woken by something else, before its time.
+        if let Some(wake_at) = held.progress.wake_at.filter(|wake_at| !due_now.contains(&(*wake_at, held.id)))
+        {
+            timer_delete(tx, wake_at, held.id);
+        }
+    }
+    let mut gone = Vec::with_capacity(due.len());
+    for (due_at, id) in due.iter().filter(|(_, id)| !busy.contains(id)) {
+        timer_delete(tx, *due_at, *id);
+        gone.push(*due_at);
+    }
+    Ok(gone)
+}
+
+/// As [`executions_wake`], before their time: their timers go.
+pub(super) async fn executions_rouse(tx: &mut Tx, waiting: &[&Held]) -> StoreResult<()> {
+    if waiting.is_empty() {
+        return Ok(());
+    }
+    wake(tx, waiting).await?;
+    for held in waiting {
+        if let Some(due_at) = held.progress.wake_at {
+            timer_delete(tx, due_at, held.id);
+        }
+    }
+    Ok(())
+}
+
+async fn wake(tx: &mut Tx, waiting: &[&Held]) -> StoreResult<()> {
     let now = tx.now();
     let woken = Value::Ids(waiting.iter().map(|held| held.id.get()).collect());
     tx.execute(WAKE, vec![woken, now.into()]).await?;
-    for held in &waiting {
+    for held in waiting {
         moved(tx, held, ExecutionStatus::Pending, held.progress.outcome, 0);
-    }
-    for (due_at, id) in due.iter().filter(|(_, id)| !busy.contains(id)) {
-        timer_delete(tx, *due_at, *id);
     }
     if !waiting.is_empty() {
         tx.notice(Notice::Unowned);
     }
-    Ok(due.len() - busy.len())
+    Ok(())
+}
+
+/// Reads and locks those of the executions that nobody is changing.
+pub(super) async fn executions_free(tx: &mut Tx, ids: Vec<i64>) -> StoreResult<Vec<Held>> {
+    // Of every tenant, as the timers are.
+    let sql =
+        format!("SELECT {HELD} FROM workflow_executions WHERE id {{among:?1}} ORDER BY id {{skip_locked}}");
+    let rows = tx.query(sql, vec![Value::Ids(ids)]).await?;
+    rows.into_iter().map(held_of).collect()
+}
+
+/// Those of the executions that there are.
+pub(super) async fn executions_exist(tx: &mut Tx, ids: Vec<i64>) -> StoreResult<HashSet<ExecutionId>> {
+    let sql = "SELECT id FROM workflow_executions WHERE id {among:?1}";
+    tx.query(sql, vec![Value::Ids(ids)]).await?.into_iter().map(Row::first).collect()
 }
 
 /// Takes executions in hand; the notices hand them to the engine.
@@ -68,7 +119,12 @@ pub(crate) async fn executions_claim(tx: &mut Tx, ids: Vec<i64>) -> StoreResult<
         let Some(held) = tx.held_take(execution.tenant_id, execution.id) else { continue };
         let progress = recovered(&execution.progress, tx.now());
         progress_write(tx, &held, &progress);
-        if !progress.status.is_terminal() {
+        if progress.status == ExecutionStatus::Failed {
+            failure_of(tx, &held, &progress).await?;
+        }
+        if progress.status.is_terminal() {
+            waits_end(tx, execution.tenant_id, execution.id).await?;
+        } else {
             let owner = tx.node();
             let execution = Execution { progress, owner, ..execution };
             tx.notice(Notice::Started(Box::new(Started { execution, journal })));

@@ -38,8 +38,7 @@ impl Filter {
     #[must_use]
     pub fn is_counted(&self) -> bool {
         let whole_hour = |time: Option<Timestamp>| time.is_none_or(|time| time == time.hour());
-        self.outcome.is_none()
-            && self.has_failures.is_none()
+        self.has_failures.is_none()
             && self.contact.is_none()
             && self.submission.is_none()
             && self.event.is_none()
@@ -49,8 +48,29 @@ impl Filter {
             && whole_hour(self.until)
     }
 
+    /// One index has exactly these rows in the order of the list, or they are few.
+    pub(super) fn is_indexed(&self) -> bool {
+        let of_tenant = [
+            self.workflow.is_some() || self.status.is_some(),
+            self.outcome.is_some(),
+            self.has_failures.is_some(),
+        ];
+        let conditions = of_tenant.into_iter().filter(|is_set| *is_set).count();
+        let is_about_one = self.contact.is_some()
+            || self.submission.is_some()
+            || self.event.is_some()
+            || self.retry_of.is_some();
+        self.text.is_none()
+            && if is_about_one {
+                conditions == 0
+            } else {
+                conditions <= 1 && self.has_failures != Some(false)
+            }
+    }
+
     /// The predicate with its parameters, `?1` being the tenant. A `+` keeps the planner from an index that the
-    /// filter makes useless: with a narrower column given, the tenant's own index would walk the whole history.
+    /// filter makes useless: with a narrower column given, the tenant's own index would walk the whole history. Neither are times for the
+    /// planner, which would sort all rows of the time: the ids that it lies within ([`super::bounds`]) are.
     pub(crate) fn predicate(&self, tenant: TenantId) -> (String, Vec<Value>) {
         let narrow = self.workflow.is_some()
             || self.contact.is_some()
@@ -91,10 +111,10 @@ impl Filter {
             also("e.retry_of = ??", original.into());
         }
         if let Some(from) = self.from {
-            also("e.created_at >= ??", from.into());
+            also("coalesce(e.created_at, e.updated_at) >= ??", from.into());
         }
         if let Some(until) = self.until {
-            also("e.created_at < ??", until.into());
+            also("coalesce(e.created_at, e.updated_at) < ??", until.into());
         }
         if let Some(text) = &self.text {
             also("instr(fold(CAST(e.trigger_data AS TEXT)), fold(??)) > 0", text.into());

@@ -53,7 +53,23 @@ pub async fn workflow_purge_slice(tx: &mut Tx, tenant: TenantId, id: WorkflowId)
             params![tenant, id, SLICE],
         )
         .await?;
-    Ok(hours > 0)
+    if hours > 0 {
+        return Ok(true);
+    }
+    // What else there may be much of; the rest goes with the workflow.
+    for sql in [
+        "DELETE FROM decisions WHERE tenant_id = ?1 AND id IN (
+            SELECT id FROM decisions WHERE workflow_id = ?2 AND tenant_id = ?1 ORDER BY id LIMIT ?3)",
+        "DELETE FROM enrolments WHERE tenant_id = ?1 AND workflow_id = ?2 AND key IN (
+            SELECT key FROM enrolments WHERE workflow_id = ?2 AND tenant_id = ?1 ORDER BY key LIMIT ?3)",
+        "DELETE FROM job_records WHERE tenant_id = ?1 AND workflow_id = ?2 AND (source, record_id) IN (
+            SELECT source, record_id FROM job_records WHERE workflow_id = ?2 AND tenant_id = ?1 ORDER BY source, record_id LIMIT ?3)",
+    ] {
+        if tx.execute(sql, params![tenant, id, SLICE]).await? > 0 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Removes the workflow itself with its versions.
@@ -65,6 +81,11 @@ pub async fn workflow_purge_end(tx: &mut Tx, tenant: TenantId, id: WorkflowId) -
     tx.execute(
         "DELETE FROM workflow_counters WHERE workflow_id = ?1 AND tenant_id = ?2",
         params![id, tenant],
+    )
+    .await?;
+    tx.execute(
+        "DELETE FROM execution_summaries WHERE tenant_id = ?1 AND workflow_id = ?2",
+        params![tenant, id],
     )
     .await?;
     let removed = tx

@@ -1,7 +1,7 @@
 //! The immutable versions of a workflow.
 
 use model::{
-    Actor, TenantId, WorkflowId,
+    Actor, TenantId, Timestamp, WorkflowId,
     workflow::{Workflow, WorkflowVersion},
 };
 
@@ -55,6 +55,22 @@ pub async fn workflow_version_get(
         format!("SELECT {COLUMNS} FROM {NUMBERED} WHERE workflow_id = ?1 AND id = ?2 AND tenant_id = ?3");
     let row = connection.query_optional(sql, params![id, number, tenant]).await?;
     version_of(row.ok_or_else(|| StoreError::missing(format!("version {number} of workflow {id}")))?)
+}
+
+/// The version that was published at an instant; none before the first.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn workflow_version_at(
+    connection: &mut Connection,
+    tenant: TenantId,
+    id: WorkflowId,
+    at: Timestamp,
+) -> StoreResult<Option<WorkflowVersion>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM {NUMBERED} WHERE workflow_id = ?1 AND tenant_id = ?2 AND created_at <= ?3 ORDER BY id DESC LIMIT 1"
+    );
+    connection.query_optional(sql, params![id, tenant, at]).await?.map(version_of).transpose()
 }
 
 /// A page of a workflow's versions, newest first, also of one that is put away.

@@ -11,9 +11,10 @@ use futures_util::FutureExt;
 use model::Clock;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::{Count, Faults, Message, Needs, job::Job};
-use crate::{Hooks, StoreError, StoreResult, Tx, execution::executions_hold};
+use crate::{Hooks, StoreError, StoreResult, Tx, event::event_keys_hold, execution::executions_hold};
 
 /// Operations in one commit.
 const BATCH: usize = 512;
@@ -111,7 +112,12 @@ impl Committer {
                 job.answer(Err(error.clone()));
             }
         } else {
-            let Some(committed) = self.commit().await else { return Err(End::Died(batch.stop)) };
+            let begun = Instant::now();
+            let span = tracing::debug_span!("commit", operations = batch.done.len());
+            let Some(committed) = self.commit().instrument(span).await else {
+                return Err(End::Died(batch.stop));
+            };
+            self.hooks.metrics.commit(batch.done.len(), begun.elapsed(), &committed);
             for job in batch.done {
                 job.answer(committed.clone());
             }
@@ -165,7 +171,7 @@ impl Committer {
 
     /// Runs operations together; when anything of it fails, each for itself.
     async fn run_together(&mut self, batch: &mut Batch) -> StoreResult<()> {
-        if batch.together.len() > 1 {
+        if !batch.together.is_empty() {
             self.tx.operation_begin().await?;
             match self.try_together(batch).await {
                 Ok(()) => {
@@ -178,6 +184,12 @@ impl Committer {
                 }
             }
         }
+        // In the order in which a batch would lock, for what each locks is held to the commit.
+        batch.together.make_contiguous().sort_by_cached_key(|job| {
+            let mut needs = Needs::default();
+            job.together(&mut needs);
+            needs.event_keys.pop_first()
+        });
         while let Some(job) = batch.together.pop_front() {
             self.run_alone(batch, job).await?;
         }
@@ -186,11 +198,17 @@ impl Committer {
 
     async fn try_together(&mut self, batch: &mut Batch) -> StoreResult<()> {
         let needs = std::mem::take(&mut batch.needs);
+        // First, for what they decide may end executions.
+        if !needs.gates.is_empty() {
+            self.tx.gates_hold(&needs.gates).await?;
+        }
         if !needs.executions.is_empty() {
             let ids = needs.executions.iter().map(|id| id.get()).collect();
             executions_hold(&mut self.tx, ids).await?;
         }
         self.tx.hold_all(&needs.records).await?;
+        self.tx.awaited_prepare(needs.tenants.into_iter().collect()).await?;
+        event_keys_hold(&mut self.tx, needs.event_keys).await?;
         for job in &mut batch.together {
             attempt(&mut self.tx, job.as_mut()).await?;
         }

@@ -10,7 +10,7 @@ use futures_util::{FutureExt, future::BoxFuture};
 use model::ExecutionId;
 use tokio::sync::oneshot;
 
-use crate::{StoreError, StoreResult, Tx};
+use crate::{StoreError, StoreResult, Tx, effect::effect_needs, event::EventKey, execution::Performed};
 
 /// An operation that many do at once.
 pub(crate) trait Together: Send + Sync + 'static {
@@ -27,8 +27,22 @@ pub(crate) trait Together: Send + Sync + 'static {
 #[derive(Debug, Default)]
 pub(crate) struct Needs {
     pub(crate) executions: Vec<ExecutionId>,
+    /// Workflows whose rules of entry are decided.
+    pub(crate) gates: BTreeSet<i64>,
     /// By table.
     pub(crate) records: BTreeMap<&'static str, BTreeSet<i64>>,
+    /// Whose events there may be.
+    pub(crate) tenants: BTreeSet<i64>,
+    pub(crate) event_keys: BTreeSet<EventKey>,
+}
+
+impl Needs {
+    /// What the effects of steps are going to change or to name.
+    pub(crate) fn effects(&mut self, steps: &[Performed]) {
+        for (table, id) in steps.iter().filter_map(|step| effect_needs(step.effect.as_ref()?)) {
+            self.records.entry(table).or_default().insert(id);
+        }
+    }
 }
 
 /// An operation with its caller.

@@ -1,17 +1,25 @@
 //! Executions: advanced with every kind of effect, cancelled, retried, deleted; timers; nodes that come and go.
 
+use std::sync::Arc;
+
 use model::{
-    ContactId, ExecutionId, ExecutionStatus, NodeId, Outcome, Period, StepStatus, SubmissionId, TenantId,
+    ApprovalId, ContactId, ExecutionId, ExecutionStatus, NodeId, Outcome, Period, StepStatus, SubmissionId,
+    TenantId, WorkflowId,
+    approval::{Approver, Decision, NewApproval},
     effect::{ContactKey, Effect, Link, NewTicket},
     entity::{EntityKind, EntityRef},
     execution::{Execution, Progress},
     journal::Log,
+    user::Role,
+    waiting::{Change, NewWait, Waiting},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use store::{
+    approval::{Decider, Ruling, approval_decide, approval_mail_settle, approval_mails_take},
     execution::{
-        Advance, OWN_KEYS, UNSAVED, execution_advance, execution_cancel, execution_delete, execution_fail,
-        execution_get, execution_live_retry, execution_load, execution_make, execution_set_progress,
+        Advance, OWN_KEYS, Performed, UNSAVED, execution_cancel, execution_delete, execution_fail,
+        execution_get, execution_live_retry, execution_load, execution_make, execution_move,
+        execution_move_candidates, execution_move_list, execution_set_progress, signals_deliver,
     },
     journal::log_all,
     node::{
@@ -21,7 +29,7 @@ use store::{
 };
 
 use crate::{
-    pair::{Pair, change, log, read},
+    pair::{ADA, Pair, change, log, read},
     random::Random,
 };
 
@@ -66,14 +74,16 @@ impl Pair {
         ];
         let notification = self.new_notification(tenant).await;
         let mail = self.mail();
+        let now = self.now();
         let random = &mut self.random;
+        let waiting = |change| Effect::Wait(Box::new(Waiting { step_path: "s1".to_owned(), change }));
         let entity = match random.below(4) {
             0 => EntityRef::new(EntityKind::Contact, contact),
             1 => EntityRef::new(EntityKind::Ticket, ticket),
             2 => EntityRef::new(EntityKind::Submission, submission),
             _ => EntityRef::new(EntityKind::Form, form),
         };
-        match random.below(6) {
+        match random.below(9) {
             0 => Effect::TicketCreate(NewTicket {
                 title: random.text(),
                 description: None,
@@ -105,6 +115,26 @@ impl Pair {
                 upsert: random.percent(60),
             },
             4 => Effect::TagAdd { entity, tag: random.tag() },
+            5 => waiting(Change::Event(NewWait {
+                event: random.pick(&["custom.one", "ticket_created"]).parse().unwrap(),
+                correlation: random.sometimes(50, |_| ("event.a".to_owned(), "x".to_owned())),
+                conditions: Value::Null,
+                kept: Value::Null,
+            })),
+            6 => waiting(Change::Ask(NewApproval {
+                title: random.text(),
+                message: random.sometimes(50, Random::text),
+                approvers: vec![Approver::Role(Role::Editor), Approver::Email("boss@example.com".to_owned())],
+                required: 1,
+                form: Vec::new(),
+                allow_self: random.percent(50),
+                version: (WorkflowId::new(1), 1),
+                started_by: None,
+                event: None,
+                remind_at: None,
+                timeout_at: now.plus(Period::YEAR),
+            })),
+            7 => waiting(random.pick(&[Change::Remind, Change::TimeOut, Change::Cancel]).clone()),
             _ => Effect::MailKeep(mail),
         }
     }
@@ -174,15 +204,29 @@ impl Pair {
         last.warnings = if last.id == UNSAVED { random.tags() } else { last.warnings };
         last.retryable = random.percent(50);
         last.resume_at = random.sometimes(30, |random| random.moment(now));
-        let mut logs = vec![last];
+        let mut steps = vec![Performed { log: last, effect }];
         if random.percent(20) {
-            logs.insert(0, log(tenant, execution, "s0", StepStatus::Skipped));
+            let log = log(tenant, execution, "s0", StepStatus::Skipped);
+            steps.insert(0, Performed { log, effect: None });
         }
-        drop(change!(self, ("execution_advance", execution, &logs, &effect, &progress), |tx| {
-            let follow = Box::new(move |_: &[Log]| progress.clone());
-            let advance = Advance { tenant, execution, last: newest, logs, effect, follow };
-            async move { execution_advance(tx, &advance).await }
-        }));
+        let what = format!("execution_advance {execution} {steps:?} {progress:?}");
+        let follow = Arc::new(move |_: &[Arc<Log>]| progress.clone());
+        drop(
+            self.advance(
+                what,
+                Advance {
+                    tenant,
+                    execution,
+                    last: newest,
+                    steps: steps.into(),
+                    follow,
+                    awaits: Vec::new(),
+                    waits: Arc::new([]),
+                    touches: None,
+                },
+            )
+            .await,
+        );
     }
 
     pub async fn execution_cancel(&mut self) {
@@ -197,6 +241,31 @@ impl Pair {
                 (under_way, json!({"steps": logs.len()}))
             };
             execution_cancel(tx, tenant, id, &reason, Box::new(conclude))
+        }));
+    }
+
+    /// To a newer version, as far as it rests.
+    pub async fn execution_move(&mut self) {
+        let (tenant, id) = self.any_execution().await;
+        let found = read!(self, Some(tenant), ("execution_get", id), |connection| {
+            execution_get(connection, tenant, id)
+        });
+        let Ok(found) = found else { return };
+        let (from, to) = (found.workflow_version, found.workflow_version + 1);
+        let workflow = (tenant, found.workflow_id);
+        drop(read!(self, Some(tenant), ("execution_move_candidates", workflow, to), |connection| {
+            execution_move_candidates(connection, workflow, to, None, 5)
+        }));
+        let is_refused = self.random.percent(20);
+        drop(change!(self, ("execution_move", id, is_refused), |tx| {
+            let judge = move |execution: &Execution, logs: &[Log], _| {
+                let row = log(execution.tenant_id, execution.id, "passed", StepStatus::Skipped);
+                if is_refused { Err(format!("{} rows", logs.len())) } else { Ok(vec![row]) }
+            };
+            execution_move(tx, (tenant, id), (from, to), ADA, Box::new(judge))
+        }));
+        drop(read!(self, Some(tenant), ("execution_move_list", id), |connection| {
+            execution_move_list(connection, tenant, id)
         }));
     }
 
@@ -245,6 +314,37 @@ impl Pair {
     pub async fn timers_fire(&mut self) {
         let (now, limit) = (self.now(), 1 + self.random.below(4));
         change!(self, ("timers_fire", now, limit), |tx| timers_fire(tx, now, limit)).unwrap();
+    }
+
+    pub async fn signals_deliver(&mut self) {
+        let limit = 1 + self.random.below(4);
+        change!(self, ("signals_deliver", limit), |tx| signals_deliver(tx, limit)).unwrap();
+    }
+
+    pub async fn approval_decide(&mut self) {
+        let tenant = *self.random.pick(&[crate::random::ONE, crate::random::TWO]);
+        let id = ApprovalId::new(self.of_tenant("approvals", tenant).await);
+        let decider = Decider::Address("boss@example.com".to_owned());
+        let decision = *self.random.pick(Decision::ALL);
+        let ruling = Ruling {
+            decision,
+            comment: self.random.sometimes(50, Random::text),
+            form: serde_json::Map::new(),
+        };
+        drop(change!(self, ("approval_decide", id, decision), |tx| approval_decide(
+            tx, tenant, &decider, id, ruling
+        )));
+    }
+
+    pub async fn approval_mails(&mut self) {
+        let until = self.now().plus(Period::minutes(5));
+        let taken =
+            change!(self, ("approval_mails_take", until), |tx| approval_mails_take(tx, until, 3)).unwrap();
+        for delivery in taken {
+            let failed = self.random.sometimes(50, |_| ("no".to_owned(), Some(until)));
+            let what = ("approval_mail_settle", delivery.address.clone());
+            change!(self, what, |tx| approval_mail_settle(tx, &delivery, failed)).unwrap();
+        }
     }
 
     pub async fn node_claim(&mut self) {

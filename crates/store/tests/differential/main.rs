@@ -12,6 +12,7 @@ mod people;
 mod random;
 mod readings;
 mod records;
+mod retention;
 mod statements;
 mod workflows;
 
@@ -88,8 +89,8 @@ operations! {
     integration_create * 2, integration_update * 2, integration_used * 1, integration_delete * 1, template_create * 2,
     template_update * 1, template_used * 1, template_delete * 1, facts * 1,
     workflow_create * 3, workflow_update * 4, workflow_publish * 2, workflow_archive * 1, workflow_purge * 1, counters_fold * 1,
-    event_accept * 16, event_again * 1, event_keys_prune * 1, execution_advance * 20, execution_cancel * 2, execution_fail * 1,
-    execution_progress * 1, execution_make * 3, execution_delete * 2, timers_fire * 6, node_claim * 4, node_die * 1, node_change * 1,
+    event_accept * 16, event_again * 1, event_keys_prune * 1, retention * 2, execution_advance * 20, signals_deliver * 3, approval_decide * 3, approval_mails * 1, execution_cancel * 2, execution_fail * 1,
+    execution_move * 4,    execution_progress * 1, execution_make * 3, execution_delete * 2, timers_fire * 6, node_claim * 4, node_die * 1, node_change * 1,
     node_alone * 1,
 }
 

@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use store::{
     Connection, Options, Store, StoreError, StoreResult, Tx,
     event::{Match, Matcher, Start},
+    execution::{Advance, Advanced},
     ids::IdKind,
     node::node_register,
     params,
@@ -71,6 +72,7 @@ impl Matcher for Plugs {
                 progress: Box::new(Progress::accepted(status, Some(outcome))),
                 owned,
                 log: Box::new(log(event.tenant, ExecutionId::new(0), "conditions", StepStatus::Completed)),
+                ahead: None,
             };
             let start = match (workflow.id.get() + mode) % 5 {
                 0 => Start::CountOnly,
@@ -78,7 +80,7 @@ impl Matcher for Plugs {
                 2 => record(ExecutionStatus::Pending, Outcome::Matched, false),
                 _ => record(ExecutionStatus::Pending, Outcome::Matched, true),
             };
-            Match { workflow: workflow.id, version: workflow.published_version, start }
+            Match { workflow: workflow.id, version: workflow.published_version, start, gate: None }
         });
         started.collect()
     }
@@ -267,14 +269,29 @@ impl Pair {
         for side in &self.sides {
             answers.push(side.store.write(operation.clone()).await);
         }
+        self.told_the_same(&what);
+        self.agreed(&what, answers)
+    }
+
+    /// The same for a step forward, which takes the way of what many do at once.
+    pub async fn advance(&mut self, what: impl Debug, advance: Advance) -> StoreResult<Advanced> {
+        self.step += 1;
+        let mut answers = Vec::new();
+        for side in &self.sides {
+            answers.push(side.store.execution_advance(advance.clone()).await);
+        }
+        self.told_the_same(&what);
+        self.agreed(&what, answers)
+    }
+
+    fn told_the_same(&self, what: &impl Debug) {
         let told = self.sides.each_ref().map(|side| {
             let mut told = std::mem::take(&mut *side.plugs.notices.lock().unwrap());
             // Who hears them cannot tell the order within one commit.
             told.sort();
             told
         });
-        self.compare(&what, &told[0], &told[1]);
-        self.agreed(&what, answers)
+        self.compare(what, &told[0], &told[1]);
     }
 
     /// As [`Pair::change`], with something of each side's own.

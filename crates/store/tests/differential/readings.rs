@@ -3,15 +3,24 @@
 use std::sync::Arc;
 
 use model::{
-    ApiKeyId, ContactId, EventId, ExecutionId, ExecutionStatus, FormId, IntegrationId, NotificationId,
-    OutboxId, Outcome, Period, SubmissionId, TagId, TemplateId, TenantId, TicketId, UserId, WorkflowId,
-    effect::ContactKey, submission::SubmissionStatus, template::Category, user::Role,
+    Actor, ApiKeyId, ApprovalId, ContactId, EventId, ExecutionId, ExecutionStatus, FormId, IntegrationId,
+    JobId, NotificationId, OutboxId, Outcome, Period, SubmissionId, TagId, TemplateId, TenantId, TicketId,
+    Timestamp, UserId, WorkflowId,
+    alert::{AlertKind, AlertState},
+    approval::ApprovalState,
+    effect::ContactKey,
+    job::{JobFilter, JobSource, JobState},
+    submission::SubmissionStatus,
+    template::Category,
+    user::{Identity, Role},
 };
 use store::{
-    Page, api_key, contact, demo, event, execution, form, history,
+    Page, alert, api_key, approval, contact,
+    decision::{self, Subject},
+    demo, event, execution, form, history,
     history::EventFilter,
     integration::{self, Found},
-    journal, notification, outbox,
+    job, journal, notification, outbox,
     rollup::{self, Span},
     session, submission, tag, template, tenant, ticket, timer,
     token::Token,
@@ -41,12 +50,22 @@ macro_rules! pages {
     };
 }
 
+/// After everything that happens here.
+const LATE: Timestamp = Timestamp::from_millis(4_000_000_000_000);
+
+/// Times and names of events that are asked about.
+fn events(id: i64) -> [(Timestamp, &'static str); 2] {
+    [(LATE, "order.placed"), (Timestamp::from_millis(1_771_000_000_000 + id), "submission_completed")]
+}
+
 impl Pair {
     pub async fn read_everything(&mut self) {
         for tenant in [ONE, TWO] {
             self.read_records(tenant).await;
             self.read_people(tenant).await;
             self.read_workflows(tenant).await;
+            self.read_decisions(tenant).await;
+            self.read_jobs(tenant).await;
             self.read_executions(tenant).await;
         }
         self.read_what_is_nobody_s().await;
@@ -119,7 +138,37 @@ impl Pair {
                 page
             ));
         }
+        for state in [None, Some(AlertState::Open), Some(AlertState::Resolved)] {
+            for kind in [None, Some(AlertKind::FailureRate)] {
+                pages!(self, own, ("alert_list", state, kind), |connection, page| alert::alert_list(
+                    connection, tenant, state, kind, page
+                ));
+            }
+        }
+        for state in [None, Some(ApprovalState::Open)] {
+            let mine =
+                state.map(|_| Identity { tenant, actor: Actor::ApiKey(ApiKeyId::new(1)), role: Role::Admin });
+            let by = state.map(|_| (WorkflowId::new(1), ExecutionId::new(1)));
+            for filter in [
+                approval::Filter { state, ..approval::Filter::default() },
+                approval::Filter { mine, ..approval::Filter::default() },
+                approval::Filter {
+                    workflow: by.map(|by| by.0),
+                    execution: by.map(|by| by.1),
+                    ..approval::Filter::default()
+                },
+            ] {
+                pages!(self, own, ("approval_list", &filter), filter, |connection, page| async move {
+                    approval::approval_list(connection, tenant, &filter, page).await
+                });
+            }
+        }
         for id in 1..=8 {
+            drop(read!(self, own, ("approval", id), |c| approval::approval_get(
+                c,
+                tenant,
+                ApprovalId::new(id)
+            )));
             drop(read!(self, own, ("contact", id), |c| contact::contact_get(c, tenant, ContactId::new(id))));
             drop(read!(self, own, ("form", id), |c| form::form_get(c, tenant, FormId::new(id))));
             drop(read!(self, own, ("form_find", id), |c| form::form_find(c, tenant, FormId::new(id))));
@@ -184,7 +233,8 @@ impl Pair {
         for id in 1..=6 {
             let person = UserId::new(id);
             drop(read!(self, own, ("user", id), |c| user::user_get(c, tenant, person)));
-            drop(read!(self, own, ("own_person_check", id), |c| user::own_person_check(c, tenant, person)));
+            // The server asks it within a transaction, which sees every tenant's members.
+            drop(read!(self, None, ("own_person_check", id), |c| user::own_person_check(c, tenant, person)));
             drop(read!(self, own, ("api_key", id), |c| api_key::api_key_get(c, tenant, ApiKeyId::new(id))));
             drop(read!(self, own, ("template", id), |c| template::template_get(
                 c,
@@ -236,6 +286,103 @@ impl Pair {
         drop(read!(self, own, "workflow_active_list", |c| workflow::workflow_active_list(c, Some(tenant))));
     }
 
+    async fn read_decisions(&mut self, tenant: TenantId) {
+        let own = Some(tenant);
+        for id in 1..=4 {
+            let workflow = WorkflowId::new(id);
+            for (at, name) in events(id) {
+                drop(read!(self, own, ("workflow_version_at", id, at), |c| workflow::workflow_version_at(
+                    c, tenant, workflow, at
+                )));
+                drop(read!(self, own, ("workflow_active_at", id, at), |c| workflow::workflow_active_at(
+                    c, tenant, workflow, at
+                )));
+                for subject in [
+                    Subject::Submission(SubmissionId::new(id)),
+                    Subject::Contact(ContactId::new(id)),
+                    Subject::Event(EventId::new(id)),
+                ] {
+                    drop(read!(
+                        self,
+                        own,
+                        ("executions_about", id, subject),
+                        |c| decision::executions_about(c, tenant, workflow, subject, 9)
+                    ));
+                    drop(read!(self, own, ("events_about", name, subject), |c| decision::events_about(
+                        c,
+                        tenant,
+                        name,
+                        subject,
+                        Some(at)
+                    )));
+                    drop(read!(self, own, ("refused_list", id, subject), |c| decision::refused_list(
+                        c,
+                        tenant,
+                        workflow,
+                        Some(subject),
+                        9
+                    )));
+                }
+            }
+            drop(read!(self, own, ("refused_list", id), |c| decision::refused_list(
+                c, tenant, workflow, None, 9
+            )));
+        }
+    }
+
+    async fn read_jobs(&mut self, tenant: TenantId) {
+        let own = Some(tenant);
+        for workflow in [None, Some(WorkflowId::new(1))] {
+            let filter = job::Filter { workflow, state: workflow.map(|_| JobState::Running) };
+            pages!(self, own, ("job_list", filter), |connection, page| job::job_list(
+                connection, tenant, filter, page
+            ));
+        }
+        drop(read!(self, own, "job", |c| job::job_get(c, tenant, JobId::new(1))));
+        let all = JobFilter::default();
+        let some = JobFilter {
+            form_id: Some(FormId::new(1)),
+            contact_id: Some(ContactId::new(1)),
+            tag: Some(self.random.tag()),
+            segment: Some(self.random.tag()),
+            from: Some(Timestamp::EPOCH),
+            until: Some(LATE),
+            due: None,
+        };
+        for filter in [all, some] {
+            for source in [JobSource::Submissions, JobSource::Contacts] {
+                let of = filter.clone();
+                drop(read!(self, own, ("job_total", source, &filter), |c| job::job_total(
+                    c, tenant, source, &of
+                )));
+                drop(read!(self, own, ("job_newest", source), |c| job::job_newest(c, tenant, source)));
+                drop(read!(self, own, ("job_took", source), |c| job::job_took(
+                    c,
+                    tenant,
+                    WorkflowId::new(1),
+                    source,
+                    2
+                )));
+            }
+            let of = filter.clone();
+            drop(read!(self, own, ("submission_job_page", &filter), |c| submission::submission_job_page(
+                c,
+                tenant,
+                &of,
+                (1, 9),
+                5
+            )));
+            let of = filter.clone();
+            drop(read!(self, own, ("contact_job_page", &filter), |c| contact::contact_job_page(
+                c,
+                tenant,
+                &of,
+                (1, 9),
+                5
+            )));
+        }
+    }
+
     async fn read_executions(&mut self, tenant: TenantId) {
         let own = Some(tenant);
         let now = self.now();
@@ -265,14 +412,16 @@ impl Pair {
                 text: random.sometimes(percent, Random::text),
             };
             pages!(self, own, ("execution_list", &filter), filter, |connection, page| {
-                history::execution_list(connection, tenant, &filter, page)
+                history::execution_list(connection, tenant, &filter, page, history::Patience::ENDLESS)
             });
             let span = Span { workflow, from, until };
             drop(read!(self, own, ("status_counts", span), |c| rollup::status_counts(c, tenant, span)));
-            drop(read!(self, own, ("hour_counts", span), |c| rollup::hour_counts(c, tenant, span)));
+            drop(read!(self, own, ("day_counts", span), |c| rollup::day_counts(c, tenant, span)));
             drop(read!(self, own, ("top_workflows", span), |c| rollup::top_workflows(c, tenant, span, 4)));
-            let status = filter.status;
-            drop(read!(self, own, ("existing", span), |c| rollup::existing(c, tenant, span, status)));
+            let (status, outcome) = (filter.status, filter.outcome);
+            drop(read!(self, own, ("existing", span), |c| rollup::existing(
+                c, tenant, span, status, outcome
+            )));
         }
         for _ in 0..12 {
             let id = ExecutionId::new(self.id("workflow_executions").await);
@@ -301,6 +450,7 @@ impl Pair {
         drop(read!(self, None, "tenant_ids", |c| tenant::tenant_ids(c)));
         drop(read!(self, None, "workflow_active_list", |c| workflow::workflow_active_list(c, None)));
         drop(read!(self, None, "timer_next", |c| timer::timer_next(c)));
+        drop(read!(self, None, "job_due_list", |c| job::job_due_list(c, LATE, 9)));
         drop(read!(self, None, "demo", |c| async move {
             Ok((demo::demo_is_seeded(c).await?, demo::demo_is_alone(c).await?))
         }));

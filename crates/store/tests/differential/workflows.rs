@@ -1,7 +1,7 @@
 //! Workflows with their versions and drafts.
 
 use model::workflow::Definition;
-use serde_json::json;
+use serde_json::{Value, json};
 use store::workflow::{
     Change, DraftChange, NewWorkflow, workflow_archive, workflow_counters_fold, workflow_create,
     workflow_publish, workflow_purge_begin, workflow_purge_end, workflow_purge_slice, workflow_update,
@@ -35,6 +35,12 @@ impl Pair {
             conditions: json!([random.document()]),
             actions: json!([{"type": "delay", "id": "s1", "config": random.document()}]),
             log_unmatched: random.percent(50),
+            entry: model::workflow::EntryRules::default(),
+            on_failure: if random.percent(30) {
+                json!([{"id": "f1", "type": "delay", "config": {"duration": "1h"}}])
+            } else {
+                Value::Null
+            },
         }
     }
 

@@ -19,7 +19,7 @@ async fn examined(place: &Place, is_thorough: bool) -> Vec<Finding> {
 }
 
 /// What is not good. The tests' PostgreSQL does without fsync, and their clock stands still: that is seen each time, and looked at once.
-async fn complaints(place: &Place) -> String {
+pub async fn complaints(place: &Place) -> String {
     let findings = examined(place, true).await;
     let noted = |finding: &&Finding| {
         let is_known =

@@ -1,6 +1,7 @@
 //! The tenant's records: what they store, what they emit, and what another tenant sees of it.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod connections;
 mod doctor;
 mod forms;
 mod lists;
@@ -8,7 +9,9 @@ mod migrations;
 mod moving;
 mod nodes;
 mod people;
+mod retention;
 mod seed;
+mod seeding;
 mod submissions;
 mod templates;
 mod walls;
@@ -60,7 +63,9 @@ impl Matcher for Starts {
                 progress: Box::new(Progress::accepted(ExecutionStatus::Pending, Some(Outcome::Matched))),
                 owned: true,
                 log: Box::new(log(event)),
+                ahead: None,
             },
+            gate: None,
         };
         std::iter::repeat_with(one).take(self.0.load(Ordering::Relaxed)).collect()
     }

@@ -40,6 +40,8 @@ fn definition(name: &str) -> Definition {
         conditions: json!([]),
         actions: json!([{"id": "s1", "type": "delay", "config": {"duration": "1h"}}]),
         log_unmatched: true,
+        entry: model::workflow::EntryRules::default(),
+        on_failure: Value::Null,
     }
 }
 
@@ -218,8 +220,8 @@ testkit::on_both! {
         assert_eq!(counted.average_duration_ms, Some(100));
         assert_eq!(counted.last_executed_at.map(model::Timestamp::as_millis), Some(1_000));
 
-        assert_eq!(change!(bench, |tx| workflow_counters_fold(tx)), Ok(1));
-        assert_eq!(change!(bench, |tx| workflow_counters_fold(tx)), Ok(0));
+        assert_eq!(change!(bench, |tx| workflow_counters_fold(tx)), Ok(Some(1)));
+        assert_eq!(change!(bench, |tx| workflow_counters_fold(tx)), Ok(Some(0)));
         let sql = "SELECT execution_count + success_count + failure_count + average_duration_ms FROM workflows";
         assert_eq!(bench.number::<i64>(sql).await, 10 + 5 + 2 + 100);
     }

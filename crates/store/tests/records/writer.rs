@@ -70,3 +70,35 @@ async fn a_commit_whose_answer_is_lost_is_read_back() {
         .collect();
     assert_eq!(names, ["after", "before", "done"]);
 }
+
+/// Callers that were not answered send the same events again, to another node and in another order. Nodes that took the keys as they come would wait for each other,
+/// a second each time until PostgreSQL ends it, and with every caller coming again nothing would be accepted any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_events_at_two_nodes_are_accepted_once_and_nobody_waits_in_a_circle() {
+    let bench = Bench::new(Place::postgres()).await;
+    let other = open(&bench.place, &bench.clock).await;
+    let event = |round: i64, number: i64| {
+        // One that is refused makes its batch go one by one, which has to keep the order too.
+        let data = if number == 50 { json!({"workflow": 404}) } else { json!({}) };
+        posted(ONE, Some(&format!("e{round}-{number}")), data)
+    };
+    let mut duplicates = 0;
+    for round in 0..5 {
+        let here = join_all((0..100).map(|number| bench.store.event_accept(event(round, number))));
+        let there = join_all((0..100).rev().map(|number| other.event_accept(event(round, number))));
+        let (here, there) = tokio::join!(here, there);
+        duplicates += here.iter().chain(&there).flatten().filter(|accepted| accepted.duplicate).count();
+    }
+    assert!(duplicates >= 5 * 99, "{duplicates}");
+    let stored: i64 = bench.number("SELECT count(*) FROM events WHERE external_id NOT LIKE '%-50'").await;
+    assert_eq!(stored, 5 * 99);
+    let Bench { store, clock, place, .. } = bench;
+    // Sessions tell what they counted when they end.
+    other.close().await;
+    store.close().await;
+    let store = open(&place, &clock).await;
+    let counted = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
+    let row = store.read_any().await.unwrap().query_one(counted, params![]).await.unwrap();
+    let deadlocks: i64 = row.first().unwrap();
+    assert_eq!(deadlocks, 0);
+}

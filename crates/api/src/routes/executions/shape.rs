@@ -76,6 +76,10 @@ pub struct Execution {
     submission_id: Option<i64>,
     /// The execution that this one retries.
     retry_of: Option<i64>,
+    /// The execution whose `run_workflow` step has called this one.
+    parent_id: Option<i64>,
+    /// The execution whose step has started this one: by calling it, or by a change whose event did.
+    caused_by: Option<i64>,
     /// Who caused it.
     #[schema(value_type = Option<String>, example = "api_key:1")]
     created_by: Option<Actor>,
@@ -124,9 +128,46 @@ impl Execution {
             contact_id: execution.contact_id.map(model::ContactId::get),
             submission_id: execution.submission_id.map(model::SubmissionId::get),
             retry_of: execution.retry_of.map(model::ExecutionId::get),
+            parent_id: execution
+                .caused_by
+                .filter(|_| execution.called.is_some())
+                .map(model::ExecutionId::get),
+            caused_by: execution.caused_by.map(model::ExecutionId::get),
             created_by: execution.created_by,
             created_at: execution.created_at,
             updated_at: execution.updated_at,
+        }
+    }
+}
+
+/// An execution among those that called one another.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(no_recursion)]
+pub struct ExecutionBranch {
+    /// The execution.
+    id: i64,
+    /// What it runs.
+    workflow_id: i64,
+    /// The workflow's name today.
+    workflow_name: String,
+    /// Where it stands.
+    #[schema(value_type = ExecutionStatusName)]
+    status: model::ExecutionStatus,
+    /// The place of the step that called it; null for the first.
+    step_path: Option<String>,
+    /// Those that its steps have called, in order.
+    children: Vec<ExecutionBranch>,
+}
+
+impl From<store::call::Branch> for ExecutionBranch {
+    fn from(branch: store::call::Branch) -> Self {
+        Self {
+            id: branch.execution.get(),
+            workflow_id: branch.workflow.get(),
+            workflow_name: branch.workflow_name,
+            status: branch.status,
+            step_path: branch.step_path,
+            children: branch.called.into_iter().map(Self::from).collect(),
         }
     }
 }
@@ -139,10 +180,34 @@ pub struct ExecutionDetail {
     pub(super) execution: Execution,
     /// The executions that retry this one, oldest first.
     pub(super) retries: Vec<i64>,
+    /// When it was moved to a newer version of the workflow while it waited, oldest first.
+    pub(super) moves: Vec<ExecutionMove>,
     /// Its log rows in order; the first 1000 of them.
     pub(super) logs: Vec<ExecutionLog>,
     /// When there are more rows: the `cursor` of the next ones at `/logs`.
     pub(super) logs_next_cursor: Option<String>,
+}
+
+/// A move of an execution to a newer version of its workflow.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ExecutionMove {
+    /// The version before.
+    from_version: i64,
+    /// The version since.
+    to_version: i64,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    moved_at: Timestamp,
+    /// By whom.
+    #[schema(value_type = Option<String>, required)]
+    moved_by: Option<Actor>,
+}
+
+impl From<store::execution::ExecutionMove> for ExecutionMove {
+    fn from(made: store::execution::ExecutionMove) -> Self {
+        let store::execution::ExecutionMove { from_version, to_version, moved_at, moved_by } = made;
+        Self { from_version, to_version, moved_at, moved_by }
+    }
 }
 
 /// One row of an execution's log.

@@ -1,11 +1,11 @@
-//! Hours added up to days. Hours are UTC, and so are the days: a tenant whose day begins on a half hour could not be served
+//! The trend by day. Counts are kept by UTC hours, and so are the days: a tenant whose day begins on a half hour could not be served
 //! from them otherwise.
 
 use std::collections::BTreeMap;
 
 use model::{ExecutionStatus, Outcome, Period, Timestamp};
 use serde::Serialize;
-use store::rollup::HourCount;
+use store::rollup::DayCount;
 use utoipa::ToSchema;
 
 /// The executions that were accepted on one day.
@@ -24,24 +24,21 @@ pub struct Day {
     unmatched: i64,
 }
 
-const DAY: i64 = 86_400_000;
-
 /// Every day from the first with executions to the last, quiet ones too.
-pub(super) fn trend(hours: &[HourCount]) -> Vec<Day> {
-    let beginning = |hour: Timestamp| hour.as_millis() - hour.as_millis().rem_euclid(DAY);
+pub(super) fn trend(counts: &[DayCount]) -> Vec<Day> {
     let mut days: BTreeMap<i64, Day> = BTreeMap::new();
-    for hour in hours {
-        let at = beginning(hour.hour);
+    for count in counts {
+        let at = count.day.as_millis();
         let day = days.entry(at).or_insert_with(|| quiet(Timestamp::from_millis(at)));
-        day.total += hour.count;
-        match hour.status {
+        day.total += count.count;
+        match count.status {
             ExecutionStatus::Completed => {
-                day.completed += hour.count;
-                if hour.outcome == Some(Outcome::Unmatched) {
-                    day.unmatched += hour.count;
+                day.completed += count.count;
+                if count.outcome == Some(Outcome::Unmatched) {
+                    day.unmatched += count.count;
                 }
             }
-            ExecutionStatus::Failed => day.failed += hour.count,
+            ExecutionStatus::Failed => day.failed += count.count,
             _ => {}
         }
     }
@@ -68,16 +65,16 @@ mod tests {
 
     #[test]
     fn days_without_executions_are_in_the_trend() {
-        let count = |hour: &str, status, outcome, count| HourCount {
-            hour: hour.parse().unwrap(),
+        let count = |day: &str, status, outcome, count| DayCount {
+            day: day.parse().unwrap(),
             status,
             outcome: Some(outcome),
             count,
         };
-        let hours = [
+        let counts = [
             count("2026-02-27T00:00:00Z", ExecutionStatus::Completed, Outcome::Matched, 2),
-            count("2026-02-27T23:00:00Z", ExecutionStatus::Completed, Outcome::Unmatched, 3),
-            count("2026-02-27T23:00:00Z", ExecutionStatus::Waiting, Outcome::Matched, 1),
+            count("2026-02-27T00:00:00Z", ExecutionStatus::Completed, Outcome::Unmatched, 3),
+            count("2026-02-27T00:00:00Z", ExecutionStatus::Waiting, Outcome::Matched, 1),
             count("2026-03-01T00:00:00Z", ExecutionStatus::Failed, Outcome::Matched, 4),
         ];
         let day = |date: &str, total, completed, failed, unmatched| Day {
@@ -88,7 +85,7 @@ mod tests {
             unmatched,
         };
         assert_eq!(
-            trend(&hours),
+            trend(&counts),
             [day("2026-02-27", 6, 5, 0, 3), day("2026-02-28", 0, 0, 0, 0), day("2026-03-01", 4, 0, 4, 0)]
         );
         assert_eq!(trend(&[]), []);

@@ -61,6 +61,9 @@ pub struct Workflow {
     /// When it was deleted.
     #[schema(value_type = Option<String>, format = DateTime)]
     archived_at: Option<Timestamp>,
+    /// Where calls from outside start it, with `trigger_event` `webhook`; null for others, and for viewers.
+    #[schema(example = "https://workflows.example.com/hooks/1-45-0f9c…")]
+    hook_url: Option<String>,
     /// What keeps the draft from being published; only after a draft was saved.
     #[serde(skip_serializing_if = "Option::is_none")]
     problems: Option<Vec<Fault>>,
@@ -99,6 +102,24 @@ fields! {
         /// False: a run whose conditions fail is only counted.
         #[schema(rename = "logUnmatched")]
         log_unmatched: bool,
+        /// Whom it takes, and how often: `{"policy":"every_time"|"once"|"once_per","period":"30d","key":"{{contact.id}}"}`.
+        #[schema(value_type = Option<Object>, required = false)]
+        enrolment: Value,
+        /// Only the last of several events that come soon one after the other: `{"key":"{{contact.id}}","for":"30s"}`.
+        #[schema(value_type = Option<Object>, required = false)]
+        debounce: Value,
+        /// How many runs at the same time: `{"limit":1,"key":"{{contact.id}}","behavior":"queue"|"drop"|"cancel_running"}`.
+        #[schema(value_type = Option<Object>, required = false)]
+        concurrency: Value,
+        /// How many runs in a period: `{"limit":100,"per":"1m"}`.
+        #[schema(rename = "rateLimit", value_type = Option<Object>, required = false)]
+        rate_limit: Value,
+        /// What ends the waiting runs of a contact: `{"event":"contact_updated","conditions":[…]}`.
+        #[schema(value_type = Option<Object>, required = false)]
+        goal: Value,
+        /// Steps that run once when a run has failed for good; they see `{{error.message}}`, `error.step`, `error.stepPath`, `error.stepName`, `error.attempt`.
+        #[schema(rename = "onFailure", value_type = Vec<Object>)]
+        on_failure: Value,
     }
 }
 
@@ -119,12 +140,30 @@ fields! {
         /// Conditions and groups of them; the first element may say `{"logic":"OR"}`. None: always.
         #[schema(value_type = Vec<Object>, required = false)]
         conditions: Value,
-        /// Steps, run in order: `type`, `config`, `critical`, `name`, `id`, `retry`, `timeoutMs`, `disabled`.
+        /// Steps, run in order: `type`, `config`, `critical`, `name`, `id`, `retry`, `timeoutMs`, `disabled`, `skipIf`, `onError`, `notes`.
         #[schema(value_type = Vec<Object>, required = false)]
         actions: Value,
         /// False: a run whose conditions fail is only counted.
         #[schema(rename = "logUnmatched", required = false, default = true)]
         log_unmatched: bool,
+        /// Whom it takes, and how often: `{"policy":"every_time"|"once"|"once_per","period":"30d","key":"{{contact.id}}"}`.
+        #[schema(value_type = Option<Object>, required = false)]
+        enrolment: Value,
+        /// Only the last of several events that come soon one after the other: `{"key":"{{contact.id}}","for":"30s"}`.
+        #[schema(value_type = Option<Object>, required = false)]
+        debounce: Value,
+        /// How many runs at the same time: `{"limit":1,"key":"{{contact.id}}","behavior":"queue"|"drop"|"cancel_running"}`.
+        #[schema(value_type = Option<Object>, required = false)]
+        concurrency: Value,
+        /// How many runs in a period: `{"limit":100,"per":"1m"}`.
+        #[schema(rename = "rateLimit", value_type = Option<Object>, required = false)]
+        rate_limit: Value,
+        /// What ends the waiting runs of a contact: `{"event":"contact_updated","conditions":[…]}`.
+        #[schema(value_type = Option<Object>, required = false)]
+        goal: Value,
+        /// Steps that run once when a run has failed for good.
+        #[schema(rename = "onFailure", value_type = Vec<Object>, required = false)]
+        on_failure: Value,
         /// The stable name by which imports find it; made from the name when it is not given.
         key: Option<String>,
         /// Events start it. Stays as it is unless sent; false for a new one.
@@ -158,6 +197,24 @@ fields! {
         /// False: a run whose conditions fail is only counted.
         #[schema(rename = "logUnmatched", required = false)]
         log_unmatched: bool,
+        /// Whom it takes, and how often: `{"policy":"every_time"|"once"|"once_per","period":"30d","key":"{{contact.id}}"}`.
+        #[schema(value_type = Option<Object>, required = false)]
+        enrolment: Value,
+        /// Only the last of several events that come soon one after the other: `{"key":"{{contact.id}}","for":"30s"}`.
+        #[schema(value_type = Option<Object>, required = false)]
+        debounce: Value,
+        /// How many runs at the same time: `{"limit":1,"key":"{{contact.id}}","behavior":"queue"|"drop"|"cancel_running"}`.
+        #[schema(value_type = Option<Object>, required = false)]
+        concurrency: Value,
+        /// How many runs in a period: `{"limit":100,"per":"1m"}`.
+        #[schema(rename = "rateLimit", value_type = Option<Object>, required = false)]
+        rate_limit: Value,
+        /// What ends the waiting runs of a contact: `{"event":"contact_updated","conditions":[…]}`.
+        #[schema(value_type = Option<Object>, required = false)]
+        goal: Value,
+        /// Steps that run once when a run has failed for good.
+        #[schema(rename = "onFailure", value_type = Vec<Object>, required = false)]
+        on_failure: Value,
         /// The stable name by which imports find it.
         key: Option<String>,
         /// Events start it.
@@ -185,8 +242,8 @@ impl From<Problem> for Fault {
     }
 }
 
-impl From<model::workflow::Workflow> for Workflow {
-    fn from(workflow: model::workflow::Workflow) -> Self {
+impl Workflow {
+    pub(super) fn of(workflow: model::workflow::Workflow, hook_url: Option<String>) -> Self {
         let draft = definition::draft(workflow.draft.as_ref()).map(|draft| definition::out(&draft));
         Self {
             id: workflow.id,
@@ -209,15 +266,16 @@ impl From<model::workflow::Workflow> for Workflow {
             updated_by: workflow.updated_by,
             version: workflow.version,
             archived_at: workflow.archived_at,
+            hook_url,
             problems: None,
         }
     }
 }
 
 /// A workflow after it was saved; after a draft was, with what keeps it from being published.
-pub(crate) fn saved(workflow: model::workflow::Workflow, problems: Option<Vec<Problem>>) -> Workflow {
+pub(crate) fn saved(workflow: Workflow, problems: Option<Vec<Problem>>) -> Workflow {
     let problems = problems.map(|problems| problems.into_iter().map(Fault::from).collect());
-    Workflow { problems, ..workflow.into() }
+    Workflow { problems, ..workflow }
 }
 
 /// What a workflow would do.
@@ -251,6 +309,9 @@ pub struct DryActionShape {
     /// The step's id.
     #[schema(rename = "stepId")]
     step_id: String,
+    /// Where it stands in the definition; left out at the top: `s3.branches[0]` for a step in the first branch of `s3`.
+    #[schema(required = false)]
+    inside: Option<String>,
     /// The action.
     #[schema(rename = "type")]
     kind: String,

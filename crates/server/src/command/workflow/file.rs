@@ -47,13 +47,6 @@ impl WorkflowFile {
         body["key"] = json!(self.key);
         body
     }
-
-    /// Applying it would change nothing. Secrets are not compared: a server does not give them out.
-    pub fn is_as_stored(&self, stored: &Value) -> bool {
-        let Ok(sent) = &self.sent else { return false };
-        let same_activity = sent.is_active.is_none_or(|is_active| stored["is_active"] == is_active);
-        same_activity && definition::out(&sent.whole()).iter().all(|(field, value)| &stored[field] == value)
-    }
 }
 
 /// Every workflow of the files, in their order.

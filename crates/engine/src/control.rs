@@ -1,0 +1,379 @@
+//! Control steps: what is decided when one opens, after a round, when a wait is over, and when it closes. Pure: rows in, rows out.
+
+mod awaited;
+mod window;
+
+use model::{
+    Period, StepStatus, Timestamp, effect::Effect, event::Called, execution::Execution, journal::Log,
+};
+use rules::{Branch, Conditions, Construct, Ending, Scope, Until, Wait, Zone, step::for_each::MAX_ITEMS};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    calls,
+    tenants::Profile,
+    walk::{Closing, FAILED_AT, HANDLED, Journal, Place, STOPPED_AT, results},
+};
+
+/// Rows of one execution beyond which no further control step opens in it.
+const MAX_ROWS: usize = 50_000;
+
+pub(crate) use awaited::woken as awaited_woken;
+
+/// Opens a control step, or does at once what it does; one that cannot has failed. `log` is its row as begun, with the rendered config as
+/// its input. One that waits for something from outside says so to the store.
+pub(crate) fn open(
+    place: &Place<'_>,
+    construct: &Construct,
+    log: Log,
+    (journal, execution): (&Journal, &Execution),
+    (scope, profile): (&Scope<'_>, &Profile),
+    now: Timestamp,
+) -> (Log, Option<Effect>) {
+    let is_new = !journal.last(&place.path).is_some_and(has_decided);
+    let opened = match construct {
+        Construct::WaitForEvent(wait) if is_new => awaited::for_event(place, wait, log.clone(), scope, now),
+        Construct::Approval(approval) if is_new => {
+            awaited::approval(place, approval, log.clone(), execution, now)
+        }
+        _ => return (decided(place, construct, log, journal, (scope, profile), now), None),
+    };
+    match opened {
+        Ok((log, effect)) => (log, Some(effect)),
+        Err(message) => (failed(log, message, now), None),
+    }
+}
+
+/// Opens a step that waits for nothing from outside, or for nothing any more.
+fn decided(
+    place: &Place<'_>,
+    construct: &Construct,
+    mut log: Log,
+    journal: &Journal,
+    (scope, profile): (&Scope<'_>, &Profile),
+    now: Timestamp,
+) -> Log {
+    if journal.rows().count() > MAX_ROWS {
+        let message =
+            format!("this execution has more than {MAX_ROWS} steps: split its loops over several executions");
+        return failed(log, message, now);
+    }
+    // Tried again after a step in it has failed: what was decided stays decided.
+    if let Some(before) = journal.last(&place.path).filter(|row| has_decided(row)) {
+        let mut decided = before.output_data.clone();
+        if let Some(Value::Object(fields)) = &mut decided {
+            fields.remove(FAILED_AT);
+            fields.remove("causes");
+        }
+        return Log { input_data: before.input_data.clone(), output_data: decided, ..log };
+    }
+    let opened = match construct {
+        Construct::Branch(branch) => decide(branch, scope, &mut log),
+        Construct::ForEach(_) => items(&mut log),
+        Construct::Repeat(_) => Ok(json!({"iterations": 0, "satisfied": false})),
+        Construct::Parallel(_) => Ok(json!({"finished": [], "cancelled": []})),
+        Construct::Set => {
+            let variables = log.input_data.get("variables").cloned().unwrap_or_default();
+            return done(log, variables, now);
+        }
+        Construct::Stop(ending) => {
+            let message = log.input_data.get("message").cloned().unwrap_or_default();
+            let status = match ending {
+                Ending::Completed => "completed",
+                Ending::Failed => "failed",
+            };
+            return done(log, json!({"status": status, "message": message}), now);
+        }
+        Construct::RunWorkflow(called) => match calls::wanted(&log.input_data, *called) {
+            // What comes of it is seen when the store makes the execution.
+            Ok(_) => {
+                let resume_at = place.step.timeout.filter(|_| *called == Called::Waits);
+                return Log { resume_at: resume_at.map(|timeout| now.plus(timeout)), ..log };
+            }
+            Err(message) => Err(message),
+        },
+        Construct::Filter(conditions) => match verdict(conditions, scope, &mut log.warnings) {
+            Ok((passed, story)) => {
+                log.input_data = json!({"conditions": story});
+                return done(log, json!({"passed": passed}), now);
+            }
+            Err(message) => Err(message),
+        },
+        // What has come was carried over above.
+        Construct::WaitForEvent(_) | Construct::Approval(_) => {
+            Err("nothing has come for this step".to_owned())
+        }
+        Construct::Wait(wait) => match until(wait, &log.input_data, scope, profile, now) {
+            Ok(at) if at > now => return Log { resume_at: Some(at), ..log },
+            Ok(_) => return woken(wait, &log, scope, now),
+            Err(message) => Err(message),
+        },
+    };
+    match opened {
+        Ok(output) => Log { output_data: Some(output), ..log },
+        Err(message) => failed(log, message, now),
+    }
+}
+
+/// Its row says what was decided: it was open when a step in it failed, or is carried over from another execution.
+fn has_decided(row: &Log) -> bool {
+    let failed_inside = row.output_data.as_ref().is_some_and(|output| output.get(FAILED_AT).is_some());
+    row.status == StepStatus::Failed && failed_inside
+}
+
+fn done(log: Log, output: Value, now: Timestamp) -> Log {
+    let duration_ms = log.started_at.map(|started| now.millis_since(started));
+    Log {
+        status: StepStatus::Completed,
+        output_data: Some(output),
+        resume_at: None,
+        completed_at: Some(now),
+        duration_ms,
+        ..log
+    }
+}
+
+/// The verdict, and every condition with both sides for the log.
+pub(crate) fn verdict(
+    conditions: &Conditions,
+    scope: &Scope<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<(bool, Value), String> {
+    let evaluation = conditions.evaluate(scope);
+    let story = serde_json::to_value(&evaluation.conditions).unwrap_or_default();
+    warnings.extend(evaluation.warnings);
+    match evaluation.result {
+        Ok(holds) => Ok((holds, story)),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn decide(branch: &Branch, scope: &Scope<'_>, log: &mut Log) -> Result<Value, String> {
+    let (mut taken, mut asked) = (Vec::new(), Vec::new());
+    for arm in &branch.branches {
+        let (holds, story) = verdict(&arm.conditions, scope, &mut log.warnings)
+            .map_err(|error| format!("branch \"{}\": {error}", arm.name))?;
+        asked.push(json!({"name": arm.name, "result": holds, "conditions": story}));
+        if holds {
+            taken.push(arm.name.as_str());
+            if !branch.all {
+                break;
+            }
+        }
+    }
+    if taken.is_empty() {
+        taken.push("else");
+    }
+    log.input_data = json!({"branches": asked});
+    Ok(json!({"taken": taken}))
+}
+
+fn items(log: &mut Log) -> Result<Value, String> {
+    let items = log.input_data.get("items").cloned().unwrap_or_default();
+    let list = match items {
+        Value::Array(list) => list,
+        // A list that is not there, such as the answer to a skipped question, is an empty one; the row has a warning.
+        Value::Null => Vec::new(),
+        Value::String(text) if text.is_empty() => Vec::new(),
+        other => {
+            let shown: String = other.to_string().chars().take(60).collect();
+            return Err(format!("items is not a list but {shown}"));
+        }
+    };
+    let count = list.len();
+    if count > MAX_ITEMS {
+        return Err(format!("there are {count} items, at most {MAX_ITEMS} are accepted"));
+    }
+    log.input_data = json!({"items": list});
+    Ok(json!({"count": count}))
+}
+
+fn until(
+    wait: &Wait,
+    config: &Value,
+    scope: &Scope<'_>,
+    profile: &Profile,
+    now: Timestamp,
+) -> Result<Timestamp, String> {
+    let zone = |zone: &Zone| match zone {
+        Zone::Tenant => profile.time_zone.clone(),
+        Zone::Named(zone) => zone.clone(),
+        Zone::Contact => {
+            let name = scope.trigger.pointer("/contact/time_zone").and_then(Value::as_str);
+            let zone = name.and_then(|name| jiff::tz::TimeZone::get(name).ok());
+            zone.unwrap_or_else(|| profile.time_zone.clone())
+        }
+    };
+    match &wait.until {
+        Until::Passed => {
+            let value = config.get("for").cloned().unwrap_or_default();
+            let period = serde_json::from_value::<Period>(value.clone());
+            Ok(now.plus(period.map_err(|error| format!("for is {value}: {error}"))?))
+        }
+        Until::Date { offset_ms, zone: of } => {
+            let written = config.get("until").and_then(Value::as_str).unwrap_or_default();
+            if written.trim().is_empty() {
+                return Err("until is empty: there is no date to wait for".to_owned());
+            }
+            let instant = rules::step::wait::instant(written, &zone(of)).ok_or_else(|| {
+                format!("until is {written:?}: a time such as 2026-03-01T09:00:00Z or a date is needed")
+            })?;
+            let at = Timestamp::from_millis(instant.as_millisecond().saturating_add(*offset_ms));
+            if at > now.plus(Period::YEAR) {
+                return Err(format!("{at} is more than a year away, the longest wait there is"));
+            }
+            Ok(at)
+        }
+        Until::BusinessHours(of) => window::business(&profile.settings.calendar, &zone(of), now)
+            .ok_or_else(|| "the calendar in the settings has no hours of business".to_owned()),
+        Until::OutsideQuietHours(of) => Ok(profile
+            .settings
+            .quiet_hours
+            .as_ref()
+            .map_or(now, |quiet| window::after_quiet(quiet, &zone(of), now))),
+    }
+}
+
+/// A wait that is over: whether what it waited for still matters.
+pub(crate) fn woken(wait: &Wait, row: &Log, scope: &Scope<'_>, now: Timestamp) -> Log {
+    let mut log = row.clone();
+    let output = match &wait.recheck {
+        None => json!({"wokeAt": now, "rechecked": false}),
+        Some(conditions) => match verdict(conditions, scope, &mut log.warnings) {
+            Ok((passed, story)) => {
+                json!({"wokeAt": now, "rechecked": true, "passed": passed, "conditions": story})
+            }
+            Err(message) => return failed(log, message, now),
+        },
+    };
+    // Working time: a wait has none.
+    Log { duration_ms: Some(0), ..done(log, output, now) }
+}
+
+/// A round that is over: whether another follows, and when.
+pub(crate) fn round(repeat: &rules::Repeat, row: &Log, scope: &Scope<'_>, now: Timestamp) -> Log {
+    let mut log = row.clone();
+    let rounds = rounds(row) + 1;
+    match verdict(&repeat.until, scope, &mut log.warnings) {
+        Ok((satisfied, story)) => {
+            let goes_on = !satisfied && rounds < repeat.rounds;
+            log.output_data =
+                Some(json!({"iterations": rounds, "satisfied": satisfied, "conditions": story}));
+            log.resume_at = (goes_on && repeat.pause > Period::ZERO).then(|| now.plus(repeat.pause));
+            log
+        }
+        Err(message) => failed(log, message, now),
+    }
+}
+
+/// Rounds of a `repeat` that are over.
+pub(crate) fn rounds(row: &Log) -> usize {
+    let number = row.output_data.as_ref().and_then(|output| output.get("iterations")).and_then(Value::as_u64);
+    number.and_then(|number| usize::try_from(number).ok()).unwrap_or(0)
+}
+
+/// A row that cannot be decided any further.
+pub(crate) fn failed(log: Log, message: String, now: Timestamp) -> Log {
+    Log {
+        status: StepStatus::Failed,
+        error: Some(message),
+        retryable: false,
+        resume_at: None,
+        completed_at: Some(now),
+        duration_ms: Some(0),
+        ..log
+    }
+}
+
+/// A control step that is over: its row, and those of what was not waited for.
+pub(crate) fn close(
+    place: &Place<'_>,
+    row: &Log,
+    closing: &Closing<'_>,
+    journal: &Journal,
+    now: Timestamp,
+) -> Vec<Log> {
+    // Working time is that of the steps in it.
+    let over = |output| Log { duration_ms: Some(0), ..done(row.clone(), output, now) };
+    let so_far = || match &row.output_data {
+        Some(Value::Object(fields)) => fields.clone(),
+        _ => Map::new(),
+    };
+    let mut rows = Vec::new();
+    let own = match (closing, place.step.construct.as_deref()) {
+        (Closing::Items(failures), Some(Construct::ForEach(each))) => {
+            let failed = failures.iter().flatten().count();
+            let results = results(each, journal, &place.path, row);
+            over(json!({"count": failures.len(), "failed": failed, "results": results}))
+        }
+        (Closing::Joined(finished, failed), Some(Construct::Parallel(parallel))) => {
+            let names = |keep: &dyn Fn(usize) -> bool| {
+                let lanes = parallel.branches.iter().enumerate().filter(|(at, _)| keep(*at));
+                lanes.map(|(_, lane)| lane.name.as_str()).collect::<Vec<_>>()
+            };
+            let is_left = |at| !finished.contains(&at) && !failed.contains(&at);
+            let cancelled = if parallel.losers_finish { Vec::new() } else { names(&is_left) };
+            let mut output = json!({"finished": names(&|at| finished.contains(&at)), "cancelled": cancelled});
+            if !failed.is_empty() {
+                output["failed"] = json!(names(&|at| failed.contains(&at)));
+            }
+            if !parallel.losers_finish {
+                let inside = format!("{}.branches[", place.path);
+                let open = journal.rows().filter(|row| row.is_open() && row.step_path.starts_with(&inside));
+                rows.extend(
+                    open.map(|row| swept(row, "cancelled: the branches were joined without it", now)),
+                );
+            }
+            over(output)
+        }
+        (Closing::Failed(inner), _) => {
+            let mut output = so_far();
+            let error = inner.error.as_deref().unwrap_or("failed");
+            let mut causes = vec![json!(format!(
+                "step {} ({}), attempt {}: {error}",
+                inner.step_path, inner.step_name, inner.attempt
+            ))];
+            let below =
+                inner.output_data.as_ref().and_then(|output| output.get("causes")).and_then(Value::as_array);
+            causes.extend(below.into_iter().flatten().cloned());
+            output.insert(FAILED_AT.to_owned(), json!(inner.step_path));
+            output.insert("causes".to_owned(), Value::Array(causes));
+            Log {
+                status: StepStatus::Failed,
+                error: Some(format!("{}: {error}", inner.step_name)),
+                retryable: inner.retryable,
+                ..over(Value::Object(output))
+            }
+        }
+        (Closing::Stopped(by), _) => {
+            let mut output = so_far();
+            output.insert(STOPPED_AT.to_owned(), json!(by.step_path));
+            over(Value::Object(output))
+        }
+        (Closing::Done | Closing::Items(_) | Closing::Joined(..), _) => over(Value::Object(so_far())),
+    };
+    rows.push(own);
+    rows
+}
+
+/// A step that is open and will not be gone on with.
+pub(crate) fn swept(row: &Log, why: &str, now: Timestamp) -> Log {
+    Log {
+        status: StepStatus::Skipped,
+        error: Some(why.to_owned()),
+        resume_at: None,
+        completed_at: Some(now),
+        duration_ms: Some(0),
+        ..row.clone()
+    }
+}
+
+/// A failed step whose handler ran to its end.
+pub(crate) fn handled(row: &Log) -> Log {
+    let mut output = match &row.output_data {
+        Some(Value::Object(fields)) => fields.clone(),
+        _ => Map::new(),
+    };
+    output.insert(HANDLED.to_owned(), Value::Bool(true));
+    Log { output_data: Some(Value::Object(output)), ..row.clone() }
+}

@@ -1,0 +1,61 @@
+//! Steps that are written with the event that starts them: how far they go, and that the rest is not lost. The engine that takes the event
+//! runs nothing, so whatever is there came with the acceptance.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::harness::{House, final_state, load, post};
+
+testkit::on_both! {
+    async fn a_stretch_ends_at_what_is_impossible_and_before_what_asks_for_it(place: Place) {
+        let house = House::new(place);
+        let (engine, _, contact) = house
+            .furnish(json!({
+                "conditions": [],
+                "actions": [
+                    {"type": "create_ticket", "config": {"title": "With the event, for {{name}}"}},
+                    {"type": "add_tag", "config": {"entity": "contact", "entityId": 999, "tag": "nobody"}},
+                    {"type": "add_tag", "config": {"entity": "contact", "entityId": 1, "tag": "first"}},
+                    {"type": "update_contact", "config": {"contactId": 1, "updates": {"segment": "second"}}},
+                    {"id": "asks", "type": "create_ticket", "config": {"title": "After {{steps.s1.output.ticket.title}} in {{execution.attempt}}"}},
+                ],
+            }))
+            .await;
+        engine.stop(Duration::from_secs(5)).await;
+
+        let engine = house.at_rest().await;
+        let id = post(&engine, json!({"name": "Ada"})).await.executions[0].id;
+        let accepted = final_state(&engine, &load(&engine, id).await.unwrap(), contact).await;
+        engine.stop(Duration::from_secs(5)).await;
+        let engine = house.reopen(None).await.unwrap();
+        let ended = house.rest(&engine, id).await.unwrap();
+        let ended = final_state(&engine, &ended, contact).await;
+        insta::assert_snapshot!("impossible_in_between", format!("{accepted:#?}\n{ended:#?}"));
+    }
+
+    async fn an_execution_that_needs_nothing_outside_is_over_with_its_event(place: Place) {
+        let house = House::new(place);
+        let (engine, _, contact) = house
+            .furnish(json!({
+                "conditions": [],
+                "actions": [
+                    {"type": "create_ticket", "config": {"title": "One"}},
+                    {"type": "update_contact", "config": {"contactId": 1, "updates": {"segment": "seen"}}},
+                    {"type": "branch", "config": {"branches": [{"name": "yes", "conditions": [{"field": "yes", "operator": "is_empty"}], "actions": [
+                        {"type": "add_tag", "config": {"entity": "contact", "entityId": 1, "tag": "seen"}},
+                    ]}]}},
+                ],
+            }))
+            .await;
+        engine.stop(Duration::from_secs(5)).await;
+
+        let engine = house.at_rest().await;
+        let before = engine.store().commits();
+        let id = post(&engine, json!({})).await.executions[0].id;
+        let commits = engine.store().commits() - before;
+        let ended = load(&engine, id).await.unwrap();
+        let state = final_state(&engine, &ended, contact).await;
+        insta::assert_snapshot!("over_with_its_event", format!("{commits} commit\n{state:#?}"));
+    }
+}

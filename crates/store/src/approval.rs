@@ -1,0 +1,767 @@
+//! Approvals: asked for with the row of their step, decided once, each approver once.
+//!
+//! Whoever decides holds the approval's row; what follows for the run is written down as a signal ([`crate::waiting`]), so nobody waits for the
+//! run and the run for nobody. When the time is over the run holds the same row: of a decision and the end of the time one comes first.
+
+pub mod link;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use model::{
+    Actor, ApprovalId, ExecutionId, Problem, TenantId, Timestamp, UserId, WorkflowId,
+    approval::{Approval, ApprovalState, Approver, Decided, Decision, NewApproval, outcome},
+    effect::NewNotification,
+    form::Form,
+    notification::NotificationType,
+    user::{Identity, Role},
+};
+use serde_json::{Map, Value as Json};
+
+use crate::{
+    Connection, Page, Paged, StoreError, StoreResult, Tx,
+    database::{Row, Value, page::list},
+    ids::IdKind,
+    notification::notification_create,
+    params,
+    user::{member_check, user_find, user_get},
+    waiting::decision_signal,
+    writer::Notice,
+};
+
+const COLUMNS: &str = "id, tenant_id, execution_id, workflow_id, step_path, state, title, message, approvers, required, form, allow_self, selves,
+     remind_at, reminded_at, timeout_at, ended_at, created_at, updated_at, created_by, updated_by, version";
+/// The longest comment, in characters.
+pub const LONGEST_COMMENT: usize = 4_096;
+/// The longest title of a notification, in characters.
+const LONGEST_TITLE: usize = 255;
+
+/// Writes an approval and what asks for it: notifications, mails.
+pub(crate) async fn approval_ask(
+    tx: &mut Tx,
+    (tenant, execution): (TenantId, ExecutionId),
+    step_path: &str,
+    new: NewApproval,
+) -> StoreResult<()> {
+    // Nothing is written before it is known that everything can be.
+    for approver in &new.approvers {
+        if let Approver::User(user) = approver {
+            member_check(tx, tenant, *user, "approvers").await?;
+        }
+    }
+    let now = tx.now();
+    let selves = selves(tx, tenant, &new).await?;
+    let id = ApprovalId::new(tx.id(IdKind::Approval).await?);
+    let approval = Approval {
+        id,
+        tenant_id: tenant,
+        execution_id: execution,
+        workflow_id: new.version.0,
+        step_path: step_path.to_owned(),
+        state: ApprovalState::Open,
+        title: new.title,
+        message: new.message,
+        approvers: new.approvers,
+        required: new.required,
+        form: new.form,
+        allow_self: new.allow_self,
+        selves,
+        remind_at: new.remind_at,
+        reminded_at: None,
+        timeout_at: new.timeout_at,
+        decisions: Vec::new(),
+        ended_at: None,
+        created_at: now,
+        updated_at: now,
+        created_by: Some(Actor::Execution(execution)),
+        updated_by: Some(Actor::Execution(execution)),
+        version: 1,
+    };
+    tx.execute(
+        "INSERT INTO approvals (id, tenant_id, execution_id, workflow_id, step_path, state, title, message, approvers, required, form, allow_self,
+            selves, remind_at, timeout_at, created_at, updated_at, created_by, updated_by, version)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?16, ?17, ?17, 1)",
+        params![
+            id,
+            tenant,
+            execution,
+            approval.workflow_id,
+            step_path,
+            approval.state,
+            &approval.title,
+            &approval.message,
+            Value::json(&approval.approvers),
+            approval.required,
+            Value::json(&approval.form),
+            approval.allow_self,
+            Value::json(&approval.selves),
+            approval.remind_at,
+            approval.timeout_at,
+            now,
+            Actor::Execution(execution)
+        ],
+    )
+    .await?;
+    for approver in &approval.approvers {
+        let (kind, value) = match approver {
+            Approver::User(user) => ("user", user.to_string()),
+            Approver::Role(role) => ("role", role.to_string()),
+            Approver::Email(address) => ("email", address.to_lowercase()),
+        };
+        tx.execute(
+            "INSERT INTO approval_approvers (approval_id, kind, value, tenant_id) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+            params![id, kind, value, tenant],
+        )
+        .await?;
+    }
+    tell(tx, &approval, Moment::Asked).await?;
+    changed(tx, &approval);
+    Ok(())
+}
+
+model::named! {
+    /// Why word of an approval is sent.
+    Moment {
+        /// It is asked for.
+        Asked = "asked",
+        /// It is asked for again.
+        Reminder = "reminder",
+    }
+}
+
+/// Who started the run by hand or posted its event, and who published the version.
+async fn selves(tx: &mut Tx, tenant: TenantId, new: &NewApproval) -> StoreResult<Vec<Actor>> {
+    let mut found: Vec<Actor> = new.started_by.into_iter().collect();
+    if let Some(event) = new.event {
+        let sql = "SELECT created_by FROM events WHERE id = ?1 AND tenant_id = ?2";
+        let row = tx.query_optional(sql, params![event, tenant]).await?;
+        found.extend(row.map(Row::first::<Option<Actor>>).transpose()?.flatten());
+    }
+    let sql =
+        "SELECT created_by FROM workflow_versions WHERE workflow_id = ?1 AND number = ?2 AND tenant_id = ?3";
+    let row = tx.query_optional(sql, params![new.version.0, new.version.1, tenant]).await?;
+    found.extend(row.map(Row::first::<Option<Actor>>).transpose()?.flatten());
+    found.retain(|actor| matches!(actor, Actor::User(_) | Actor::ApiKey(_)));
+    found.dedup();
+    Ok(found)
+}
+
+/// Notifications and mails to those who have not decided.
+async fn tell(tx: &mut Tx, approval: &Approval, moment: Moment) -> StoreResult<()> {
+    let (tenant, now) = (approval.tenant_id, tx.now());
+    let title = match moment {
+        Moment::Asked => format!("Approval: {}", approval.title),
+        Moment::Reminder => format!("Reminder, approval: {}", approval.title),
+    };
+    let title: String = title.chars().take(LONGEST_TITLE).collect();
+    for who in people(tx, approval).await?.left {
+        match who {
+            Person::User(user_id) => {
+                let (title, message) = (title.clone(), approval.message.clone());
+                let new = NewNotification { user_id, title, message, kind: NotificationType::Info };
+                notification_create(tx, tenant, Actor::Execution(approval.execution_id), new).await?;
+            }
+            Person::Address(_) => {}
+        }
+    }
+    let decided: BTreeSet<&str> = approval.decisions.iter().map(|decided| decided.by.as_str()).collect();
+    let mut has_mail = false;
+    for approver in &approval.approvers {
+        let Approver::Email(address) = approver else { continue };
+        let who = person_of_address(tx, tenant, address).await?.to_string();
+        if decided.contains(who.as_str()) {
+            continue;
+        }
+        tx.execute(
+            "INSERT INTO approval_mails (approval_id, address, moment, tenant_id, attempts, next_attempt_at) VALUES (?1, ?2, ?3, ?4, 0, ?5)
+             ON CONFLICT DO NOTHING",
+            params![approval.id, address, moment, tenant, now],
+        )
+        .await?;
+        has_mail = true;
+    }
+    if has_mail {
+        tx.notice(Notice::ApprovalMail);
+    }
+    Ok(())
+}
+
+/// Asks those who have not decided again.
+pub(crate) async fn approval_remind(
+    tx: &mut Tx,
+    tenant: TenantId,
+    execution: ExecutionId,
+    step_path: &str,
+) -> StoreResult<()> {
+    let now = tx.now();
+    let row = tx
+        .query_optional(
+            "UPDATE approvals SET reminded_at = ?1, updated_at = ?1, version = version + 1
+              WHERE execution_id = ?2 AND step_path = ?3 AND tenant_id = ?4 AND state = 'open' AND reminded_at IS NULL RETURNING id",
+            params![now, execution, step_path, tenant],
+        )
+        .await?;
+    let Some(row) = row else { return Ok(()) };
+    let approval = approval_get(tx, tenant, row.first()?).await?;
+    tell(tx, &approval, Moment::Reminder).await
+}
+
+/// Nothing is decided yet, and nothing will be to the end of the transaction; also true of a place where no approval is.
+pub(crate) async fn approval_is_open(
+    tx: &mut Tx,
+    tenant: TenantId,
+    execution: ExecutionId,
+    step_path: &str,
+) -> StoreResult<bool> {
+    let sql = "SELECT state FROM approvals WHERE execution_id = ?1 AND step_path = ?2 AND tenant_id = ?3 ORDER BY id DESC LIMIT 1 {for_update}";
+    let row = tx.query_optional(sql, params![execution, step_path, tenant]).await?;
+    Ok(row.map(Row::first::<ApprovalState>).transpose()?.is_none_or(|state| state == ApprovalState::Open))
+}
+
+/// Ends what is open without a decision: at one place of a run, or at all.
+pub(crate) async fn approval_close(
+    tx: &mut Tx,
+    tenant: TenantId,
+    execution: ExecutionId,
+    step_path: Option<&str>,
+    state: ApprovalState,
+) -> StoreResult<()> {
+    let now = tx.now();
+    let rows = tx
+        .query(
+            "UPDATE approvals SET state = ?1, ended_at = ?2, updated_at = ?2, version = version + 1
+              WHERE execution_id = ?3 AND tenant_id = ?4 AND state = 'open' AND (CAST(?5 AS TEXT) IS NULL OR step_path = ?5) RETURNING id",
+            params![state, now, execution, tenant, step_path],
+        )
+        .await?;
+    for row in rows {
+        let approval: ApprovalId = row.first()?;
+        mails_drop(tx, tenant, approval).await?;
+        tx.notice(Notice::ApprovalChanged { tenant, approval, execution, state });
+    }
+    Ok(())
+}
+
+/// Someone who decides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decider {
+    /// Who is signed in, or has a key.
+    Identity(Identity),
+    /// Who has the mail that was sent to this address.
+    Address(String),
+}
+
+/// What is decided.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ruling {
+    /// Yes or no.
+    pub decision: Decision,
+    /// Why.
+    pub comment: Option<String>,
+    /// Answers to the form's questions.
+    pub form: Map<String, Json>,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ruled {
+    /// It counts; the approval as it is now.
+    Done(Box<Approval>),
+    /// The approval does not ask them.
+    NotAsked,
+    /// They started the run, posted its event or published the version, and the approval does not allow that.
+    IsSelf,
+}
+
+/// Takes a decision.
+///
+/// # Errors
+/// [`StoreError::Missing`]; [`StoreError::Conflict`] once it is decided or over, and when they have decided before; [`StoreError::Refused`] for answers that
+/// do not fit the questions: to approve, the required ones are needed.
+pub async fn approval_decide(
+    tx: &mut Tx,
+    tenant: TenantId,
+    decider: &Decider,
+    id: ApprovalId,
+    ruling: Ruling,
+) -> StoreResult<Ruled> {
+    tx.hold("approvals", tenant, id.get()).await?;
+    let mut approval = approval_get(tx, tenant, id).await?;
+    let who = match approval_admits(tx, &approval, decider).await? {
+        Admission::As(who) => who,
+        Admission::NotAsked => return Ok(Ruled::NotAsked),
+        Admission::IsSelf => return Ok(Ruled::IsSelf),
+    };
+    let now = tx.now();
+    still_open(&approval, now)?;
+    check(&approval, &ruling)?;
+    let decided = Decided {
+        by: who,
+        decision: ruling.decision,
+        comment: ruling.comment.filter(|comment| !comment.trim().is_empty()),
+        form: ruling.form,
+        at: now,
+    };
+    let number = i64::try_from(approval.decisions.len()).unwrap_or(i64::MAX).saturating_add(1);
+    let taken = tx
+        .execute(
+            "INSERT INTO approval_decisions (approval_id, decided_by, tenant_id, number, decision, comment, form, decided_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
+            params![id, &decided.by, tenant, number, decided.decision, &decided.comment, &decided.form, now],
+        )
+        .await?;
+    if taken == 0 {
+        return Err(StoreError::conflict(
+            "decided_before",
+            format!("{} has decided already: each approver decides once", decided.by),
+        ));
+    }
+    approval.decisions.push(decided);
+    let others = i64::try_from(people(tx, &approval).await?.left.len()).unwrap_or(i64::MAX);
+    let outcome = outcome(&approval.decisions, approval.required, others);
+    if let Some(decision) = outcome {
+        approval.state = match decision {
+            Decision::Approved => ApprovalState::Approved,
+            Decision::Rejected => ApprovalState::Rejected,
+        };
+        approval.ended_at = Some(now);
+        mails_drop(tx, tenant, id).await?;
+        decision_signal(tx, &approval).await?;
+    }
+    let actor = match decider {
+        Decider::Identity(identity) => identity.actor,
+        Decider::Address(_) => Actor::Public,
+    };
+    tx.execute(
+        "UPDATE approvals SET state = ?1, ended_at = ?2, updated_at = ?3, updated_by = ?4, version = version + 1 WHERE id = ?5 AND tenant_id = ?6",
+        params![approval.state, approval.ended_at, now, actor, id, tenant],
+    )
+    .await?;
+    approval.updated_at = now;
+    approval.updated_by = Some(actor);
+    approval.version += 1;
+    changed(tx, &approval);
+    Ok(Ruled::Done(Box::new(approval)))
+}
+
+fn still_open(approval: &Approval, now: Timestamp) -> StoreResult<()> {
+    let Approval { id, state, .. } = approval;
+    let message = match (state, approval.ended_at) {
+        (ApprovalState::Open, _) if now < approval.timeout_at => return Ok(()),
+        (ApprovalState::Open | ApprovalState::TimedOut, _) => {
+            format!("the time for approval {id} was over at {}", approval.timeout_at)
+        }
+        (ApprovalState::Cancelled, _) => {
+            format!("approval {id} is not needed any more: its run ended or went on without it")
+        }
+        (ApprovalState::Approved | ApprovalState::Rejected, at) => {
+            format!("approval {id} was {state} already, at {}", at.unwrap_or(approval.created_at))
+        }
+    };
+    Err(StoreError::conflict("approval_decided", message))
+}
+
+fn check(approval: &Approval, ruling: &Ruling) -> StoreResult<()> {
+    let partial = ruling.decision == Decision::Rejected;
+    let mut problems: Vec<Problem> = Form::check_answers(&approval.form, &ruling.form, partial)
+        .into_iter()
+        .map(|problem| {
+            let path = problem.path.strip_prefix("data").unwrap_or(&problem.path);
+            Problem::at(format!("form{path}"), problem.message)
+        })
+        .collect();
+    if ruling.comment.as_ref().is_some_and(|comment| comment.chars().count() > LONGEST_COMMENT) {
+        problems.push(Problem::at("comment", format!("at most {LONGEST_COMMENT} characters are accepted")));
+    }
+    if problems.is_empty() { Ok(()) } else { Err(StoreError::Refused(problems)) }
+}
+
+/// Whether somebody may decide, and as whom it counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Admission {
+    /// As this one.
+    As(String),
+    /// They are not asked.
+    NotAsked,
+    /// They are, but it is their own run.
+    IsSelf,
+}
+
+/// Whether somebody may decide an approval.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn approval_admits(
+    connection: &mut Connection,
+    approval: &Approval,
+    decider: &Decider,
+) -> StoreResult<Admission> {
+    let tenant = approval.tenant_id;
+    let is_named = |address: &str| {
+        approval
+            .approvers
+            .iter()
+            .any(|approver| matches!(approver, Approver::Email(named) if named.eq_ignore_ascii_case(address)))
+    };
+    let (is_asked, who, actor) = match decider {
+        Decider::Address(address) => {
+            let person = person_of_address(connection, tenant, address).await?;
+            let actor = match person {
+                Person::User(user) => Some(Actor::User(user)),
+                Person::Address(_) => None,
+            };
+            (is_named(address), person.to_string(), actor)
+        }
+        Decider::Identity(identity) => {
+            let by_role = approval
+                .approvers
+                .iter()
+                .any(|approver| matches!(approver, Approver::Role(role) if identity.role >= *role));
+            let by_name = match identity.actor {
+                Actor::User(user) => {
+                    approval.approvers.contains(&Approver::User(user))
+                        || is_named(&user_get(connection, tenant, user).await?.email)
+                }
+                _ => false,
+            };
+            (by_role || by_name, identity.actor.to_string(), Some(identity.actor))
+        }
+    };
+    Ok(match (is_asked, actor) {
+        (false, _) => Admission::NotAsked,
+        (true, Some(actor)) if !approval.allow_self && approval.selves.contains(&actor) => Admission::IsSelf,
+        (true, _) => Admission::As(who),
+    })
+}
+
+/// A person who can be told apart from others: a user, also when they are named by their address.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Person {
+    User(UserId),
+    Address(String),
+}
+
+impl std::fmt::Display for Person {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::User(id) => Actor::User(*id).fmt(f),
+            Self::Address(address) => f.write_str(address),
+        }
+    }
+}
+
+async fn person_of_address(
+    connection: &mut Connection,
+    tenant: TenantId,
+    address: &str,
+) -> StoreResult<Person> {
+    let user = user_find(connection, tenant, address).await?;
+    Ok(user.map_or_else(|| Person::Address(address.to_lowercase()), |user| Person::User(user.id)))
+}
+
+/// The people whom an approval asks.
+struct People {
+    /// Those who may still decide.
+    left: BTreeSet<Person>,
+}
+
+async fn people(connection: &mut Connection, approval: &Approval) -> StoreResult<People> {
+    let tenant = approval.tenant_id;
+    let mut people = BTreeSet::new();
+    let lowest = approval.approvers.iter().filter_map(|approver| match approver {
+        Approver::Role(role) => Some(*role),
+        Approver::User(_) | Approver::Email(_) => None,
+    });
+    if let Some(lowest) = lowest.min() {
+        let sql = "SELECT user_id, role FROM memberships WHERE tenant_id = ?1 ORDER BY user_id";
+        for row in connection.query(sql, params![tenant]).await? {
+            let mut row = row.cells();
+            let (user, role): (UserId, Role) = (row.take()?, row.take()?);
+            if role >= lowest {
+                people.insert(Person::User(user));
+            }
+        }
+    }
+    for approver in &approval.approvers {
+        match approver {
+            Approver::User(user) => {
+                people.insert(Person::User(*user));
+            }
+            Approver::Email(address) => {
+                people.insert(person_of_address(connection, tenant, address).await?);
+            }
+            Approver::Role(_) => {}
+        }
+    }
+    let decided: BTreeSet<&str> = approval.decisions.iter().map(|decided| decided.by.as_str()).collect();
+    people.retain(|person| !decided.contains(person.to_string().as_str()));
+    if !approval.allow_self {
+        people.retain(|person| match person {
+            Person::User(user) => !approval.selves.contains(&Actor::User(*user)),
+            Person::Address(_) => true,
+        });
+    }
+    Ok(People { left: people })
+}
+
+fn changed(tx: &mut Tx, approval: &Approval) {
+    let Approval { tenant_id: tenant, id, execution_id: execution, state, .. } = *approval;
+    tx.notice(Notice::ApprovalChanged { tenant, approval: id, execution, state });
+}
+
+/// Which approvals a list shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// In this state.
+    pub state: Option<ApprovalState>,
+    /// Of this workflow.
+    pub workflow: Option<WorkflowId>,
+    /// Of this run.
+    pub execution: Option<ExecutionId>,
+    /// Open ones that this one may decide and has not.
+    pub mine: Option<Identity>,
+}
+
+/// A page of approvals, newest first.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn approval_list(
+    connection: &mut Connection,
+    tenant: TenantId,
+    filter: &Filter,
+    page: Page,
+) -> StoreResult<Paged<Approval>> {
+    let mut query = list("approvals", COLUMNS, tenant);
+    if let Some(state) = filter.state {
+        query = query.equal("state", state);
+    }
+    if let Some(workflow) = filter.workflow {
+        query = query.equal("workflow_id", workflow);
+    }
+    if let Some(execution) = filter.execution {
+        query = query.equal("execution_id", execution);
+    }
+    if let Some(identity) = filter.mine {
+        query = mine(connection, tenant, identity, query).await?;
+    }
+    let mut paged = query.run(connection, page, |approval: &Approval| approval.id.get(), approval_of).await?;
+    decisions_add(connection, tenant, &mut paged.rows).await?;
+    Ok(paged)
+}
+
+async fn mine(
+    connection: &mut Connection,
+    tenant: TenantId,
+    identity: Identity,
+    query: crate::database::page::List,
+) -> StoreResult<crate::database::page::List> {
+    let (user, address) = match identity.actor {
+        Actor::User(id) => {
+            (Some(id.to_string()), Some(user_get(connection, tenant, id).await?.email.to_lowercase()))
+        }
+        _ => (None, None),
+    };
+    // Of roles that are not above one's own; a list for the database, which knows no order of roles.
+    let roles: Vec<String> =
+        Role::ALL.iter().filter(|role| **role <= identity.role).map(|role| format!("\"{role}\"")).collect();
+    let actor = identity.actor.to_string();
+    let quoted = format!("\"{actor}\"");
+    let query = query.and("state = 'open'");
+    let query = query.with(params![user, address, roles.join(" ")], |n| {
+        let (user, address, roles) = (n, n + 1, n + 2);
+        format!(
+            "EXISTS (SELECT 1 FROM approval_approvers a WHERE a.approval_id = approvals.id AND a.tenant_id = approvals.tenant_id
+                AND ((a.kind = 'user' AND a.value = ?{user}) OR (a.kind = 'email' AND a.value = ?{address})
+                  OR (a.kind = 'role' AND instr(CAST(?{roles} AS TEXT), '\"' || a.value || '\"') > 0)))"
+        )
+    });
+    let query = query.with(params![actor], |n| {
+        format!(
+            "NOT EXISTS (SELECT 1 FROM approval_decisions d WHERE d.approval_id = approvals.id AND d.tenant_id = approvals.tenant_id
+                AND d.decided_by = ?{n})"
+        )
+    });
+    Ok(query.with(params![true, quoted], |n| {
+        format!("(allow_self = ?{n} OR instr(CAST(selves AS TEXT), ?{}) = 0)", n + 1)
+    }))
+}
+
+/// One approval.
+///
+/// # Errors
+/// [`StoreError::Missing`].
+pub async fn approval_get(
+    connection: &mut Connection,
+    tenant: TenantId,
+    id: ApprovalId,
+) -> StoreResult<Approval> {
+    let sql = format!("SELECT {COLUMNS} FROM approvals WHERE id = ?1 AND tenant_id = ?2");
+    let row = connection.query_optional(sql, params![id, tenant]).await?;
+    let mut found = [approval_of(row.ok_or_else(|| StoreError::missing(format!("approval {id}")))?)?];
+    decisions_add(connection, tenant, &mut found).await?;
+    let [found] = found;
+    Ok(found)
+}
+
+async fn decisions_add(
+    connection: &mut Connection,
+    tenant: TenantId,
+    approvals: &mut [Approval],
+) -> StoreResult<()> {
+    if approvals.is_empty() {
+        return Ok(());
+    }
+    let ids = Value::Ids(approvals.iter().map(|approval| approval.id.get()).collect());
+    let rows = connection
+        .query(
+            "SELECT approval_id, decided_by, decision, comment, form, decided_at FROM approval_decisions
+              WHERE approval_id {among:?1} AND tenant_id = ?2 ORDER BY approval_id, number",
+            vec![ids, tenant.into()],
+        )
+        .await?;
+    let mut decisions: HashMap<ApprovalId, Vec<Decided>> = HashMap::new();
+    for row in rows {
+        let mut row = row.cells();
+        let approval: ApprovalId = row.take()?;
+        decisions.entry(approval).or_default().push(Decided {
+            by: row.take()?,
+            decision: row.take()?,
+            comment: row.take()?,
+            form: row.take()?,
+            at: row.take()?,
+        });
+    }
+    for approval in approvals {
+        approval.decisions = decisions.remove(&approval.id).unwrap_or_default();
+    }
+    Ok(())
+}
+
+fn approval_of(row: Row) -> StoreResult<Approval> {
+    let mut row = row.cells();
+    Ok(Approval {
+        id: row.take()?,
+        tenant_id: row.take()?,
+        execution_id: row.take()?,
+        workflow_id: row.take()?,
+        step_path: row.take()?,
+        state: row.take()?,
+        title: row.take()?,
+        message: row.take()?,
+        approvers: row.json()?,
+        required: row.take()?,
+        form: row.json()?,
+        allow_self: row.take()?,
+        selves: row.json()?,
+        remind_at: row.take()?,
+        reminded_at: row.take()?,
+        timeout_at: row.take()?,
+        ended_at: row.take()?,
+        created_at: row.take()?,
+        updated_at: row.take()?,
+        created_by: row.take()?,
+        updated_by: row.take()?,
+        version: row.take()?,
+        decisions: Vec::new(),
+    })
+}
+
+/// A mail that asks for a decision and is due.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Delivery {
+    /// What is asked.
+    pub approval: Approval,
+    /// Who is asked.
+    pub address: String,
+    /// For the first time, or again.
+    pub moment: Moment,
+    /// Which attempt this is, from 1.
+    pub attempt: i64,
+}
+
+/// When the next mail is due, of any tenant.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn approval_mail_next(connection: &mut Connection) -> StoreResult<Option<Timestamp>> {
+    let sql = "SELECT min(next_attempt_at) FROM approval_mails WHERE next_attempt_at IS NOT NULL";
+    connection.query_one(sql, Vec::new()).await?.first()
+}
+
+/// Takes mails that are due, of all tenants, for one attempt each. If nothing comes of that until `until`, whoever looks then takes it again.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn approval_mails_take(tx: &mut Tx, until: Timestamp, most: i64) -> StoreResult<Vec<Delivery>> {
+    let now = tx.now();
+    let rows = tx
+        .query(
+            "SELECT tenant_id, approval_id, address, moment, attempts + 1 FROM approval_mails
+              WHERE next_attempt_at <= ?1 ORDER BY next_attempt_at, approval_id LIMIT ?2 {skip_locked}",
+            params![now, most],
+        )
+        .await?;
+    let mut due = Vec::with_capacity(rows.len());
+    let mut approvals: BTreeMap<ApprovalId, Approval> = BTreeMap::new();
+    for row in rows {
+        let mut row = row.cells();
+        let (tenant, id): (TenantId, ApprovalId) = (row.take()?, row.take()?);
+        let (address, moment, attempt): (String, Moment, i64) = (row.take()?, row.take()?, row.take()?);
+        tx.execute(
+            "UPDATE approval_mails SET attempts = ?1, next_attempt_at = ?2 WHERE approval_id = ?3 AND address = ?4 AND moment = ?5 AND tenant_id = ?6",
+            params![attempt, until, id, &address, moment, tenant],
+        )
+        .await?;
+        let approval = match approvals.get(&id) {
+            Some(known) => known.clone(),
+            None => approval_get(tx, tenant, id).await?,
+        };
+        approvals.insert(id, approval.clone());
+        due.push(Delivery { approval, address, moment, attempt });
+    }
+    Ok(due)
+}
+
+/// Writes down what came of an attempt: an error and when to try again, if at all; or that it is done.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn approval_mail_settle(
+    tx: &mut Tx,
+    delivery: &Delivery,
+    failed: Option<(String, Option<Timestamp>)>,
+) -> StoreResult<()> {
+    let now = tx.now();
+    let (delivered_at, error, next) = match failed {
+        None => (Some(now), None, None),
+        Some((error, next)) => (None, Some(error), next),
+    };
+    // A failure that comes late, when another attempt is under way, says nothing any more; and what is decided is not asked again.
+    tx.execute(
+        "UPDATE approval_mails SET delivered_at = ?1, last_error = ?2, next_attempt_at = CASE WHEN next_attempt_at IS NULL THEN NULL ELSE CAST(?3 AS {time}) END
+          WHERE approval_id = ?4 AND address = ?5 AND moment = ?6 AND tenant_id = ?7 AND delivered_at IS NULL
+            AND (CAST(?2 AS TEXT) IS NULL OR attempts = ?8)",
+        params![
+            delivered_at,
+            error,
+            next,
+            delivery.approval.id,
+            &delivery.address,
+            delivery.moment,
+            delivery.approval.tenant_id,
+            delivery.attempt
+        ],
+    )
+    .await
+    .map(drop)
+}
+
+/// What is over asks nobody any more.
+async fn mails_drop(tx: &mut Tx, tenant: TenantId, approval: ApprovalId) -> StoreResult<()> {
+    tx.execute(
+        "UPDATE approval_mails SET next_attempt_at = NULL WHERE approval_id = ?1 AND tenant_id = ?2 AND next_attempt_at IS NOT NULL",
+        params![approval, tenant],
+    )
+    .await
+    .map(drop)
+}

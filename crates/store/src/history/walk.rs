@@ -1,0 +1,212 @@
+//! Walking through history for what a filter lets through, newest first.
+//!
+//! Lists run by id, and every index of executions ends with it. A filter that one index answers is one statement. For any other (a text, two conditions that
+//! rarely come together) the database would read on until it has found enough, perhaps through all of history; so it is asked for one stretch of ids
+//! after the other, which grow while they are quick, until enough is found or [`Patience`] is over. Where it stopped is a cursor like any other.
+
+use std::time::{Duration, Instant};
+
+use model::{Period, TenantId};
+
+use super::Filter;
+use crate::{
+    Connection, StoreResult,
+    database::{Row, Value, page::COUNT_CAP},
+    params,
+};
+
+/// Ids of the first stretch: a small history is always looked at as a whole.
+const STRETCH: i64 = 2_000;
+/// Ids are handed out in blocks that are given up after ten seconds (`ids`), and a transaction takes a while: two executions further apart than this have ids in the order of
+/// their times.
+const MARGIN: Period = Period::seconds(30);
+
+/// How long one looks. Reads that no index answers stop there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience(Option<Duration>);
+
+impl Patience {
+    /// To the end of history.
+    pub const ENDLESS: Self = Self(None);
+
+    /// About so long in all: what is under way when it is over is still waited for.
+    #[must_use]
+    pub const fn of(duration: Duration) -> Self {
+        Self(Some(duration))
+    }
+
+    /// A part of it.
+    pub(super) fn share(self, part: u32) -> Self {
+        Self(self.0.map(|duration| duration / part))
+    }
+
+    /// How much larger the next stretch may be, after one took `last`; none: it is over.
+    fn next(self, stretch: i64, last: Duration, all: Duration) -> Option<i64> {
+        let Some(allowed) = self.0 else { return Some(stretch.saturating_mul(4)) };
+        if all >= allowed {
+            return None;
+        }
+        Some(match last {
+            last if last < allowed / 16 => stretch.saturating_mul(4),
+            last if last < allowed / 6 => stretch.saturating_mul(2),
+            last if last > allowed / 3 => (stretch / 2).max(STRETCH),
+            _ => stretch,
+        })
+    }
+}
+
+/// Which ids the filter's times lie within: from, up to and not including. None: no end.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Bounds {
+    from: Option<i64>,
+    until: Option<i64>,
+}
+
+/// Finds the ids that a filter's times lie within, with some to spare: the times themselves are asked again.
+pub(super) async fn bounds(
+    connection: &mut Connection,
+    tenant: TenantId,
+    filter: &Filter,
+) -> StoreResult<Bounds> {
+    let mut bounds = Bounds::default();
+    if let Some(from) = filter.from {
+        let sql = "SELECT id FROM workflow_executions WHERE tenant_id = ?1 AND created_at < ?2 ORDER BY created_at DESC LIMIT 1";
+        let before = connection.query_optional(sql, params![tenant, from.minus(MARGIN)]).await?;
+        bounds.from = before.map(Row::first).transpose()?;
+    }
+    if let Some(until) = filter.until {
+        let sql = "SELECT id FROM workflow_executions WHERE tenant_id = ?1 AND created_at >= ?2 ORDER BY created_at LIMIT 1";
+        let after = connection.query_optional(sql, params![tenant, until.plus(MARGIN)]).await?;
+        bounds.until = after.map(Row::first).transpose()?;
+    }
+    Ok(bounds)
+}
+
+/// What is looked for.
+#[derive(Debug)]
+pub(super) struct Search<'a> {
+    pub(super) tenant: TenantId,
+    pub(super) filter: &'a Filter,
+    pub(super) bounds: Bounds,
+}
+
+/// What was found.
+#[derive(Debug)]
+pub(super) struct Walked {
+    /// The ids, newest first.
+    pub(super) ids: Vec<i64>,
+    /// What has a smaller id was not looked at; none: that was all, or enough.
+    pub(super) at: Option<i64>,
+}
+
+impl Walked {
+    /// As the total of a list, and whether there may be more.
+    pub(super) fn total(&self) -> (i64, bool) {
+        let found = self.ids.len() as i64;
+        (found.min(COUNT_CAP), found > COUNT_CAP || self.at.is_some())
+    }
+}
+
+impl Search<'_> {
+    /// How many there are, up to one more than the cap.
+    pub(super) async fn count(&self, connection: &mut Connection) -> StoreResult<i64> {
+        let (predicate, mut parameters) = self.within(self.bounds.from, self.bounds.until);
+        parameters.push((COUNT_CAP + 1).into());
+        let sql = format!(
+            "SELECT count(*) FROM (SELECT 1 FROM workflow_executions e WHERE {predicate} ORDER BY e.id DESC LIMIT ?{}) AS counted",
+            parameters.len()
+        );
+        connection.query_one(sql, parameters).await?.first()
+    }
+
+    /// The newest ids below `before`, in one statement.
+    pub(super) async fn ids(
+        &self,
+        connection: &mut Connection,
+        before: Option<i64>,
+        most: i64,
+    ) -> StoreResult<Vec<i64>> {
+        self.stretch(connection, self.bounds.from, lower(before, self.bounds.until), most).await
+    }
+
+    /// The newest ids below `before`, in as many statements as patience allows.
+    pub(super) async fn walk(
+        &self,
+        connection: &mut Connection,
+        before: Option<i64>,
+        most: i64,
+        patience: Patience,
+    ) -> StoreResult<Walked> {
+        let begun = Instant::now();
+        let mut ids = Vec::new();
+        if most < 1 {
+            return Ok(Walked { ids, at: None });
+        }
+        let Some((oldest, newest)) = self.ends(connection).await? else {
+            return Ok(Walked { ids, at: None });
+        };
+        let oldest = self.bounds.from.map_or(oldest, |from| from.max(oldest));
+        let mut until = lower(before, self.bounds.until).map_or(newest + 1, |until| until.min(newest + 1));
+        let (mut stretch, mut last) = (STRETCH, begun);
+        while until > oldest && (ids.len() as i64) < most {
+            let from = until.saturating_sub(stretch).max(oldest);
+            ids.append(
+                &mut self.stretch(connection, Some(from), Some(until), most - ids.len() as i64).await?,
+            );
+            until = from;
+            let Some(next) = patience.next(stretch, last.elapsed(), begun.elapsed()) else { break };
+            (stretch, last) = (next, Instant::now());
+        }
+        let is_enough = ids.len() as i64 >= most;
+        Ok(Walked { ids, at: (until > oldest && !is_enough).then_some(until) })
+    }
+
+    async fn stretch(
+        &self,
+        connection: &mut Connection,
+        from: Option<i64>,
+        until: Option<i64>,
+        most: i64,
+    ) -> StoreResult<Vec<i64>> {
+        let (predicate, mut parameters) = self.within(from, until);
+        parameters.push(most.into());
+        let sql = format!(
+            "SELECT e.id FROM workflow_executions e WHERE {predicate} ORDER BY e.id DESC LIMIT ?{}",
+            parameters.len()
+        );
+        connection.query(sql, parameters).await?.into_iter().map(Row::first).collect()
+    }
+
+    /// The oldest and the newest id of the tenant.
+    async fn ends(&self, connection: &mut Connection) -> StoreResult<Option<(i64, i64)>> {
+        // Two subqueries, each the first entry of an index.
+        let row = connection
+            .query_one(
+                "SELECT (SELECT min(id) FROM workflow_executions WHERE tenant_id = ?1), (SELECT max(id) FROM workflow_executions WHERE tenant_id = ?1)",
+                params![self.tenant],
+            )
+            .await?;
+        let mut row = row.cells();
+        let ends: (Option<i64>, Option<i64>) = (row.take()?, row.take()?);
+        Ok(ends.0.zip(ends.1))
+    }
+
+    fn within(&self, from: Option<i64>, until: Option<i64>) -> (String, Vec<Value>) {
+        let (mut predicate, mut parameters) = self.filter.predicate(self.tenant);
+        for (is, bound) in [(">=", from), ("<", until)] {
+            if let Some(bound) = bound {
+                parameters.push(bound.into());
+                predicate.push_str(&format!(" AND e.id {is} ?{}", parameters.len()));
+            }
+        }
+        (predicate, parameters)
+    }
+}
+
+/// The lower one of two ends.
+fn lower(one: Option<i64>, other: Option<i64>) -> Option<i64> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}

@@ -1,0 +1,28 @@
+import {
+  IconAddressBook, IconBell, IconBook2, IconChartHistogram, IconForms, IconGitBranch, IconHandStop, IconMailbox, IconPlayerPlay, IconSettings,
+  IconTicket, IconTemplate,
+} from "@tabler/icons-react";
+import { texts } from "./texts";
+
+const words = texts.navigation;
+
+/** The navigation from top to bottom; a screen that does not exist is not in it. */
+export const navigation = [
+  [
+    { to: "/", label: words.overview, icon: IconChartHistogram },
+    { to: "/workflows", label: words.workflows, icon: IconGitBranch },
+    { to: "/executions", label: words.executions, icon: IconPlayerPlay },
+    { to: "/templates", label: words.templates, icon: IconTemplate },
+  ],
+  [
+    { to: "/forms", label: words.forms, icon: IconForms },
+    { to: "/contacts", label: words.contacts, icon: IconAddressBook },
+    { to: "/tickets", label: words.tickets, icon: IconTicket },
+    { to: "/approvals", label: words.approvals, icon: IconHandStop },
+    { to: "/notifications", label: words.notifications, icon: IconBell },
+    { to: "/outbox", label: words.outbox, icon: IconMailbox },
+  ],
+  [{ to: "/settings", label: words.settings, icon: IconSettings }],
+] as const;
+
+export const referenceIcon = IconBook2;

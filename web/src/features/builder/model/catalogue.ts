@@ -1,0 +1,106 @@
+// What the palette offers: what the server's catalogue says, and nothing else. Control steps come in it as soon as the server has them.
+import { emptyOf, fieldsOf, type JsonSchema } from "../../../forms/schema";
+import type { Step } from "./definition";
+import { isObject, type Json, type JsonObject } from "./json";
+
+export type ActionInfo = {
+  name: string;
+  title: string;
+  description: string;
+  group: string;
+  icon: string;
+  effect?: string;
+  schema: JsonSchema;
+  sample?: JsonObject;
+  suggested_retry?: JsonObject | null;
+};
+
+/** A new step: its lists of steps are there at once, as the schema says, other fields are empty; with the retry that the catalogue suggests for calls that may fail. */
+export function newStep(action: ActionInfo, id: string): Step {
+  const config: JsonObject = {};
+  for (const { name, schema, required } of fieldsOf(action.schema)) {
+    const sample = action.sample?.[name];
+    // As many branches as the sample shows: a parallel step with one would be none.
+    const value = emptyOf(schema, required, Array.isArray(sample) ? sample.length : 1);
+    if (value !== undefined) config[name] = value as Json;
+  }
+  const retry = action.suggested_retry;
+  return { type: action.name, id, config, ...(isObject(retry) ? { retry } : {}) };
+}
+
+/** The groups in the order in which the server names them; what acts comes before what only decides and waits. */
+export function grouped(actions: readonly ActionInfo[]): { group: string; actions: ActionInfo[] }[] {
+  const groups = new Map<string, ActionInfo[]>();
+  for (const action of actions) groups.set(action.group, [...(groups.get(action.group) ?? []), action]);
+  const found = [...groups].map(([group, members]) => ({ group, actions: members }));
+  const acts = ({ actions: members }: (typeof found)[number]): boolean => members.some(({ effect }) => effect !== undefined && effect !== "wait");
+  return [...found.filter(acts), ...found.filter((group) => !acts(group))];
+}
+
+/** Those that a search finds, the best first: the title's beginning, a word's beginning, anywhere in it, the description. */
+export function search(actions: readonly ActionInfo[], text: string): ActionInfo[] {
+  const sought = text.trim().toLowerCase();
+  if (sought === "") return [...actions];
+  const rank = (action: ActionInfo): number => {
+    const title = action.title.toLowerCase();
+    if (title.startsWith(sought)) return 0;
+    if (title.split(/\s+/).some((word) => word.startsWith(sought))) return 1;
+    if (title.includes(sought) || action.name.includes(sought)) return 2;
+    return action.description.toLowerCase().includes(sought) || action.group.toLowerCase().includes(sought) ? 3 : 4;
+  };
+  return actions
+    .map((action) => ({ action, rank: rank(action) }))
+    .filter((found) => found.rank < 4)
+    .sort((a, b) => a.rank - b.rank)
+    .map(({ action }) => action);
+}
+
+function short(value: Json | undefined): string {
+  if (value === undefined || value === null) return "";
+  if (Array.isArray(value)) return value.map(short).join(", ");
+  if (typeof value === "object") return Object.entries(value).map(([key, item]) => `${key}: ${short(item)}`).join(", ");
+  return String(value).replace(/\s+/g, " ");
+}
+
+/** Which fields say most about a step, by its type; of others it is the first text. */
+const TELLING: Record<string, (config: JsonObject) => string> = {
+  send_email: (config) => (config.to ? `To ${short(config.to)}${config.subject ? `: ${short(config.subject)}` : ""}` : short(config.subject)),
+  create_ticket: (config) => `${short(config.title)}${config.priority ? ` (${short(config.priority)})` : ""}`,
+  update_contact: (config) => short(config.updates),
+  update_field: (config) => (config.field ? `${short(config.field)} of the ${short(config.entity) || "record"} becomes ${short(config.value)}` : ""),
+  add_tag: (config) => (config.tag ? `${short(config.tag)} on the ${short(config.entity) || "record"}` : ""),
+  send_notification: (config) => short(config.title),
+  webhook: (config) => (config.url ? `${short(config.method) || "POST"} ${short(config.url)}` : ""),
+  delay: (config) => (config.duration ? `For ${short(config.duration)}` : ""),
+  sync_integration: (config) => [short(config.integration), short(config.action)].filter(Boolean).join(": "),
+  for_each: (config) => (config.items ? `Of ${short(config.items)}` : ""),
+  repeat: (config) => (config.maxIterations ? `${short(config.maxIterations)} rounds at most${config.pause ? `, ${short(config.pause)} apart` : ""}` : ""),
+  branch: (config) => (config.mode === "all" ? "Every branch whose conditions hold" : "The first branch whose conditions hold"),
+  parallel: (config) => (config.join === "any" ? "At the same time, until one is done" : typeof config.join === "number" ? `At the same time, until ${config.join} are done` : "At the same time, until all are done"),
+  wait: (config) => {
+    if (config.for) return `For ${short(config.for)}`;
+    if (config.until) return `Until ${short(config.until)}${config.offset ? ` (${short(config.offset)})` : ""}`;
+    return config.window ? `Until ${short(config.window).replaceAll("_", " ")}` : "";
+  },
+  wait_for_event: (config) => (config.event ? `${short(config.event)}, for ${short(config.timeout)} at most` : ""),
+  approval: (config) => short(config.title),
+  run_workflow: (config) => (config.workflowId ? `Workflow ${short(config.workflowId)}${config.wait === false ? ", without waiting" : ""}` : ""),
+  set: (config) => short(config.variables),
+  stop: (config) => [short(config.status), short(config.message)].filter(Boolean).join(": "),
+};
+
+/** One line that says what a step does; empty when there is nothing to say yet. */
+export function summary(step: Step): string {
+  const config = isObject(step.config) ? step.config : {};
+  const telling = TELLING[step.type];
+  return telling ? telling(config) : short(Object.values(config).find((value) => typeof value === "string" && value !== "") ?? "");
+}
+
+/** A text with its variables by name: "NPS Detractor: [Your name]". */
+export function inWords(text: string, nameOf: (field: string) => string): string {
+  return text.replace(/\{\{\s*([^}|]+?)\s*(\|[^}]*)?\}\}/g, (_, path: string) => `[${nameOf(path)}]`);
+}
+
+export function titleOf(step: Step, actions: readonly ActionInfo[]): string {
+  return step.name || actions.find(({ name }) => name === step.type)?.title || step.type.replaceAll("_", " ");
+}

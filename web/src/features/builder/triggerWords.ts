@@ -1,0 +1,18 @@
+// What the trigger is called on the canvas and in the list.
+import type { Definition } from "./model/definition";
+import { isObject } from "./model/json";
+import { ENTRY_RULES, ruleOf, scheduleText, startKindOf } from "./model/starts";
+import { texts } from "./texts";
+
+/** The icon that the kind of trigger has. */
+const ICONS = { event: "bolt", schedule: "clock", webhook: "webhook", manual: "hand-click" } as const;
+
+export function triggerWords(definition: Definition, formName: string | undefined): { title: string; text: string; icon: string } {
+  const event = definition.trigger_event;
+  const kind = startKindOf(event);
+  const config = isObject(definition.trigger_config) ? definition.trigger_config : {};
+  const rules = ENTRY_RULES.filter(({ name }) => ruleOf(definition, name) !== undefined).map(({ name }) => texts.rules.short[name]);
+  const title = kind === "event" ? (event === "" ? texts.chooseTrigger : (texts.events[event] ?? event)) : texts.startTitles[kind];
+  const said = { event: event === "submission_completed" ? (formName ?? texts.anyForm) : event === "" ? texts.notSetUp : texts.trigger, schedule: scheduleText(config) || texts.notSetUp, webhook: texts.hookText, manual: texts.manualText }[kind];
+  return { title, text: [said, ...rules].join(" · "), icon: ICONS[kind] };
+}

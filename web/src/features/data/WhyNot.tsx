@@ -1,0 +1,30 @@
+import { Button, Text } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { lazy, Suspense, useState } from "react";
+import { api, take } from "../../api/client";
+import { RowsLoading } from "../../ui/states";
+import classes from "./data.module.css";
+import { texts } from "./texts";
+
+const Decisions = lazy(() => import("../executions").then((executions) => ({ default: executions.Decisions })));
+
+const words = texts.submissions;
+
+/** For each workflow that listens to answers: what became of this one, and why. Asked for by one press, for it looks into each. */
+export function WhyNot({ submissionId }: { submissionId: number }) {
+  const [isOpen, setOpen] = useState(false);
+  const workflows = useQuery({ queryKey: ["workflows", "of answers"], enabled: isOpen, queryFn: () => take(api.GET("/api/workflows", { params: { query: { trigger_event: "submission_completed", limit: 30 } } })) });
+  if (!isOpen) return <Button variant="default" size="xs" onClick={() => setOpen(true)}>{words.whyNot}</Button>;
+  if (!workflows.data) return <RowsLoading rows={2} />;
+  return (
+    <dl className={classes["answers"]} aria-label={words.whyNot}>
+      {workflows.data.data.map(({ id, name }) => (
+        <div key={id}>
+          <dt><Link to="/workflows/$workflowId" params={{ workflowId: String(id) }} className="plain"><Text span size="sm" fw={600}>{name}</Text></Link></dt>
+          <dd><Suspense fallback={<RowsLoading rows={1} />}><Decisions workflowId={id} about={{ submissionId }} /></Suspense></dd>
+        </div>
+      ))}
+    </dl>
+  );
+}

@@ -1,0 +1,72 @@
+import { Checkbox, Text } from "@mantine/core";
+import { Link } from "@tanstack/react-router";
+import { useState } from "react";
+import { api, type Schema, take } from "../../api/client";
+import { usePages } from "../../api/queries";
+import { useMay } from "../../api/session";
+import { type Column, DataTable } from "../../ui/DataTable";
+import { ExecutionStatusChip } from "../../ui/executionStatus";
+import { useFilters } from "../../ui/filters";
+import { Page } from "../../ui/Page";
+import { EmptyState } from "../../ui/states";
+import { Countdown, duration, Time } from "../../ui/Time";
+import { BulkBar } from "./BulkBar";
+import { ExecutionFilters } from "./ExecutionFilters";
+import { queryOf } from "./query";
+import { texts } from "./texts";
+
+type Execution = Schema<"Execution">;
+
+const words = texts.columns;
+
+export function ExecutionsScreen() {
+  const { filters } = useFilters();
+  const mayEdit = useMay("editor");
+  const [chosen, setChosen] = useState<ReadonlySet<number>>(new Set());
+  const pages = usePages(["executions", filters], (cursor) => take(api.GET("/api/workflow-executions", { params: { query: queryOf(filters, cursor) } })));
+  const toggle = (id: number) => setChosen((before) => new Set(before.has(id) ? [...before].filter((one) => one !== id) : [...before, id]));
+  const shown = pages.rows?.map((row) => row.id) ?? [];
+  const isAll = shown.length > 0 && shown.every((id) => chosen.has(id));
+  const select: Column<Execution> = {
+    title: words.select, width: 44,
+    head: <Checkbox size="xs" checked={isAll} indeterminate={chosen.size > 0 && !isAll} onChange={() => setChosen(new Set(isAll ? [] : shown))} aria-label={texts.selectAll} />,
+    cell: ({ id }) => <Checkbox size="xs" checked={chosen.has(id)} onChange={() => toggle(id)} aria-label={texts.select(id)} />,
+  };
+  const isFiltered = Object.keys(filters).length > 0;
+  return (
+    <Page title={texts.title}>
+      <ExecutionFilters />
+      {chosen.size > 0 && <BulkBar ids={[...chosen]} clear={() => setChosen(new Set())} />}
+      <DataTable
+        label={texts.title} pages={pages} columns={mayEdit ? [select, ...columns] : columns} keyOf={(row) => row.id}
+        empty={<EmptyState {...(isFiltered ? texts.nothing : texts.empty)} />}
+      />
+    </Page>
+  );
+}
+
+const columns: Column<Execution>[] = [
+  { title: words.workflow, cell: (row) => <Name execution={row} /> },
+  { title: words.status, width: 170, cell: (row) => <Status execution={row} /> },
+  { title: words.event, from: "lg", width: 200, cell: (row) => <Text size="xs" c="dimmed" ff="monospace">{row.trigger_event}</Text> },
+  { title: words.begun, from: "sm", width: 140, cell: (row) => <Time at={row.created_at} /> },
+  { title: words.took, from: "md", width: 100, isNumber: true, cell: (row) => duration(row.duration_ms) },
+];
+
+function Name({ execution }: { execution: Execution }) {
+  return (
+    <Link to="/executions/$executionId" params={{ executionId: String(execution.id) }} className="plain">
+      <Text span size="sm" fw={500}>{execution.workflow_name}</Text> <Text span size="xs" c="dimmed" className="numbers">#{execution.id}</Text>
+      {execution.error && <Text size="xs" c="dimmed" lineClamp={1}>{execution.error}</Text>}
+    </Link>
+  );
+}
+
+function Status({ execution }: { execution: Execution }) {
+  return (
+    <>
+      <ExecutionStatusChip {...execution} />
+      {execution.wake_at && <Text size="xs" c="dimmed"><Countdown until={execution.wake_at} over={texts.detail.due} /></Text>}
+    </>
+  );
+}

@@ -1,0 +1,117 @@
+import { Badge, Button, Collapse, Group, SimpleGrid, Text, UnstyledButton } from "@mantine/core";
+import { IconChevronRight } from "@tabler/icons-react";
+import { useEffect, useRef, useState } from "react";
+import { JsonBlock } from "../../ui/JsonBlock";
+import { StatusChip, type Tone } from "../../ui/StatusChip";
+import { Countdown, duration } from "../../ui/Time";
+import { Conditions } from "./Conditions";
+import classes from "./executions.module.css";
+import { joinOf, type Log, type Step, stepsOf, type Verdict, verdictOf } from "./journal";
+import { texts } from "./texts";
+import type { Journal } from "./useJournal";
+
+const words = texts.detail;
+
+const statuses: Record<Log["status"], { label: string; tone: Tone }> = {
+  pending: { label: "Pending", tone: "quiet" },
+  running: { label: "Running", tone: "moving" },
+  completed: { label: "Completed", tone: "good" },
+  failed: { label: "Failed", tone: "bad" },
+  skipped: { label: "Skipped", tone: "quiet" },
+};
+
+/** Which step was asked for on the canvas; the number makes the same step asked for twice two requests. */
+export type Asked = { stepId: string; number: number };
+
+type Props = { journal: Journal; isOver: boolean; asked: Asked | undefined };
+
+/** A long run's journal comes in pages; the rest is asked for when it is wanted. */
+export function Steps({ journal, isOver, asked }: Props) {
+  const steps = stepsOf(journal.logs);
+  if (steps.length === 0) return <Text c="dimmed" size="sm">{words.noSteps}</Text>;
+  const first = steps.find((step) => step.id === asked?.stepId)?.path;
+  return (
+    <>
+      <ol className={classes["timeline"]}>
+        {steps.map((step) => <StepRow key={step.path} step={step} isOver={isOver} asked={step.path === first ? asked?.number : undefined} />)}
+      </ol>
+      {journal.hasMore && <Button variant="default" size="xs" mt="sm" loading={journal.isLoading} onClick={journal.more}>{words.moreSteps}</Button>}
+    </>
+  );
+}
+
+function StepRow({ step, isOver, asked }: { step: Step; isOver: boolean; asked: number | undefined }) {
+  const { last, attempts } = step;
+  const element = useRef<HTMLLIElement>(null);
+  // What went wrong or was decided is what one has come to see.
+  const [isOpen, setOpen] = useState(last.status === "failed" || step.type === "condition");
+  const [seen, setSeen] = useState<number>();
+  if (asked !== undefined && asked !== seen) {
+    setSeen(asked);
+    setOpen(true);
+  }
+  useEffect(() => {
+    if (asked === undefined) return;
+    element.current?.scrollIntoView({ block: "nearest" });
+    element.current?.querySelector("button")?.focus({ preventScroll: true });
+  }, [asked]);
+  return (
+    <li ref={element} className={classes["step"]} data-status={last.status} style={{ marginInlineStart: `min(${Math.min(step.depth, 6) * 22}px, ${Math.min(step.depth, 6) * 3}vw)` }}>
+      {step.pause > 1000 && <Text size="xs" c="dimmed" mb={4}>{words.waited(duration(step.pause))}</Text>}
+      <div className="panel">
+        <UnstyledButton className={classes["head"]} aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
+          <IconChevronRight size={16} aria-hidden className={classes["chevron"]} data-open={isOpen || undefined} />
+          <span style={{ flex: 1, minWidth: 0 }}>
+            <Text span size="sm" fw={500} style={{ overflowWrap: "anywhere" }}>{step.name}</Text>{" "}
+            {step.place && <Text span size="xs" c="dimmed" ml={8}>{step.place}</Text>}
+          </span>
+          {attempts.length > 1 && <Badge variant="default" size="sm" tt="none" fw={500}>{words.attempts(attempts.length)}</Badge>}
+          <StepStatus log={last} isOver={isOver} />
+          <Text span size="xs" c="dimmed" className="numbers" miw={56} ta="end">{duration(last.duration_ms)}</Text>
+        </UnstyledButton>
+        <Collapse expanded={isOpen}>
+          {isOpen && <div className={classes["body"]}>
+            {attempts.length === 1 ? <Attempt log={last} /> : (
+              <SimpleGrid cols={{ base: 1, md: Math.min(attempts.length, 3) }} spacing="sm">
+                {attempts.map((log) => (
+                  <section key={log.id} aria-label={words.attempt(log.attempt)} style={{ minWidth: 0 }}>
+                    <Group gap="xs" mb={6}><Text size="sm" fw={600}>{words.attempt(log.attempt)}</Text><StepStatus log={log} isOver={isOver || log !== last} /><Text size="xs" c="dimmed">{duration(log.duration_ms)}</Text></Group>
+                    <Attempt log={log} />
+                  </section>
+                ))}
+              </SimpleGrid>
+            )}
+          </div>}
+        </Collapse>
+      </div>
+    </li>
+  );
+}
+
+function StepStatus({ log, isOver }: { log: Log; isOver: boolean }) {
+  if (log.step_type === "condition" && log.status === "completed") {
+    return verdictOf(log.output_data)?.result === false ? <StatusChip tone="quiet">{words.conditionsNotMet}</StatusChip> : <StatusChip tone="good">{words.conditionsMet}</StatusChip>;
+  }
+  if (!isOver && log.resume_at && log.status !== "completed" && log.status !== "skipped") {
+    return <Group gap={6} wrap="nowrap"><StatusChip tone="waiting">{log.status === "failed" ? words.willRetry : words.waiting}</StatusChip><Text span size="xs" c="dimmed"><Countdown until={log.resume_at} over={words.due} /></Text></Group>;
+  }
+  const { label, tone } = statuses[log.status];
+  return <StatusChip tone={tone}>{label}</StatusChip>;
+}
+
+function Attempt({ log }: { log: Log }) {
+  const verdict: Verdict | undefined = log.step_type === "condition" ? verdictOf(log.output_data) : undefined;
+  return (
+    <div style={{ display: "grid", gap: 10, minWidth: 0 }}>
+      {log.error && <Text size="sm" c="var(--mantine-color-error)" style={{ overflowWrap: "anywhere" }}>{log.error}</Text>}
+      {log.warnings.map((warning) => <Text key={warning} size="sm" c="dimmed">{warning}</Text>)}
+      {log.carried_from && <Text size="xs" c="dimmed">{words.carried(log.carried_from)}</Text>}
+      {verdict ? <Conditions verdict={{ logic: joinOf(log.input_data), ...verdict }} /> : (
+        <>
+          {log.input_data !== null && log.input_data !== undefined && <div><Text size="xs" c="dimmed" mb={4}>{words.input}</Text><JsonBlock value={log.input_data} label={`${words.input}: ${log.step_name}, ${words.attempt(log.attempt)}`} /></div>}
+          {log.output_data && <div><Text size="xs" c="dimmed" mb={4}>{words.output}</Text><JsonBlock value={log.output_data} label={`${words.output}: ${log.step_name}, ${words.attempt(log.attempt)}`} /></div>}
+        </>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,3 @@
+export { Decisions } from "./Decisions";
+export { ExecutionsScreen } from "./ExecutionsScreen";
+export { ExecutionScreen } from "./ExecutionScreen";

@@ -1,0 +1,3 @@
+import { texts } from "./texts";
+
+export const roleChoices = Object.entries(texts.roles).map(([value, label]) => ({ value, label }));

@@ -1,0 +1,17 @@
+export const texts = {
+  title: "Templates",
+  hint: "Workflows for common situations. Fill in the blanks; every part can be changed afterwards.",
+  search: "Search templates",
+  category: "Category",
+  categories: { customer_service: "Customer service", sales: "Sales", marketing: "Marketing", operations: "Operations" },
+  used: (count: number) => (count === 1 ? "Used once" : `Used ${count} times`),
+  empty: { title: "No template matches", hint: "Search for another word or clear the filters." },
+  use: "Use this template",
+  steps: "What it does",
+  starts: "Starts with",
+  conditions: (count: number) => (count === 1 ? "One condition" : `${count} conditions`),
+  blanks: "Fill in the blanks",
+  name: "Name of the workflow",
+  made: "The workflow is there, switched off: look at it, then switch it on.",
+  mayNot: "Editors and administrators can use templates.",
+};

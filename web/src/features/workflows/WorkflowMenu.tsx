@@ -1,0 +1,57 @@
+import { ActionIcon, Menu } from "@mantine/core";
+import { IconArchive, IconCopy, IconDots, IconDownload, IconPlayerPause, IconPlayerPlay, IconPlayerTrackNext, IconPower } from "@tabler/icons-react";
+import { useState } from "react";
+import { api, type Schema, take, takeData } from "../../api/client";
+import { useMay } from "../../api/session";
+import { useConfirm } from "../../ui/confirm";
+import { sayFailure } from "../../ui/notice";
+import { useAction } from "../../ui/useAction";
+import { exportFile } from "./files";
+import { RunDialog } from "./RunDialog";
+import { texts } from "./texts";
+import { MenuItemLink } from "../../ui/links";
+
+const touches = ["workflows", "overview"];
+
+export function WorkflowMenu({ workflow }: { workflow: Schema<"Workflow"> }) {
+  const mayEdit = useMay("editor");
+  const { dialog, confirm } = useConfirm();
+  const path = { params: { path: { id: workflow.id } } };
+  const turnOn = useAction(() => takeData(api.POST("/api/workflows/{id}/activate", path)), { touches, done: texts.turnedOn });
+  const turnOff = useAction(() => takeData(api.POST("/api/workflows/{id}/deactivate", path)), { touches, done: texts.turnedOff });
+  const archive = useAction(() => take(api.DELETE("/api/workflows/{id}", path)), { touches, done: texts.archived });
+  const duplicate = useAction(() => takeData(api.POST("/api/workflows", { body: copyOf(workflow) })), { touches, done: texts.duplicated });
+  const [isRunOpen, setRunOpen] = useState(false);
+  const words = texts.menu;
+  return (
+    <>
+      {dialog}
+      <RunDialog workflow={workflow} isOpen={isRunOpen} close={() => setRunOpen(false)} />
+      <Menu position="bottom-end" width={200}>
+        <Menu.Target>
+          <ActionIcon variant="subtle" color="gray" aria-label={words.label(workflow.name)}><IconDots size={18} /></ActionIcon>
+        </Menu.Target>
+        <Menu.Dropdown>
+          <MenuItemLink to="/executions" search={{ workflowId: String(workflow.id) }} leftSection={<IconPlayerPlay size={16} />}>{words.runs}</MenuItemLink>
+          <Menu.Item leftSection={<IconDownload size={16} />} onClick={() => void exportFile(workflow).catch(sayFailure)}>{words.export}</Menu.Item>
+          {mayEdit && !workflow.archived_at && (
+            <>
+              {workflow.published_version > 0 && <Menu.Item leftSection={<IconPlayerTrackNext size={16} />} onClick={() => setRunOpen(true)}>{words.run}</Menu.Item>}
+              {workflow.is_active
+                ? <Menu.Item leftSection={<IconPlayerPause size={16} />} onClick={() => turnOff.mutate(undefined)}>{words.turnOff}</Menu.Item>
+                : <Menu.Item leftSection={<IconPower size={16} />} onClick={() => turnOn.mutate(undefined)}>{words.turnOn}</Menu.Item>}
+              <Menu.Item leftSection={<IconCopy size={16} />} onClick={() => duplicate.mutate(undefined)}>{words.duplicate}</Menu.Item>
+              <Menu.Divider />
+              <Menu.Item leftSection={<IconArchive size={16} />} onClick={() => confirm(texts.archiveConfirm(workflow.name), () => archive.mutate(undefined))}>{words.archive}</Menu.Item>
+            </>
+          )}
+        </Menu.Dropdown>
+      </Menu>
+    </>
+  );
+}
+
+function copyOf(workflow: Schema<"Workflow">): Schema<"WorkflowFields"> {
+  const { description, trigger_event, trigger_config, conditions, actions, logUnmatched } = workflow;
+  return { name: texts.copyOf(workflow.name), description: description ?? null, trigger_event, trigger_config, conditions, actions, logUnmatched, is_active: false };
+}

@@ -1,0 +1,2 @@
+export { WorkflowsScreen } from "./WorkflowsScreen";
+export { WorkflowScreen } from "./WorkflowScreen";

@@ -1,0 +1,54 @@
+import { Button, Center, Table, Text } from "@mantine/core";
+import type { ReactNode } from "react";
+import type { Pages } from "../api/queries";
+import { ErrorState, RowsLoading } from "./states";
+import { texts } from "./texts";
+
+export type Column<Row> = {
+  title: string;
+  /** Instead of the title, which then only names the column. */
+  head?: ReactNode;
+  cell: (row: Row) => ReactNode;
+  /** Left out on screens narrower than this. */
+  from?: "xs" | "sm" | "md" | "lg";
+  isNumber?: boolean;
+  width?: number | string;
+};
+
+type Props<Row> = { label: string; pages: Pages<Row>; columns: Column<Row>[]; keyOf: (row: Row) => number; empty: ReactNode };
+
+/** A list by cursor: its states, its rows, and the way to more. */
+export function DataTable<Row>({ label, pages, columns, keyOf, empty }: Props<Row>) {
+  if (!pages.rows) {
+    return <div className="panel">{pages.error ? <ErrorState error={pages.error} again={pages.again} /> : <RowsLoading />}</div>;
+  }
+  if (pages.rows.length === 0) return <div className="panel">{empty}</div>;
+  return (
+    <>
+      <div className={pages.isStale ? "panel stale" : "panel"}>
+        <Table aria-label={label} highlightOnHover>
+          <Table.Thead>
+            <Table.Tr>
+              {columns.map((column) => (
+                <Table.Th key={column.title} visibleFrom={column.from} w={column.width} style={{ textAlign: column.isNumber ? "end" : "start", fontWeight: 500, fontSize: 13, color: "var(--mantine-color-dimmed)" }}>{column.head ?? column.title}</Table.Th>
+              ))}
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {pages.rows.map((row) => (
+              <Table.Tr key={keyOf(row)}>
+                {columns.map((column) => (
+                  <Table.Td key={column.title} visibleFrom={column.from} className={column.isNumber ? "numbers" : undefined} style={{ textAlign: column.isNumber ? "end" : "start", overflowWrap: "anywhere" }}>{column.cell(row)}</Table.Td>
+                ))}
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </Table>
+      </div>
+      <Center mt="sm" style={{ flexDirection: "column", gap: 6 }}>
+        {pages.total !== undefined && <Text size="xs" c="dimmed" className="numbers">{pages.rows.length.toLocaleString()} / {texts.total(pages.total, pages.totalIsCapped)}</Text>}
+        {pages.hasMore && <Button variant="default" size="sm" loading={pages.isLoadingMore} onClick={pages.more}>{texts.more}</Button>}
+      </Center>
+    </>
+  );
+}

@@ -1,0 +1,95 @@
+import { Alert, Button, Group, NumberInput, PasswordInput, Select, Stack, Switch, TagsInput, Textarea, TextInput } from "@mantine/core";
+import { type FormEvent, useState } from "react";
+import { fieldProblems, reasonOf } from "../api/failure";
+import { texts } from "./texts";
+
+export type FieldValue = string | number | boolean | string[] | null;
+export type Values = Record<string, FieldValue>;
+
+export type Field = {
+  name: string;
+  label: string;
+  kind?: "text" | "email" | "area" | "select" | "tags" | "switch" | "number" | "password";
+  choices?: { value: string; label: string }[];
+  hint?: string;
+  isRequired?: boolean;
+  /** Whether the field has a meaning beside these values. */
+  isShown?: (values: Values) => boolean;
+};
+
+type Props = {
+  fields: Field[];
+  initial: Values;
+  /** Gets what has changed only; for a new record everything that was filled in. */
+  save: (changed: Values) => Promise<unknown>;
+  action?: string;
+  isReadOnly?: boolean;
+};
+
+/** A record's fields. What the server refuses is shown at the field it names. */
+export function RecordForm({ fields, initial, save, action = texts.save, isReadOnly = false }: Props) {
+  const [values, setValues] = useState(initial);
+  const [failure, setFailure] = useState<unknown>(null);
+  const [isBusy, setBusy] = useState(false);
+  const changed = Object.fromEntries(Object.entries(values).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(initial[name])));
+  const problems = fieldProblems(failure);
+  const known = new Set(fields.map((field) => field.name));
+  const hasPlace = Object.keys(problems).some((path) => known.has(path));
+
+  const submit = async (event: FormEvent) => {
+    event.preventDefault();
+    setBusy(true);
+    setFailure(null);
+    try {
+      await save(changed);
+    } catch (error) {
+      setFailure(error);
+    }
+    setBusy(false);
+  };
+
+  return (
+    <form onSubmit={(event) => void submit(event)}>
+      <Stack gap="sm">
+        {failure !== null && !hasPlace && <Alert color="red" variant="outline" role="alert">{reasonOf(failure)}</Alert>}
+        {fields.filter((field) => field.isShown?.(values) ?? true).map((field) => (
+          <Input key={field.name} field={field} value={values[field.name] ?? null} problem={problems[field.name]} isReadOnly={isReadOnly} set={(value) => setValues({ ...values, [field.name]: value })} />
+        ))}
+        {!isReadOnly && <Group justify="flex-end"><Button type="submit" loading={isBusy} disabled={Object.keys(changed).length === 0}>{action}</Button></Group>}
+      </Stack>
+    </form>
+  );
+}
+
+type InputProps = { field: Field; value: FieldValue; problem: string | undefined; isReadOnly: boolean; set: (value: FieldValue) => void };
+
+function Input({ field, value, problem, isReadOnly, set }: InputProps) {
+  const shared = { label: field.label, description: field.hint, error: problem, required: field.isRequired ?? false };
+  const text = typeof value === "string" ? value : "";
+  switch (field.kind ?? "text") {
+    case "switch":
+      return <Switch label={field.label} description={field.hint} error={problem} checked={value === true} disabled={isReadOnly} onChange={(event) => set(event.currentTarget.checked)} />;
+    case "number":
+      return <NumberInput {...shared} readOnly={isReadOnly} value={typeof value === "number" ? value : ""} onChange={(next) => set(typeof next === "number" ? next : null)} />;
+    case "select":
+      return <Select {...shared} readOnly={isReadOnly} data={field.choices ?? []} searchable={(field.choices?.length ?? 0) > 8} clearable={!field.isRequired} value={value === null ? null : String(value)} onChange={set} clearButtonProps={{ "aria-label": `${texts.clear}: ${field.label}` }} />;
+    case "tags":
+      return <TagsInput {...shared} readOnly={isReadOnly} value={Array.isArray(value) ? value : []} onChange={set} />;
+    case "area":
+      return <Textarea {...shared} readOnly={isReadOnly} autosize minRows={3} maxRows={12} value={text} onChange={(event) => set(event.currentTarget.value || null)} />;
+    case "password":
+      return <PasswordInput {...shared} autoComplete="new-password" value={text} onChange={(event) => set(event.currentTarget.value || null)} />;
+    default:
+      return <TextInput {...shared} readOnly={isReadOnly} type={field.kind === "email" ? "email" : "text"} value={text} onChange={(event) => set(event.currentTarget.value || null)} />;
+  }
+}
+
+/** The named fields of a record, as the form takes them. */
+export function valuesOf(record: object, fields: Field[]): Values {
+  return Object.fromEntries(fields.map(({ name, kind }) => {
+    const value: unknown = Reflect.get(record, name);
+    if (value === undefined || value === null) return [name, null];
+    if (kind === "select") return [name, String(value)];
+    return [name, value as FieldValue];
+  }));
+}

@@ -1,0 +1,17 @@
+/** Words that the shared pieces say. */
+export const texts = {
+  again: "Try again",
+  failed: "This could not be loaded",
+  more: "Show more",
+  none: "—",
+  clear: "Clear filters",
+  cancel: "Cancel",
+  save: "Save",
+  saved: "Saved",
+  copy: "Copy",
+  copied: "Copied",
+  loading: "Loading",
+  search: "Search",
+  total: (total: number, isCapped: boolean) => `${total.toLocaleString()}${isCapped ? "+" : ""}`,
+  now: "now",
+};
