@@ -3,12 +3,14 @@
 //! Whoever decides holds the approval's row; what follows for the run is written down as a signal ([`crate::waiting`]), so nobody waits for the
 //! run and the run for nobody. When the time is over the run holds the same row: of a decision and the end of the time one comes first.
 
+mod admission;
 pub mod link;
+mod mail;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use model::{
-    Actor, ApprovalId, ExecutionId, Problem, TenantId, Timestamp, UserId, WorkflowId,
+    Actor, ApprovalId, ExecutionId, Problem, TenantId, Timestamp, WorkflowId,
     approval::{Approval, ApprovalState, Approver, Decided, Decision, NewApproval, outcome},
     effect::NewNotification,
     form::Form,
@@ -23,10 +25,15 @@ use crate::{
     ids::IdKind,
     notification::notification_create,
     params,
-    user::{member_check, user_find, user_get},
+    user::{member_check, user_get},
     waiting::decision_signal,
     writer::Notice,
 };
+
+pub use admission::{Admission, approval_admits};
+use admission::{Person, people, person_of_address};
+use mail::mails_drop;
+pub use mail::{Delivery, Moment, approval_mail_next, approval_mail_settle, approval_mails_take};
 
 const COLUMNS: &str = "id, tenant_id, execution_id, workflow_id, step_path, state, title, message, approvers, required, form, allow_self, selves,
      remind_at, reminded_at, timeout_at, ended_at, created_at, updated_at, created_by, updated_by, version";
@@ -116,16 +123,6 @@ pub(crate) async fn approval_ask(
     tell(tx, &approval, Moment::Asked).await?;
     changed(tx, &approval);
     Ok(())
-}
-
-model::named! {
-    /// Why word of an approval is sent.
-    Moment {
-        /// It is asked for.
-        Asked = "asked",
-        /// It is asked for again.
-        Reminder = "reminder",
-    }
 }
 
 /// Who started the run by hand or posted its event, and who published the version.
@@ -375,134 +372,6 @@ fn check(approval: &Approval, ruling: &Ruling) -> StoreResult<()> {
     if problems.is_empty() { Ok(()) } else { Err(StoreError::Refused(problems)) }
 }
 
-/// Whether somebody may decide, and as whom it counts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Admission {
-    /// As this one.
-    As(String),
-    /// They are not asked.
-    NotAsked,
-    /// They are, but it is their own run.
-    IsSelf,
-}
-
-/// Whether somebody may decide an approval.
-///
-/// # Errors
-/// When the database refuses.
-pub async fn approval_admits(
-    connection: &mut Connection,
-    approval: &Approval,
-    decider: &Decider,
-) -> StoreResult<Admission> {
-    let tenant = approval.tenant_id;
-    let is_named = |address: &str| {
-        approval
-            .approvers
-            .iter()
-            .any(|approver| matches!(approver, Approver::Email(named) if named.eq_ignore_ascii_case(address)))
-    };
-    let (is_asked, who, actor) = match decider {
-        Decider::Address(address) => {
-            let person = person_of_address(connection, tenant, address).await?;
-            let actor = match person {
-                Person::User(user) => Some(Actor::User(user)),
-                Person::Address(_) => None,
-            };
-            (is_named(address), person.to_string(), actor)
-        }
-        Decider::Identity(identity) => {
-            let by_role = approval
-                .approvers
-                .iter()
-                .any(|approver| matches!(approver, Approver::Role(role) if identity.role >= *role));
-            let by_name = match identity.actor {
-                Actor::User(user) => {
-                    approval.approvers.contains(&Approver::User(user))
-                        || is_named(&user_get(connection, tenant, user).await?.email)
-                }
-                _ => false,
-            };
-            (by_role || by_name, identity.actor.to_string(), Some(identity.actor))
-        }
-    };
-    Ok(match (is_asked, actor) {
-        (false, _) => Admission::NotAsked,
-        (true, Some(actor)) if !approval.allow_self && approval.selves.contains(&actor) => Admission::IsSelf,
-        (true, _) => Admission::As(who),
-    })
-}
-
-/// A person who can be told apart from others: a user, also when they are named by their address.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Person {
-    User(UserId),
-    Address(String),
-}
-
-impl std::fmt::Display for Person {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::User(id) => Actor::User(*id).fmt(f),
-            Self::Address(address) => f.write_str(address),
-        }
-    }
-}
-
-async fn person_of_address(
-    connection: &mut Connection,
-    tenant: TenantId,
-    address: &str,
-) -> StoreResult<Person> {
-    let user = user_find(connection, tenant, address).await?;
-    Ok(user.map_or_else(|| Person::Address(address.to_lowercase()), |user| Person::User(user.id)))
-}
-
-/// The people whom an approval asks.
-struct People {
-    /// Those who may still decide.
-    left: BTreeSet<Person>,
-}
-
-async fn people(connection: &mut Connection, approval: &Approval) -> StoreResult<People> {
-    let tenant = approval.tenant_id;
-    let mut people = BTreeSet::new();
-    let lowest = approval.approvers.iter().filter_map(|approver| match approver {
-        Approver::Role(role) => Some(*role),
-        Approver::User(_) | Approver::Email(_) => None,
-    });
-    if let Some(lowest) = lowest.min() {
-        let sql = "SELECT user_id, role FROM memberships WHERE tenant_id = ?1 ORDER BY user_id";
-        for row in connection.query(sql, params![tenant]).await? {
-            let mut row = row.cells();
-            let (user, role): (UserId, Role) = (row.take()?, row.take()?);
-            if role >= lowest {
-                people.insert(Person::User(user));
-            }
-        }
-    }
-    for approver in &approval.approvers {
-        match approver {
-            Approver::User(user) => {
-                people.insert(Person::User(*user));
-            }
-            Approver::Email(address) => {
-                people.insert(person_of_address(connection, tenant, address).await?);
-            }
-            Approver::Role(_) => {}
-        }
-    }
-    let decided: BTreeSet<&str> = approval.decisions.iter().map(|decided| decided.by.as_str()).collect();
-    people.retain(|person| !decided.contains(person.to_string().as_str()));
-    if !approval.allow_self {
-        people.retain(|person| match person {
-            Person::User(user) => !approval.selves.contains(&Actor::User(*user)),
-            Person::Address(_) => true,
-        });
-    }
-    Ok(People { left: people })
-}
-
 fn changed(tx: &mut Tx, approval: &Approval) {
     let Approval { tenant_id: tenant, id, execution_id: execution, state, .. } = *approval;
     tx.notice(Notice::ApprovalChanged { tenant, approval: id, execution, state });
@@ -664,104 +533,4 @@ fn approval_of(row: Row) -> StoreResult<Approval> {
         version: row.take()?,
         decisions: Vec::new(),
     })
-}
-
-/// A mail that asks for a decision and is due.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Delivery {
-    /// What is asked.
-    pub approval: Approval,
-    /// Who is asked.
-    pub address: String,
-    /// For the first time, or again.
-    pub moment: Moment,
-    /// Which attempt this is, from 1.
-    pub attempt: i64,
-}
-
-/// When the next mail is due, of any tenant.
-///
-/// # Errors
-/// When the database refuses.
-pub async fn approval_mail_next(connection: &mut Connection) -> StoreResult<Option<Timestamp>> {
-    let sql = "SELECT min(next_attempt_at) FROM approval_mails WHERE next_attempt_at IS NOT NULL";
-    connection.query_one(sql, Vec::new()).await?.first()
-}
-
-/// Takes mails that are due, of all tenants, for one attempt each. If nothing comes of that until `until`, whoever looks then takes it again.
-///
-/// # Errors
-/// When the database refuses.
-pub async fn approval_mails_take(tx: &mut Tx, until: Timestamp, most: i64) -> StoreResult<Vec<Delivery>> {
-    let now = tx.now();
-    let rows = tx
-        .query(
-            "SELECT tenant_id, approval_id, address, moment, attempts + 1 FROM approval_mails
-              WHERE next_attempt_at <= ?1 ORDER BY next_attempt_at, approval_id LIMIT ?2 {skip_locked}",
-            params![now, most],
-        )
-        .await?;
-    let mut due = Vec::with_capacity(rows.len());
-    let mut approvals: BTreeMap<ApprovalId, Approval> = BTreeMap::new();
-    for row in rows {
-        let mut row = row.cells();
-        let (tenant, id): (TenantId, ApprovalId) = (row.take()?, row.take()?);
-        let (address, moment, attempt): (String, Moment, i64) = (row.take()?, row.take()?, row.take()?);
-        tx.execute(
-            "UPDATE approval_mails SET attempts = ?1, next_attempt_at = ?2 WHERE approval_id = ?3 AND address = ?4 AND moment = ?5 AND tenant_id = ?6",
-            params![attempt, until, id, &address, moment, tenant],
-        )
-        .await?;
-        let approval = match approvals.get(&id) {
-            Some(known) => known.clone(),
-            None => approval_get(tx, tenant, id).await?,
-        };
-        approvals.insert(id, approval.clone());
-        due.push(Delivery { approval, address, moment, attempt });
-    }
-    Ok(due)
-}
-
-/// Writes down what came of an attempt: an error and when to try again, if at all; or that it is done.
-///
-/// # Errors
-/// When the database refuses.
-pub async fn approval_mail_settle(
-    tx: &mut Tx,
-    delivery: &Delivery,
-    failed: Option<(String, Option<Timestamp>)>,
-) -> StoreResult<()> {
-    let now = tx.now();
-    let (delivered_at, error, next) = match failed {
-        None => (Some(now), None, None),
-        Some((error, next)) => (None, Some(error), next),
-    };
-    // A failure that comes late, when another attempt is under way, says nothing any more; and what is decided is not asked again.
-    tx.execute(
-        "UPDATE approval_mails SET delivered_at = ?1, last_error = ?2, next_attempt_at = CASE WHEN next_attempt_at IS NULL THEN NULL ELSE CAST(?3 AS {time}) END
-          WHERE approval_id = ?4 AND address = ?5 AND moment = ?6 AND tenant_id = ?7 AND delivered_at IS NULL
-            AND (CAST(?2 AS TEXT) IS NULL OR attempts = ?8)",
-        params![
-            delivered_at,
-            error,
-            next,
-            delivery.approval.id,
-            &delivery.address,
-            delivery.moment,
-            delivery.approval.tenant_id,
-            delivery.attempt
-        ],
-    )
-    .await
-    .map(drop)
-}
-
-/// What is over asks nobody any more.
-async fn mails_drop(tx: &mut Tx, tenant: TenantId, approval: ApprovalId) -> StoreResult<()> {
-    tx.execute(
-        "UPDATE approval_mails SET next_attempt_at = NULL WHERE approval_id = ?1 AND tenant_id = ?2 AND next_attempt_at IS NOT NULL",
-        params![approval, tenant],
-    )
-    .await
-    .map(drop)
 }
