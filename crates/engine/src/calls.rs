@@ -65,6 +65,12 @@ pub(crate) fn has_ended(row: &Log) -> bool {
     status(row).is_some_and(ExecutionStatus::is_terminal)
 }
 
+/// The execution that the row of a step has waited for in vain: its time is over.
+pub(crate) fn given_up(row: &Log) -> Option<ExecutionId> {
+    let is_over = row.step_type == StepType::Workflow && row.status == StepStatus::Failed;
+    callee(row).filter(|_| is_over && !has_ended(row))
+}
+
 fn status(row: &Log) -> Option<ExecutionStatus> {
     row.output_data.as_ref()?.get("status")?.as_str()?.parse().ok()
 }

@@ -14,8 +14,8 @@ use serde_json::Value;
 use store::{
     StoreError, StoreResult, Tx,
     execution::{
-        Conclude, OWN_KEYS, Started, UNSAVED, execution_cancel, execution_get, execution_live_retry,
-        execution_load, execution_make, execution_set_progress,
+        Conclude, OWN_KEYS, Started, UNSAVED, execution_cancel, execution_get, execution_hold,
+        execution_live_retry, execution_make, execution_retire,
     },
     workflow::workflow_get,
 };
@@ -198,7 +198,7 @@ impl Engine {
         self.prepare(tenant).await?;
         // The program is found before the transaction: compiling has no place in it.
         let mut connection = inner.store.read(tenant).await?;
-        let original = execution_load(&mut connection, tenant, id).await?.execution;
+        let original = execution_get(&mut connection, tenant, id).await?;
         let version = match request.definition {
             RetryDefinition::Original => original.workflow_version,
             RetryDefinition::Current => {
@@ -226,7 +226,7 @@ async fn retry_in(
     request: RetryRequest,
     program: &Program,
 ) -> StoreResult<Execution> {
-    let Started { execution: original, journal } = execution_load(tx, tenant, id).await?;
+    let Started { execution: original, journal } = execution_hold(tx, tenant, id).await?;
     allowed(&original)?;
     if let Some(live) = execution_live_retry(tx, tenant, id).await? {
         return Err(StoreError::conflict(
@@ -234,16 +234,7 @@ async fn retry_in(
             format!("execution {live} retries this one and has not ended: wait for it or cancel it"),
         ));
     }
-    if original.progress.status == ExecutionStatus::Retrying {
-        let ended = Progress {
-            status: ExecutionStatus::Failed,
-            completed_at: Some(tx.now()),
-            next_retry_at: None,
-            wake_at: None,
-            ..original.progress.clone()
-        };
-        execution_set_progress(tx, tenant, id, &ended).await?;
-    }
+    execution_retire(tx, tenant, id).await?;
     let carried = match request.from {
         RetryFrom::FailedStep => carried(journal, program),
         RetryFrom::Start => Vec::new(),

@@ -45,6 +45,11 @@ impl Matcher for Matching {
         index.is_some_and(|index| index.hears(name.as_str()) || index.aims_at(name.as_str()))
     }
 
+    fn gates(&self, tenant: TenantId, event: &str) -> Vec<WorkflowId> {
+        let index = self.engine.upgrade().and_then(|engine| engine.programs.index(tenant));
+        index.map(|index| index.gated(event).collect()).unwrap_or_default()
+    }
+
     fn matches(&self, event: &NewEvent) -> Vec<Match> {
         self.find(event, Foresight::None)
     }

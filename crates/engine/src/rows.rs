@@ -60,7 +60,7 @@ pub fn woken(log: &Log, now: Timestamp) -> Log {
     }
 }
 
-/// How a run ends that a person cancels: the row of what was under way, if something was, and the result so far.
+/// How a run is left that something else than its steps ends: the row of what was under way, if something was, and the result so far.
 #[must_use]
 pub fn cancelled(
     compiled: &Compiled,
@@ -74,7 +74,7 @@ pub fn cancelled(
             Some(Log {
                 status: StepStatus::Skipped,
                 error: Some(
-                    "cancelled while it was under way: what it does outside may have happened".to_owned(),
+                    "the run ended while it was under way: what it does outside may have happened".to_owned(),
                 ),
                 completed_at: Some(now),
                 ..begun(execution, journal, &place, attempt, now)

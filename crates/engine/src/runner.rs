@@ -225,7 +225,11 @@ async fn anew(engine: &EngineInner, before: &Execution) -> Result<Option<(Execut
     })?;
     let is_ours = execution.owner == before.owner
         && matches!(execution.progress.status, ExecutionStatus::Pending | ExecutionStatus::Running);
-    Ok(is_ours.then(|| (execution, Journal::new(journal))))
+    if !is_ours {
+        return Ok(None);
+    }
+    let journal = called_ones(engine, before.tenant_id, Journal::new(journal)).await?;
+    Ok(Some((execution, journal)))
 }
 
 /// The journal with how the executions stand whose end it waits for.
@@ -295,6 +299,7 @@ async fn record(
         }
         _ => None,
     });
+    let gives_up = performed.first().and_then(|step| calls::given_up(&step.log));
     let is_touched = |row: &Log| performed.iter().any(|step| step.log.step_number == row.step_number);
     let waits: Arc<[String]> = journal
         .rows()
@@ -320,6 +325,7 @@ async fn record(
             follow,
             waits: Arc::clone(&waits),
             touches: touches.clone(),
+            gives_up,
         };
         Ok(engine.store.execution_advance(advance).await?)
     })?;

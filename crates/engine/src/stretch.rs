@@ -98,8 +98,12 @@ impl Stretch<'_> {
                     {
                         return;
                     }
-                    // Whether nothing has come for it meanwhile is looked at before anything else is done.
-                    Next::Wake(place, _) if is_awaited(&place) && !steps.is_empty() => return,
+                    // Whether nothing has come for it meanwhile, or what it called has not ended, is looked at before anything else is done.
+                    Next::Wake(place, row)
+                        if !steps.is_empty() && (is_awaited(&place) || is_given_up(&place, row)) =>
+                    {
+                        return;
+                    }
                     Next::Wait(_) | Next::End(_) => return,
                     next => self.decide(&journal, &next),
                 };
@@ -183,6 +187,11 @@ impl Stretch<'_> {
 
 fn is_awaited(place: &Place<'_>) -> bool {
     place.step.construct.as_ref().is_some_and(|construct| construct.is_awaited())
+}
+
+/// The step wakes because its time is over, as far as is known.
+fn is_given_up(place: &Place<'_>, row: &Log) -> bool {
+    matches!(place.step.construct.as_deref(), Some(Construct::RunWorkflow(_))) && !calls::has_ended(row)
 }
 
 /// What the store forgets of a wait that is put away.

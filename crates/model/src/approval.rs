@@ -69,6 +69,8 @@ pub struct NewApproval {
     pub started_by: Option<Actor>,
     /// The event that started it: who posted it is *self* too.
     pub event: Option<EventId>,
+    /// The run that caused this one: who is *self* of that is *self* here, so that no detour makes one's own run another's.
+    pub caused_by: Option<ExecutionId>,
     /// When those who have not decided are asked again.
     pub remind_at: Option<Timestamp>,
     /// Until when it can be decided.

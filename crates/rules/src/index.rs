@@ -4,7 +4,10 @@
 //! all but a few for another form. Workflows that name a form are therefore found by the form. The rest of a
 //! trigger is then evaluated one by one. The index is immutable: a change makes a new one.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use model::WorkflowId;
 use serde_json::Value;
@@ -30,6 +33,8 @@ pub struct Index {
     by_event: HashMap<String, Places>,
     /// Positions in `entries` of the workflows with a goal, by its event.
     by_goal: HashMap<String, Vec<usize>>,
+    /// The workflows with rules of entry, or with a goal, by the event that these ask about.
+    gated: HashMap<String, BTreeSet<WorkflowId>>,
 }
 
 /// Positions in `entries`, ascending.
@@ -49,14 +54,19 @@ impl Index {
         entries.dedup_by_key(|entry| entry.workflow);
         let mut by_event: HashMap<String, Places> = HashMap::new();
         let mut by_goal: HashMap<String, Vec<usize>> = HashMap::new();
+        let mut gated: HashMap<String, BTreeSet<WorkflowId>> = HashMap::new();
         for (at, entry) in entries.iter().enumerate() {
             if let Some(goal) = &entry.compiled.entry.goal {
                 by_goal.entry(goal.event.to_string()).or_default().push(at);
+                gated.entry(goal.event.to_string()).or_default().insert(entry.workflow);
             }
             let trigger = &entry.compiled.trigger;
             // The others are started by name, and by no event that happens to have theirs.
             if trigger.start != Start::Event {
                 continue;
+            }
+            if !entry.compiled.entry.admits_everything() {
+                gated.entry(trigger.event.to_string()).or_default().insert(entry.workflow);
             }
             let places = by_event.entry(trigger.event.to_string()).or_default();
             match trigger.form_id {
@@ -64,7 +74,7 @@ impl Index {
                 Some(form) => places.by_form.entry(form).or_default().push(at),
             }
         }
-        Self { entries, by_event, by_goal }
+        Self { entries, by_event, by_goal, gated }
     }
 
     /// Whether any workflow listens to an event of that canonical name.
@@ -77,6 +87,11 @@ impl Index {
     #[must_use]
     pub fn aims_at(&self, event: &str) -> bool {
         self.by_goal.contains_key(event)
+    }
+
+    /// The workflows whose rules of entry, or whose goal, an event of that canonical name may ask about, whatever it says; by ascending id.
+    pub fn gated(&self, event: &str) -> impl Iterator<Item = WorkflowId> {
+        self.gated.get(event).into_iter().flatten().copied()
     }
 
     /// The workflows whose goal an event meets, by ascending id. A goal that cannot be decided is not met.

@@ -10,7 +10,7 @@ mod mail;
 use std::collections::{BTreeSet, HashMap};
 
 use model::{
-    Actor, ApprovalId, ExecutionId, Problem, TenantId, Timestamp, WorkflowId,
+    Actor, ApprovalId, EventId, ExecutionId, Problem, TenantId, Timestamp, WorkflowId,
     approval::{Approval, ApprovalState, Approver, Decided, Decision, NewApproval, outcome},
     effect::NewNotification,
     form::Form,
@@ -21,6 +21,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::{
     Connection, Page, Paged, StoreError, StoreResult, Tx,
+    causes::origins,
     database::{Row, Value, page::list},
     ids::IdKind,
     notification::notification_create,
@@ -30,7 +31,7 @@ use crate::{
     writer::Notice,
 };
 
-pub use admission::{Admission, approval_admits};
+pub use admission::{Admission, Known};
 use admission::{Person, people, person_of_address};
 use mail::mails_drop;
 pub use mail::{Delivery, Moment, approval_mail_next, approval_mail_settle, approval_mails_take};
@@ -125,21 +126,41 @@ pub(crate) async fn approval_ask(
     Ok(())
 }
 
-/// Who started the run by hand or posted its event, and who published the version.
+/// Who started the run by hand or posted its event, and who published the version; and the same of each run that led to it.
 async fn selves(tx: &mut Tx, tenant: TenantId, new: &NewApproval) -> StoreResult<Vec<Actor>> {
-    let mut found: Vec<Actor> = new.started_by.into_iter().collect();
-    if let Some(event) = new.event {
-        let sql = "SELECT created_by FROM events WHERE id = ?1 AND tenant_id = ?2";
-        let row = tx.query_optional(sql, params![event, tenant]).await?;
-        found.extend(row.map(Row::first::<Option<Actor>>).transpose()?.flatten());
+    let mut found = Vec::new();
+    makers(tx, tenant, (new.started_by, new.event, new.version), &mut found).await?;
+    for origin in origins(tx, tenant, new.caused_by).await? {
+        makers(tx, tenant, (origin.started_by, origin.event, origin.workflow), &mut found).await?;
     }
-    let sql =
-        "SELECT created_by FROM workflow_versions WHERE workflow_id = ?1 AND number = ?2 AND tenant_id = ?3";
-    let row = tx.query_optional(sql, params![new.version.0, new.version.1, tenant]).await?;
-    found.extend(row.map(Row::first::<Option<Actor>>).transpose()?.flatten());
-    found.retain(|actor| matches!(actor, Actor::User(_) | Actor::ApiKey(_)));
-    found.dedup();
     Ok(found)
+}
+
+/// Adds the people and keys that made one run what it is.
+async fn makers(
+    tx: &mut Tx,
+    tenant: TenantId,
+    (started_by, event, version): (Option<Actor>, Option<EventId>, (WorkflowId, i64)),
+    found: &mut Vec<Actor>,
+) -> StoreResult<()> {
+    let posted = "SELECT created_by FROM events WHERE id = ?1 AND tenant_id = ?2";
+    let posted_by = match event {
+        Some(event) => tx.query_optional(posted, params![event, tenant]).await?,
+        None => None,
+    };
+    let published =
+        "SELECT created_by FROM workflow_versions WHERE workflow_id = ?1 AND number = ?2 AND tenant_id = ?3";
+    let published_by = tx.query_optional(published, params![version.0, version.1, tenant]).await?;
+    let mut makers = vec![started_by];
+    for row in posted_by.into_iter().chain(published_by) {
+        makers.push(row.first()?);
+    }
+    for maker in makers.into_iter().flatten() {
+        if matches!(maker, Actor::User(_) | Actor::ApiKey(_)) && !found.contains(&maker) {
+            found.push(maker);
+        }
+    }
+    Ok(())
 }
 
 /// Notifications and mails to those who have not decided.
@@ -157,7 +178,8 @@ async fn tell(tx: &mut Tx, approval: &Approval, moment: Moment) -> StoreResult<(
                 let new = NewNotification { user_id, title, message, kind: NotificationType::Info };
                 notification_create(tx, tenant, Actor::Execution(approval.execution_id), new).await?;
             }
-            Person::Address(_) => {}
+            // Nobody reads what a key is told; an address gets a mail.
+            Person::ApiKey(_) | Person::Address(_) => {}
         }
     }
     let decided: BTreeSet<&str> = approval.decisions.iter().map(|decided| decided.by.as_str()).collect();
@@ -283,7 +305,7 @@ pub async fn approval_decide(
 ) -> StoreResult<Ruled> {
     tx.hold("approvals", tenant, id.get()).await?;
     let mut approval = approval_get(tx, tenant, id).await?;
-    let who = match approval_admits(tx, &approval, decider).await? {
+    let who = match Known::of(tx, tenant, decider).await?.admission(&approval) {
         Admission::As(who) => who,
         Admission::NotAsked => return Ok(Ruled::NotAsked),
         Admission::IsSelf => return Ok(Ruled::IsSelf),

@@ -4,7 +4,7 @@
 //! caller wherever it is. A caller that is not waiting yet loses nothing by that: coming to its rest it looks, under its lock, whether what it waits for
 //! has ended ([`ended_any`]). Either it sees the end, or the end came later, and then the timer meets a caller that waits or is held, and is kept.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 
 use model::{
     Actor, ExecutionId, ExecutionStatus, StepStatus, StepType, TenantId, WorkflowId,
@@ -17,6 +17,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     Connection, StoreError, StoreResult, Tx,
+    causes::origins,
     change::Author,
     database::{Row, Value as DatabaseValue},
     effect::EffectOrigin,
@@ -327,29 +328,8 @@ pub(crate) async fn conclusion(tx: &mut Tx, tenant: TenantId, execution: &Execut
     })
 }
 
-/// The executions that led to one, the first cause first, each `{"executionId","workflowId","event"}`: what a stopped loop shows.
-pub(crate) async fn chain(tx: &mut Tx, tenant: TenantId, last: ExecutionId) -> StoreResult<Vec<Value>> {
-    /// The guard by depth stops sooner.
-    const LONGEST: usize = 32;
-    let (mut chain, mut next) = (VecDeque::new(), Some(last));
-    while let Some(id) = next.filter(|_| chain.len() < LONGEST) {
-        let row = tx
-            .query_optional(
-                "SELECT workflow_id, trigger_event, caused_by FROM workflow_executions WHERE id = ?1 AND tenant_id = ?2",
-                params![id, tenant],
-            )
-            .await?;
-        let Some(row) = row else { break };
-        let mut row = row.cells();
-        let (workflow, event): (WorkflowId, String) = (row.take()?, row.take()?);
-        chain.push_front(json!({"executionId": id, "workflowId": workflow, "event": event}));
-        next = row.take()?;
-    }
-    Ok(chain.into())
-}
-
-/// Emits `execution_failed` for an execution that has just failed for good, unless it was started by that event itself: a workflow that
-/// looks after failures does not look after its own. Nothing is asked when nobody listens.
+/// Emits `execution_failed` for an execution that has just failed for good, unless that event itself led to it: a workflow that looks after failures does not look after
+/// its own, nor after those of what it has started. Nothing is put together when nobody listens or waits.
 pub(crate) async fn failure_tell(
     tx: &mut Tx,
     (tenant, execution, depth): (TenantId, ExecutionId, u32),
@@ -357,12 +337,13 @@ pub(crate) async fn failure_tell(
 ) -> StoreResult<()> {
     let hooks = tx.hooks();
     let name = EventName::system(EXECUTION_FAILED);
-    if !hooks.matcher.get().is_some_and(|matcher| matcher.hears(tenant, &name)) {
+    let is_heard = hooks.matcher.get().is_some_and(|matcher| matcher.hears(tenant, &name));
+    if !is_heard && !tx.awaits(tenant, EXECUTION_FAILED).await? {
         return Ok(());
     }
     let row = tx
         .query_optional(
-            "SELECT e.trigger_event, e.workflow_id, w.name, e.retry_count, e.contact_id, e.submission_id
+            "SELECT e.trigger_event, e.workflow_id, w.name, e.retry_count, e.contact_id, e.submission_id, e.caused_by
                FROM workflow_executions e JOIN workflows w ON w.id = e.workflow_id WHERE e.id = ?1 AND e.tenant_id = ?2",
             params![execution, tenant],
         )
@@ -370,12 +351,14 @@ pub(crate) async fn failure_tell(
     let Some(row) = row.map(Row::cells) else { return Ok(()) };
     let mut row = row;
     let trigger_event: String = row.take()?;
-    if trigger_event == EXECUTION_FAILED {
-        return Ok(());
-    }
     let (workflow, name): (WorkflowId, String) = (row.take()?, row.take()?);
     let (retries, contact, submission): (i64, Option<i64>, Option<i64>) =
         (row.take()?, row.take()?, row.take()?);
+    let led = origins(tx, tenant, row.take()?).await?;
+    let mut events = led.iter().map(|origin| &origin.trigger_event).chain([&trigger_event]);
+    if events.any(|event| event == EXECUTION_FAILED) {
+        return Ok(());
+    }
     let data = json!({
         "failure": {"executionId": execution, "workflowId": workflow, "workflowName": name, "triggerEvent": trigger_event,
             "error": error, "errorStack": error_stack, "retryCount": retries},

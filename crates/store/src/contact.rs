@@ -88,6 +88,7 @@ pub async fn contact_update(
     fields: &Map<String, Value>,
     version: Option<i64>,
 ) -> StoreResult<(Contact, Changes)> {
+    tx.gates_hold_for(tenant, "contact_updated").await?;
     let before = contact_hold(tx, tenant, id).await?;
     if let Some(sent) = version.filter(|sent| *sent != before.version) {
         return Err(StoreError::Stale { current: before.version, sent });

@@ -63,6 +63,22 @@ pub(crate) fn effect_needs(effect: &Effect) -> Option<(&'static str, i64)> {
     }
 }
 
+/// The events that an effect may make.
+pub(crate) const fn effect_emits(effect: &Effect) -> &'static [&'static str] {
+    match effect {
+        Effect::FieldUpdate { entity, .. } | Effect::TagAdd { entity, .. } => match entity {
+            EntityRef::Contact(_) => &["contact_updated"],
+            EntityRef::Ticket(_) => &["ticket_updated"],
+            EntityRef::Submission(_) | EntityRef::Form(_) => &[],
+        },
+        Effect::ContactUpdate { upsert: true, .. } => &["contact_created", "contact_updated"],
+        Effect::ContactUpdate { upsert: false, .. } => &["contact_updated"],
+        Effect::TicketCreate(_) => &["ticket_created"],
+        // Whoever calls a workflow means it: its rules of entry are not asked.
+        Effect::NotificationCreate(_) | Effect::Wait(_) | Effect::MailKeep(_) | Effect::WorkflowRun(_) => &[],
+    }
+}
+
 fn table_of(entity: EntityRef) -> &'static str {
     match entity {
         EntityRef::Contact(_) => "contacts",

@@ -8,7 +8,7 @@
 //! counts for any of them.
 
 use model::{
-    EventId, ExecutionId, ExecutionStatus, Period, TenantId, Timestamp, WorkflowId,
+    EventId, ExecutionId, Period, TenantId, Timestamp, WorkflowId,
     decision::Reason,
     event::{Cause, Event, NewEvent},
     workflow::Behavior,
@@ -20,7 +20,7 @@ use crate::{
     database::Row,
     decision::{Refusal, refused},
     event::event_of,
-    execution::{execution_end, execution_wake},
+    execution::{Early, execution_end, execution_wake},
     params,
     writer::Notice,
 };
@@ -183,7 +183,7 @@ async fn room(
             let surplus = (slots.running.len() + 1).saturating_sub(limit);
             for execution in slots.running.into_iter().take(surplus) {
                 let reason = "ended in favour of a newer one: so many at a time are allowed";
-                execution_end(tx, tenant, execution, ExecutionStatus::Cancelled, reason).await?;
+                execution_end(tx, tenant, execution, Early::Cancelled, reason).await?;
             }
             Ok(Admission::Enters)
         }
@@ -517,7 +517,7 @@ pub(crate) async fn goal_reach(
     let reason = format!("because the goal was met: {} came (event {id})", event.name);
     for row in rows {
         let execution = row.first()?;
-        execution_end(tx, tenant, execution, ExecutionStatus::Completed, &reason).await?;
+        execution_end(tx, tenant, execution, Early::Completed, &reason).await?;
     }
     Ok(())
 }

@@ -19,6 +19,7 @@ use serde_json::Value;
 use crate::{
     Connection, StoreError, StoreResult, Tx,
     call::failure_tell,
+    causes::Origin,
     change::Author,
     database::Later,
     effect::EffectOrigin,
@@ -41,6 +42,11 @@ pub const DEDUPLICATION: Period = Period::hours(24);
 pub trait Matcher: Send + Sync + Debug + 'static {
     /// Whether any workflow of the tenant listens to events of that name: asked before the particulars are put together.
     fn hears(&self, tenant: TenantId, name: &EventName) -> bool;
+
+    /// The workflows whose rules of entry, or whose goal, may be decided on when an event of that canonical name comes.
+    fn gates(&self, _tenant: TenantId, _event: &str) -> Vec<WorkflowId> {
+        Vec::new()
+    }
 
     /// The matches, in the order of the workflows' ids. Pure and quick: it runs inside the transaction.
     fn matches(&self, event: &NewEvent) -> Vec<Match>;
@@ -174,7 +180,7 @@ impl Together for Acceptance {
                 needs.gates.insert(found.workflow.get());
             }
             if let Start::Record { ahead: Some(ahead), .. } = &found.start {
-                needs.effects(&ahead.steps);
+                needs.effects(self.event.tenant, &ahead.steps);
             }
         }
     }
@@ -401,6 +407,15 @@ async fn execution_start(
     let progress = match beginning.ahead {
         None => beginning.progress.clone(),
         Some(ahead) => {
+            tx.origin_note(Origin {
+                tenant: event.tenant,
+                execution: id,
+                workflow: (workflow, version),
+                trigger_event: event.name.as_str().to_owned(),
+                event: Some(event_id),
+                started_by: Some(event.actor),
+                caused_by: event.cause.map(|cause| cause.execution),
+            });
             let origin = EffectOrigin { tenant: event.tenant, execution: id, depth };
             steps_ahead(tx, origin, ahead, &mut journal).await?;
             let goes_on = || Progress {

@@ -31,8 +31,8 @@ use crate::{
 };
 
 pub(crate) use claim::{executions_claim, executions_wake};
-pub(crate) use ending::execution_end;
-pub use ending::{Conclude, execution_cancel, execution_fail};
+pub use ending::{Conclude, execution_cancel, execution_fail, execution_retire};
+pub(crate) use ending::{Early, execution_end};
 pub use moving::{
     Candidate, ExecutionMove, Judge, Moved, execution_move, execution_move_candidates, execution_move_list,
     movable,
@@ -80,6 +80,8 @@ pub struct Advance {
     pub waits: Arc<[String]>,
     /// The open wait that these steps begin with ending or reminding of.
     pub touches: Option<String>,
+    /// The called execution that these steps begin with waiting for no more, because its time is over.
+    pub gives_up: Option<ExecutionId>,
 }
 
 /// Decides, inside the transaction, what follows from the steps' outcomes. Pure: it may be asked again when the transaction is.
@@ -106,8 +108,8 @@ pub enum Advanced {
     },
     /// The execution had ended or was taken away meanwhile; nothing was written.
     Stale,
-    /// What one of its places waits for has come meanwhile, so the journal has to be read anew. A wait that was to be ended was not, and nothing was
-    /// written; else the steps were, and the execution goes on instead of waiting.
+    /// What one of its places waits for has come meanwhile, so the journal has to be read anew. A wait or a call that was to be ended was not, and nothing
+    /// was written; else the steps were, and the execution goes on instead of waiting.
     Overtaken,
 }
 
@@ -116,7 +118,7 @@ impl Together for Advance {
 
     fn needs(&self, needs: &mut Needs) {
         needs.executions.push(self.execution);
-        needs.effects(&self.steps);
+        needs.effects(self.tenant, &self.steps);
         if self.steps.iter().any(|step| step.effect.is_some()) {
             // What it changes may be an event.
             needs.tenants.insert(self.tenant.get());
@@ -144,9 +146,19 @@ pub async fn execution_advance(tx: &mut Tx, advance: &Advance) -> StoreResult<Ad
     {
         return Ok(Advanced::Overtaken);
     }
+    if let Some(called) = advance.gives_up {
+        tx.hold("workflow_executions", advance.tenant, called.get()).await?;
+        if ended_any(tx, advance.tenant, &[called]).await? {
+            return Ok(Advanced::Overtaken);
+        }
+    }
     let origin = EffectOrigin { tenant: advance.tenant, execution: advance.execution, depth: held.depth };
     let mut logs = steps_apply(tx, origin, &advance.steps).await?;
     logs_write(tx, &mut logs, advance.last).await?;
+    let in_vain = called_in_vain(logs.iter().map(AsRef::as_ref));
+    if !in_vain.is_empty() {
+        called_cancel(tx, advance.tenant, advance.execution, in_vain).await?;
+    }
     let mut progress = (advance.follow)(&logs);
     let will_wait = progress.as_ref().is_some_and(|progress| progress.status == ExecutionStatus::Waiting);
     if will_wait
@@ -166,10 +178,6 @@ pub async fn execution_advance(tx: &mut Tx, advance: &Advance) -> StoreResult<Ad
         if progress.status == ExecutionStatus::Failed {
             failure_of(tx, &held, progress).await?;
         }
-    }
-    let in_vain = called_in_vain(logs.iter().map(AsRef::as_ref));
-    if !in_vain.is_empty() {
-        called_cancel(tx, advance.tenant, advance.execution, in_vain).await?;
     }
     Ok(Advanced::Done { logs, progress: progress.map(Box::new) })
 }
@@ -458,6 +466,7 @@ pub(crate) fn execution_insert(tx: &mut Tx, execution: &Execution) {
 
 /// Lets an execution that waits for its turn be taken in hand by whoever has room.
 pub(crate) async fn execution_wake(tx: &mut Tx, tenant: TenantId, id: ExecutionId) -> StoreResult<()> {
+    tx.hold("workflow_executions", tenant, id.get()).await?;
     let before = execution_get(tx, tenant, id).await?.progress;
     if before.status == ExecutionStatus::Waiting {
         let pending = Progress { status: ExecutionStatus::Pending, wake_at: None, ..before };
@@ -540,6 +549,15 @@ pub async fn execution_get(
     let sql = format!("SELECT {COLUMNS} FROM workflow_executions WHERE id = ?1 AND tenant_id = ?2");
     let row = connection.query_optional(sql, params![id, tenant]).await?.ok_or_else(|| missing(id))?;
     execution_of(row)
+}
+
+/// As [`execution_load`], held to the end of the transaction: nobody ends it in between.
+///
+/// # Errors
+/// [`StoreError::Missing`].
+pub async fn execution_hold(tx: &mut Tx, tenant: TenantId, id: ExecutionId) -> StoreResult<Started> {
+    tx.hold("workflow_executions", tenant, id.get()).await?;
+    execution_load(tx, tenant, id).await
 }
 
 /// One execution with its whole journal: what a run resumes from.

@@ -10,7 +10,7 @@ use model::{
 };
 use serde_json::{Value, json};
 
-use crate::{StoreResult, Tx, call::chain, params};
+use crate::{StoreResult, Tx, causes::origins, params};
 
 /// Executions of one workflow for one contact, or one submission, that changes of workflows may start within a minute (control-flow.md).
 pub const MOST_A_MINUTE: i64 = 100;
@@ -41,7 +41,13 @@ pub(crate) async fn stopped(
             None => return Ok(None),
         }
     };
-    let chain = chain(tx, event.tenant, execution).await?;
+    // The first cause first.
+    let origins = origins(tx, event.tenant, Some(execution)).await?;
+    let chain: Vec<Value> = origins
+        .iter()
+        .rev()
+        .map(|origin| json!({"executionId": origin.execution, "workflowId": origin.workflow.0, "event": origin.trigger_event}))
+        .collect();
     let now = tx.now();
     let mut ended = Progress::accepted(model::ExecutionStatus::Completed, Some(Outcome::Stopped));
     ended.started_at = Some(now);

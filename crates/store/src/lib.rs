@@ -12,6 +12,7 @@ pub mod api_key;
 pub mod approval;
 pub mod backlog;
 pub mod call;
+mod causes;
 pub mod change;
 pub mod contact;
 pub mod copy;

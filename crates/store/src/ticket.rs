@@ -96,6 +96,7 @@ pub async fn ticket_update(
     fields: &Map<String, Value>,
     version: Option<i64>,
 ) -> StoreResult<(Ticket, Changes)> {
+    tx.gates_hold_for(tenant, "ticket_updated").await?;
     tx.hold("tickets", tenant, id.get()).await?;
     let before = ticket_get(tx, tenant, id).await?;
     if let Some(sent) = version.filter(|sent| *sent != before.version) {

@@ -15,6 +15,7 @@ use model::{
 
 use crate::{
     Connection, Hooks, StoreResult,
+    causes::Origin,
     contact::contacts_hold,
     database::Value,
     event::EventKey,
@@ -54,6 +55,8 @@ pub struct Tx {
     awaited: HashMap<TenantId, HashSet<String>>,
     /// Keys of events that were taken for them: the event's id, or that an earlier event has the key.
     event_keys: HashMap<EventKey, Option<EventId>>,
+    /// Executions that cause others before their own rows are written.
+    origins: HashMap<ExecutionId, Origin>,
     /// Tags that are known to be kept.
     tags: HashSet<(TenantId, String)>,
     /// Kinds reserved in the present operation: given up when it is taken back, for the reservation is too.
@@ -96,6 +99,7 @@ impl Tx {
             contacts: HashMap::new(),
             awaited: HashMap::new(),
             event_keys: HashMap::new(),
+            origins: HashMap::new(),
             tags: HashSet::new(),
             reserved: Vec::new(),
             kept: Pending::default(),
@@ -164,8 +168,9 @@ impl Tx {
 
     /// Holds the gates of workflows: whoever decides on their rules of entry decides alone, to the end of his transaction. New executions of theirs, which only name them, do not
     /// wait for it.
-    pub(crate) async fn gates_hold(&mut self, ids: &BTreeSet<i64>) -> StoreResult<()> {
-        if self.connection.blocks() {
+    pub(crate) async fn gates_hold(&mut self, mut ids: BTreeSet<i64>) -> StoreResult<()> {
+        ids.retain(|id| !self.locked.contains(&(GATES, *id)));
+        if self.connection.blocks() || ids.is_empty() {
             return Ok(());
         }
         // Of several tenants at once; each decision reads its own rows with its tenant.
@@ -184,6 +189,19 @@ impl Tx {
         self.query_optional(sql, params![workflow, tenant]).await?;
         self.locked.insert((GATES, workflow.get()));
         Ok(())
+    }
+
+    /// The gates that an event of that name may ask.
+    pub(crate) fn gates_of(&self, tenant: TenantId, event: &str) -> impl Iterator<Item = i64> + use<> {
+        let gates = self.hooks.matcher.get().map(|matcher| matcher.gates(tenant, event));
+        gates.into_iter().flatten().map(WorkflowId::get)
+    }
+
+    /// As [`Tx::gates_hold`], of those that an event of that name may ask, for whoever is about to hold something and then to make such an event: what is decided under a gate may
+    /// need what he holds.
+    pub(crate) async fn gates_hold_for(&mut self, tenant: TenantId, event: &str) -> StoreResult<()> {
+        let gates = self.gates_of(tenant, event).collect();
+        self.gates_hold(gates).await
     }
 
     /// Tells listeners after the commit.
@@ -247,6 +265,15 @@ impl Tx {
         self.event_keys.get_mut(key).map(Option::take)
     }
 
+    /// Remembers an execution that is about to cause others, before its row is written.
+    pub(crate) fn origin_note(&mut self, origin: Origin) {
+        self.origins.insert(origin.execution, origin);
+    }
+
+    pub(crate) fn origin_noted(&self, tenant: TenantId, execution: ExecutionId) -> Option<&Origin> {
+        self.origins.get(&execution).filter(|origin| origin.tenant == tenant)
+    }
+
     /// Whether this is the first that the present operation hears of a tag.
     pub(crate) fn tag_is_news(&mut self, tenant: TenantId, name: &str) -> bool {
         self.tags.insert((tenant, name.to_owned()))
@@ -283,6 +310,7 @@ impl Tx {
         self.locked.clear();
         self.contacts.clear();
         self.event_keys.clear();
+        self.origins.clear();
         self.tags.clear();
     }
 

@@ -14,7 +14,7 @@ use model::{
 };
 use store::{
     StoreError,
-    approval::{Admission, Decider, Ruled, Ruling, approval_admits, approval_decide, approval_get, link},
+    approval::{Admission, Decider, Known, Ruled, Ruling, approval_decide, approval_get, link},
 };
 use utoipa_axum::router::OpenApiRouter;
 
@@ -115,7 +115,7 @@ async fn asked(app: &App, token: &str) -> ApiResult<Result<Asked, Response>> {
         Err(error) => return Err(error.into()),
     };
     let decider = Decider::Address(address);
-    let who = match approval_admits(&mut connection, &approval, &decider).await? {
+    let who = match Known::of(&mut connection, tenant, &decider).await?.admission(&approval) {
         Admission::As(who) => who,
         Admission::NotAsked => return Ok(Err(nothing_here())),
         Admission::IsSelf => {

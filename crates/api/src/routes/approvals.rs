@@ -12,8 +12,7 @@ use serde_json::{Map, Value};
 use store::{
     Connection,
     approval::{
-        self, Admission, Decider, Ruled, Ruling, approval_admits, approval_decide, approval_get,
-        approval_list,
+        self, Admission, Decider, Known, Ruled, Ruling, approval_decide, approval_get, approval_list,
     },
     submission::MASK,
 };
@@ -137,15 +136,13 @@ async fn shown(
 ) -> ApiResult<Vec<ApprovalOut>> {
     let authors =
         Authors::of(connection, identity, approvals.iter().map(|approval| approval.execution_id)).await?;
+    let known = Known::of(connection, identity.tenant, &Decider::Identity(identity)).await?;
+    let who = identity.actor.to_string();
     let mut shown = Vec::with_capacity(approvals.len());
     for approval in approvals {
-        let who = identity.actor.to_string();
         let may_decide = approval.state == ApprovalState::Open
             && approval.decisions.iter().all(|decided| decided.by != who)
-            && matches!(
-                approval_admits(connection, &approval, &Decider::Identity(identity)).await?,
-                Admission::As(_)
-            );
+            && matches!(known.admission(&approval), Admission::As(_));
         let mut decisions = approval.decisions;
         if identity.role == Role::Viewer {
             decisions.iter_mut().for_each(|decided| hide(decided, &approval.form));

@@ -80,6 +80,7 @@ pub(super) fn approval(
         version: (execution.workflow_id, execution.workflow_version),
         started_by: execution.created_by,
         event: execution.event_id,
+        caused_by: execution.caused_by,
         remind_at,
         timeout_at,
     };

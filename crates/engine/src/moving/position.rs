@@ -43,6 +43,10 @@ pub fn moved(
     now: Timestamp,
 ) -> Result<Vec<Log>, String> {
     let journal = Journal::new(logs.to_vec());
+    if walk::has_failed(&journal) {
+        return Err("it has failed, and its onFailure is under way: that is done by the version that failed"
+            .to_owned());
+    }
     let run = Run { versions, execution, journal: &journal, now };
     let paths: HashSet<&str> = journal.rows().map(|row| row.step_path.as_str()).collect();
     for path in paths.iter().filter(|path| **path != CONDITIONS) {

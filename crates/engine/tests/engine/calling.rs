@@ -18,7 +18,11 @@ fn run(key: &str) -> Value {
 }
 
 fn hour() -> Value {
-    json!({"type": "delay", "config": {"duration": "1h"}})
+    delay("1h")
+}
+
+fn delay(duration: &str) -> Value {
+    json!({"type": "delay", "config": {"duration": duration}})
 }
 
 fn ticket(title: &str) -> Value {
@@ -104,6 +108,59 @@ testkit::on_both! {
         let digits = |word: &str| word.trim_end_matches(',').parse::<i64>().is_ok_and(|number| number > 20);
         let told: Vec<&str> = told.split(' ').map(|word| if digits(word) { "N," } else { word }).collect();
         insta::assert_snapshot!("called_ends_with_caller", told.join(" "));
+        engine.stop(std::time::Duration::from_secs(5)).await;
+    }
+
+    async fn what_ends_in_time_while_its_caller_is_busy_is_not_called_again(place: Place) {
+        let house = House::new(place);
+        let sink = Sink::start().await;
+        let mut called = run("callee");
+        called["timeoutMs"] = json!("30m");
+        called["retry"] = json!({"attempts": 2, "delays": ["10s"]});
+        let busy = json!({"type": "webhook", "timeoutMs": 1_500, "config": {"url": sink.url("/hang")}});
+        let lanes = json!({"type": "parallel", "config": {"branches": [{"name": "called", "actions": [called]}, {"name": "busy", "actions": [busy]}]}});
+        let (engine, _, _) = house.furnish(json!({"name": "Caller", "actions": [lanes]})).await;
+        house.workflow(&engine, json!({"name": "Callee", "trigger_event": "manual", "actions": [delay("20m")]})).await;
+        let caller = post(&engine, json!({})).await.executions[0].id;
+        sink.received(1).await;
+        house.clock.advance(model::Period::minutes(20));
+        while all(&engine).await[1].execution.progress.status != ExecutionStatus::Completed {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        // The caller's own look comes when the time of its step is over.
+        house.clock.advance(model::Period::minutes(20));
+        let ended = house.run_to_end(&engine, caller).await.unwrap();
+        assert_eq!(ended.execution.progress.status, ExecutionStatus::Completed, "{}", story(&ended));
+        assert_eq!(all(&engine).await.len(), 2, "{}", story(&ended));
+        engine.stop(std::time::Duration::from_secs(5)).await;
+    }
+
+    async fn a_run_that_waits_for_a_failure_hears_of_it_though_no_workflow_listens(place: Place) {
+        let house = House::new(place);
+        let wait = json!({"type": "wait_for_event", "config": {"event": "execution_failed", "timeout": "1d", "actions": [ticket("{{steps.s1.output.event.failure.workflowName}}")]}});
+        let (engine, _, _) = house.furnish(json!({"name": "Waits", "actions": [wait]})).await;
+        let fails = json!({"name": "Fails", "trigger_event": "ticket_created", "actions": [{"type": "stop", "config": {"status": "failed"}}]});
+        house.workflow(&engine, fails).await;
+        let waiting = post(&engine, json!({})).await.executions[0].id;
+        let outside = model::event::NewEvent { name: "ticket_created".parse().unwrap(), ..crate::harness::event(None, json!({})) };
+        engine.accept(outside).await.unwrap();
+        house.run_to_end(&engine, waiting).await.unwrap();
+        assert_eq!(titles(&engine).await, ["Fails"]);
+        engine.stop(std::time::Duration::from_secs(5)).await;
+    }
+
+    async fn what_a_watcher_of_failures_runs_may_fail_without_being_watched(place: Place) {
+        let house = House::new(place);
+        let (engine, _, _) = house.furnish(json!({"name": "First", "actions": [run("failing")]})).await;
+        house.workflow(&engine, json!({"name": "Failing", "trigger_event": "manual", "actions": [{"type": "stop", "config": {"status": "failed"}}]})).await;
+        house.workflow(&engine, json!({"name": "Watcher", "trigger_event": "execution_failed", "actions": [run("failing")]})).await;
+        post(&engine, json!({})).await;
+        house.run_all_to_end(&engine).await.unwrap();
+        let mut of: Vec<String> = all(&engine).await.iter().map(|one| one.execution.trigger_event.clone()).collect();
+        of.sort();
+        // What was called fails, then its caller; each is watched once, and calls it again.
+        let expected = ["execution_failed", "execution_failed", "run_workflow", "run_workflow", "run_workflow", "submission_completed"];
+        assert_eq!(of, expected);
         engine.stop(std::time::Duration::from_secs(5)).await;
     }
 

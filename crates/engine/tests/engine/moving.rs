@@ -254,6 +254,22 @@ testkit::on_both! {
         engine.stop(Duration::from_secs(5)).await;
     }
 
+    async fn a_run_that_has_failed_ends_on_its_version_and_that_is_said(place: Place) {
+        let house = House::new(place);
+        let fails = |tag: &str| json!({"actions": [{"id": "s", "type": "stop", "config": {"status": "failed"}}], "onFailure": [delay("d", "1h"), self::tag("t", tag)]});
+        let (engine, workflow, _) = house.furnish(fails("one")).await;
+        let run = post(&engine, json!({})).await.executions[0].id;
+        house.rest(&engine, run).await.unwrap();
+        let change = Change { definition: Some(definition_of(fails("two"))), ..Change::default() };
+        let write = engine.store().write(move |tx| Box::pin(async move { workflow_update(tx, TENANT, Actor::System, workflow, change).await }));
+        write.await.unwrap();
+        engine.workflow_changed(TENANT, workflow).await.unwrap();
+        let summary = moved(&engine, to(workflow, 2)).await;
+        let reasons: Vec<&str> = summary.reasons.iter().map(|one| one.reason.as_str()).collect();
+        assert_eq!(reasons, ["it has failed, and its onFailure is under way: that is done by the version that failed"]);
+        engine.stop(Duration::from_secs(5)).await;
+    }
+
     async fn a_move_happens_wholly_or_not_at_all(place: Place) {
         let (expected, commits) = trial(place.another(), Once::default()).await;
         for number in 1..=commits {

@@ -12,10 +12,12 @@ use model::{
 use serde_json::{Value, json};
 use store::{
     Page, StoreError,
+    api_key::{Fields, api_key_create},
     approval::{Decider, Ruled, Ruling, approval_decide, link},
     notification::notification_list,
     outbox::outbox_list,
     secret::SecretBox,
+    token::Token,
     user::{NewUser, user_create},
 };
 use testkit::place::Place;
@@ -194,6 +196,67 @@ testkit::on_both! {
         assert!(matches!(over, Err(StoreError::Conflict { code: "approval_decided", .. })), "{over:?}");
         let started = house.run_to_end(&engine, id).await.unwrap();
         assert_eq!(started.journal[1].output_data, Some(json!({"decision": "rejected", "by": ["user:2", "cto@example.com"], "comment": null, "form": {}})));
+        engine.stop(Duration::from_secs(5)).await;
+    }
+
+    async fn who_started_what_led_to_the_run_is_self_by_whatever_detour(place: Place) {
+        let house = House::new(place);
+        let ask = json!({"id": "a", "type": "approval", "config": {"title": "Refund", "approvers": [{"userId": 1}], "timeout": "2d"}});
+        let ticket = json!({"type": "create_ticket", "config": {"title": "Refund"}});
+        let call = json!({"type": "run_workflow", "config": {"workflowId": "asks"}});
+        let (engine, _, _) = house.furnish(json!({"name": "Detour", "actions": [{"type": "set", "config": {"variables": {"a": 1}}}, ticket, call]})).await;
+        people(&engine).await;
+        house.workflow(&engine, json!({"name": "Asks", "trigger_event": "ticket_created", "actions": [ask]})).await;
+        let mine = NewEvent { actor: Actor::User(UserId::new(1)), ..event(None, json!({})) };
+        let id = engine.accept(mine).await.unwrap().executions[0].id;
+        house.rest(&engine, id).await.unwrap();
+        let both = async {
+            loop {
+                let asked = approvals(&engine, None).await.unwrap();
+                if asked.len() == 2 {
+                    return asked;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let asked = tokio::time::timeout(Duration::from_secs(20), both).await.expect("both ask");
+        let ada = Decider::Identity(Identity { tenant: TENANT, actor: Actor::User(UserId::new(1)), role: Role::Admin });
+        for approval in asked {
+            assert_eq!(approval.selves, [Actor::User(UserId::new(1))], "{approval:?}");
+            assert_eq!(decide(&engine, ada.clone(), approval.id, Decision::Approved).await, Ok(Ruled::IsSelf));
+        }
+        engine.stop(Duration::from_secs(5)).await;
+    }
+
+    async fn keys_that_may_still_decide_count_as_people_do(place: Place) {
+        let house = House::new(place);
+        let (engine, _, _) = house.furnish(json!({"conditions": [], "actions": [
+            {"id": "a", "type": "approval", "config": {"title": "Refund", "approvers": [{"role": "admin"}], "required": 2, "timeout": "2d"}},
+        ]})).await;
+        people(&engine).await;
+        let write = engine.store().write(|tx| {
+            Box::pin(async move {
+                let mut ids = Vec::new();
+                for (name, role) in [("one", Role::Admin), ("two", Role::Admin), ("three", Role::Editor)] {
+                    let fields = Fields { name: name.to_owned(), role, rate_limit: None };
+                    ids.push(api_key_create(tx, TENANT, Actor::System, &fields, &Token::given(name)).await?.id);
+                }
+                Ok(ids)
+            })
+        });
+        let keys = write.await.unwrap();
+        let id = post(&engine, json!({})).await.executions[0].id;
+        let asked = approvals(&engine, id).await.unwrap().remove(0).id;
+        let ended = async |actor: Actor, decision: Decision| {
+            let decider = Decider::Identity(Identity { tenant: TENANT, actor, role: Role::Admin });
+            match decide(&engine, decider, asked, decision).await.unwrap() {
+                Ruled::Done(approval) => approval.ended_at.is_some(),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert!(!ended(Actor::User(UserId::new(1)), Decision::Rejected).await, "the only administrator says no, and two keys may say yes");
+        assert!(!ended(Actor::ApiKey(keys[0]), Decision::Approved).await);
+        assert!(ended(Actor::ApiKey(keys[1]), Decision::Rejected).await, "nobody is left who could make two");
         engine.stop(Duration::from_secs(5)).await;
     }
 

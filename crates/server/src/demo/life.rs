@@ -257,6 +257,7 @@ impl Life<'_> {
             awaits: Vec::new(),
             waits: Arc::new([]),
             touches: None,
+            gives_up: None,
         };
         let Advanced::Done { logs, progress } = execution_advance(self.tx, &advance).await? else {
             return Ok(None);

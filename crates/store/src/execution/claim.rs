@@ -8,14 +8,15 @@ use model::{
 };
 
 use super::{
-    COLUMNS, HELD, Held, Started, execution_of, executions_hold, failure_of, held_of, moved, progress_write,
+    COLUMNS, HELD, Held, Started,
+    ending::{Early, held_end},
+    execution_of, executions_hold, held_of, moved, progress_write,
 };
 use crate::{
     StoreResult, Tx,
     database::{Row, Value},
     journal::logs_of,
     timer::{timer_delete, waits},
-    waiting::waits_end,
     writer::Notice,
 };
 
@@ -117,18 +118,21 @@ pub(crate) async fn executions_claim(tx: &mut Tx, ids: Vec<i64>) -> StoreResult<
         let execution = execution_of(row)?;
         let journal = journals.remove(&execution.id).unwrap_or_default();
         let Some(held) = tx.held_take(execution.tenant_id, execution.id) else { continue };
-        let progress = recovered(&execution.progress, tx.now());
+        // One that was running belonged to a process that died; one that is pending was not begun, or had come to a rest.
+        let was_running = execution.progress.status == ExecutionStatus::Running;
+        let recoveries = execution.progress.recoveries + i64::from(was_running);
+        if recoveries > MOST_RECOVERIES {
+            let error = format!(
+                "given up: the server stopped {recoveries} times while this execution ran, without getting any further"
+            );
+            held_end(tx, &held, Early::Failed, &error).await?;
+            continue;
+        }
+        let progress = Progress { recoveries, ..execution.progress.clone() };
         progress_write(tx, &held, &progress);
-        if progress.status == ExecutionStatus::Failed {
-            failure_of(tx, &held, &progress).await?;
-        }
-        if progress.status.is_terminal() {
-            waits_end(tx, execution.tenant_id, execution.id).await?;
-        } else {
-            let owner = tx.node();
-            let execution = Execution { progress, owner, ..execution };
-            tx.notice(Notice::Started(Box::new(Started { execution, journal })));
-        }
+        let owner = tx.node();
+        let execution = Execution { progress, owner, ..execution };
+        tx.notice(Notice::Started(Box::new(Started { execution, journal })));
     }
     Ok(())
 }
@@ -136,23 +140,3 @@ pub(crate) async fn executions_claim(tx: &mut Tx, ids: Vec<i64>) -> StoreResult<
 /// An execution that the process did not survive this often, without one step done in between, is given up: it is
 /// probably what ends the process.
 const MOST_RECOVERIES: i64 = 50;
-
-/// The state of an execution that is taken in hand. One that was running belonged to a process that died; one that is pending was not begun,
-/// or had come to a rest.
-fn recovered(before: &Progress, now: Timestamp) -> Progress {
-    let recoveries = before.recoveries + i64::from(before.status == ExecutionStatus::Running);
-    if recoveries <= MOST_RECOVERIES {
-        return Progress { recoveries, ..before.clone() };
-    }
-    let error = format!(
-        "given up: the server stopped {recoveries} times while this execution ran, without getting any further"
-    );
-    Progress {
-        status: ExecutionStatus::Failed,
-        completed_at: Some(now),
-        error_stack: Some(error.clone()),
-        error: Some(error),
-        recoveries,
-        ..before.clone()
-    }
-}

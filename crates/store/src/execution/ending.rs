@@ -1,4 +1,7 @@
 //! Executions that end before their steps have led to an end: cancelled by hand, ended by a rule, failed because they cannot be run.
+//!
+//! However that comes, it is done in one way ([`end_early`]), so that nothing is left behind: what is open in the journal is put away, what it waits
+//! for is forgotten, what it has called and waits for ends with it.
 
 use model::{
     ExecutionId, ExecutionStatus, StepStatus, TenantId, Timestamp,
@@ -38,14 +41,37 @@ pub async fn execution_cancel(
             ),
         ));
     }
-    end_early(tx, &held, ExecutionStatus::Cancelled, reason, conclude).await
+    end_early(tx, &held, Early::Cancelled, reason, conclude).await
+}
+
+/// How an execution ends early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Early {
+    /// It was not to go on.
+    Cancelled,
+    /// It has no more to do.
+    Completed,
+    /// It cannot go on.
+    Failed,
+    /// It had failed and waited for its own retry, and somebody retries it by hand: it failed as it says already, and that is told of by the retry.
+    Retried,
+}
+
+impl Early {
+    const fn status(self) -> ExecutionStatus {
+        match self {
+            Self::Cancelled => ExecutionStatus::Cancelled,
+            Self::Completed => ExecutionStatus::Completed,
+            Self::Failed | Self::Retried => ExecutionStatus::Failed,
+        }
+    }
 }
 
 /// Ends an execution before its steps have led to an end, and those that it has called and waits for.
 async fn end_early(
     tx: &mut Tx,
     held: &Held,
-    status: ExecutionStatus,
+    early: Early,
     reason: &str,
     conclude: Conclude,
 ) -> StoreResult<Execution> {
@@ -68,25 +94,39 @@ async fn end_early(
         log_insert(tx, &mut log, last).await?;
     }
     waits_end(tx, tenant, id).await?;
-    let is_cancelled = status == ExecutionStatus::Cancelled;
-    if !is_cancelled {
-        result["stopped"] = serde_json::json!(reason);
-    }
-    let error = is_cancelled.then(|| reason.to_owned());
-    let error_stack = execution.progress.error_stack.clone().filter(|_| is_cancelled);
+    let before = execution.progress.clone();
+    let (error, error_stack) = match early {
+        Early::Cancelled => (Some(reason.to_owned()), before.error_stack.clone()),
+        Early::Completed => {
+            result["stopped"] = serde_json::json!(reason);
+            (None, None)
+        }
+        Early::Failed => (Some(reason.to_owned()), Some(reason.to_owned())),
+        Early::Retried => (before.error.clone(), before.error_stack.clone()),
+    };
     let progress = Progress {
-        status,
+        status: early.status(),
         completed_at: Some(now),
-        result: Some(result),
+        result: Some(result).filter(|result| !result.is_null()),
         error,
         error_stack,
         wake_at: None,
         next_retry_at: None,
-        ..execution.progress.clone()
+        ..before
     };
     progress_write(tx, held, &progress);
+    if early == Early::Failed {
+        failure_of(tx, held, &progress).await?;
+    }
     called_cancel(tx, tenant, id, in_vain).await?;
     Ok(Execution { progress, ..execution })
+}
+
+/// As [`end_early`]; how it is left is found by the version that it runs.
+pub(super) async fn held_end(tx: &mut Tx, held: &Held, early: Early, reason: &str) -> StoreResult<()> {
+    let execution = execution_get(tx, held.tenant, held.id).await?;
+    let conclude = conclusion(tx, held.tenant, &execution).await;
+    end_early(tx, held, early, reason, conclude).await.map(drop)
 }
 
 /// Ends an execution because a rule says so: a goal is met, a newer run takes its place. What has ended already stays as it is.
@@ -94,36 +134,31 @@ pub(crate) async fn execution_end(
     tx: &mut Tx,
     tenant: TenantId,
     id: ExecutionId,
-    status: ExecutionStatus,
+    early: Early,
     reason: &str,
 ) -> StoreResult<()> {
-    let Some(held) = execution_held(tx, tenant, id).await? else { return Ok(()) };
-    if held.progress.status.is_terminal() {
-        return Ok(());
+    match execution_held(tx, tenant, id).await? {
+        Some(held) if !held.progress.status.is_terminal() => held_end(tx, &held, early, reason).await,
+        Some(_) | None => Ok(()),
     }
-    let execution = execution_get(tx, tenant, id).await?;
-    let conclude = conclusion(tx, tenant, &execution).await;
-    end_early(tx, &held, status, reason, conclude).await.map(drop)
 }
-/// Fails an execution that cannot be run at all; one that has ended stays as it is.
+
+/// Fails an execution that cannot be run at all; one that has ended, or is gone, stays as it is.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn execution_fail(tx: &mut Tx, tenant: TenantId, id: ExecutionId, error: &str) -> StoreResult<()> {
+    execution_end(tx, tenant, id, Early::Failed, error).await
+}
+
+/// Clears the schedule of an execution that somebody retries by hand before its own retry comes; any other stays as it is.
 ///
 /// # Errors
 /// [`StoreError::Missing`].
-pub async fn execution_fail(tx: &mut Tx, tenant: TenantId, id: ExecutionId, error: &str) -> StoreResult<()> {
-    let before = execution_get(tx, tenant, id).await?.progress;
-    if before.status.is_terminal() {
+pub async fn execution_retire(tx: &mut Tx, tenant: TenantId, id: ExecutionId) -> StoreResult<()> {
+    let held = execution_held(tx, tenant, id).await?.ok_or_else(|| missing(id))?;
+    if held.progress.status != ExecutionStatus::Retrying {
         return Ok(());
     }
-    let failed = Progress {
-        status: ExecutionStatus::Failed,
-        completed_at: Some(tx.now()),
-        error: Some(error.to_owned()),
-        error_stack: Some(error.to_owned()),
-        next_retry_at: None,
-        wake_at: None,
-        ..before
-    };
-    let held = execution_held(tx, tenant, id).await?.ok_or_else(|| missing(id))?;
-    progress_write(tx, &held, &failed);
-    failure_of(tx, &held, &failed).await
+    held_end(tx, &held, Early::Retried, "put away: somebody retried the run by hand").await
 }

@@ -197,38 +197,48 @@ impl Committer {
     }
 
     async fn try_together(&mut self, batch: &mut Batch) -> StoreResult<()> {
-        let needs = std::mem::take(&mut batch.needs);
-        // First, for what they decide may end executions.
-        if !needs.gates.is_empty() {
-            self.tx.gates_hold(&needs.gates).await?;
-        }
-        if !needs.executions.is_empty() {
-            let ids = needs.executions.iter().map(|id| id.get()).collect();
-            executions_hold(&mut self.tx, ids).await?;
-        }
-        self.tx.hold_all(&needs.records).await?;
-        self.tx.awaited_prepare(needs.tenants.into_iter().collect()).await?;
-        event_keys_hold(&mut self.tx, needs.event_keys).await?;
+        self.hold(std::mem::take(&mut batch.needs)).await?;
         for job in &mut batch.together {
             attempt(&mut self.tx, job.as_mut()).await?;
         }
         self.tx.flush().await
     }
 
+    /// Locks what operations need, in the one order that all keep, so that no two transactions wait for each other.
+    async fn hold(&mut self, mut needs: Needs) -> StoreResult<()> {
+        for (tenant, event) in needs.emits {
+            needs.gates.extend(self.tx.gates_of(tenant, event));
+        }
+        // First, for what is decided under them may end executions.
+        self.tx.gates_hold(needs.gates).await?;
+        if !needs.executions.is_empty() {
+            let ids = needs.executions.iter().map(|id| id.get()).collect();
+            executions_hold(&mut self.tx, ids).await?;
+        }
+        self.tx.hold_all(&needs.records).await?;
+        self.tx.awaited_prepare(needs.tenants.into_iter().collect()).await?;
+        event_keys_hold(&mut self.tx, needs.event_keys).await
+    }
+
     /// The outer error says that the transaction is no more; the inner one is the operation's own.
     async fn run_one(&mut self, job: &mut dyn Job) -> StoreResult<StoreResult<()>> {
         self.tx.operation_begin().await?;
-        let done = match attempt(&mut self.tx, job).await {
-            Ok(()) => self.tx.flush().await,
-            Err(error) => Err(error),
-        };
-        match done {
+        match self.try_one(job).await {
             Ok(()) => self.tx.operation_keep().await.map(Ok),
             Err(error) => {
                 self.tx.operation_undo().await?;
                 Ok(Err(error))
             }
         }
+    }
+
+    async fn try_one(&mut self, job: &mut dyn Job) -> StoreResult<()> {
+        let mut needs = Needs::default();
+        if job.together(&mut needs) {
+            self.hold(needs).await?;
+        }
+        attempt(&mut self.tx, job).await?;
+        self.tx.flush().await
     }
 
     /// None: a fault of a test has killed the process, as far as the store is concerned.

@@ -7,10 +7,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{FutureExt, future::BoxFuture};
-use model::ExecutionId;
+use model::{ExecutionId, StepStatus, TenantId, event::EXECUTION_FAILED};
 use tokio::sync::oneshot;
 
-use crate::{StoreError, StoreResult, Tx, effect::effect_needs, event::EventKey, execution::Performed};
+use crate::{
+    StoreError, StoreResult, Tx,
+    effect::{effect_emits, effect_needs},
+    event::EventKey,
+    execution::Performed,
+};
 
 /// An operation that many do at once.
 pub(crate) trait Together: Send + Sync + 'static {
@@ -29,6 +34,8 @@ pub(crate) struct Needs {
     pub(crate) executions: Vec<ExecutionId>,
     /// Workflows whose rules of entry are decided.
     pub(crate) gates: BTreeSet<i64>,
+    /// Events that may be made, which workflows with rules of entry may listen to.
+    pub(crate) emits: BTreeSet<(TenantId, &'static str)>,
     /// By table.
     pub(crate) records: BTreeMap<&'static str, BTreeSet<i64>>,
     /// Whose events there may be.
@@ -37,10 +44,17 @@ pub(crate) struct Needs {
 }
 
 impl Needs {
-    /// What the effects of steps are going to change or to name.
-    pub(crate) fn effects(&mut self, steps: &[Performed]) {
-        for (table, id) in steps.iter().filter_map(|step| effect_needs(step.effect.as_ref()?)) {
-            self.records.entry(table).or_default().insert(id);
+    /// What steps are going to change or to name, and which events that makes.
+    pub(crate) fn effects(&mut self, tenant: TenantId, steps: &[Performed]) {
+        for effect in steps.iter().filter_map(|step| step.effect.as_ref()) {
+            self.emits.extend(effect_emits(effect).iter().map(|event| (tenant, *event)));
+            if let Some((table, id)) = effect_needs(effect) {
+                self.records.entry(table).or_default().insert(id);
+            }
+        }
+        if steps.iter().any(|step| step.log.status == StepStatus::Failed) {
+            // The run may fail with it.
+            self.emits.insert((tenant, EXECUTION_FAILED));
         }
     }
 }

@@ -131,6 +131,7 @@ impl Pair {
                 version: (WorkflowId::new(1), 1),
                 started_by: None,
                 event: None,
+                caused_by: None,
                 remind_at: None,
                 timeout_at: now.plus(Period::YEAR),
             })),
@@ -223,6 +224,7 @@ impl Pair {
                     awaits: Vec::new(),
                     waits: Arc::new([]),
                     touches: None,
+                    gives_up: None,
                 },
             )
             .await,

@@ -3,6 +3,7 @@
 
 mod connections;
 mod doctor;
+mod ends;
 mod forms;
 mod lists;
 mod migrations;
@@ -45,6 +46,9 @@ const TWO: TenantId = TenantId::new(2);
 const ADA: Actor = Actor::User(UserId::new(1));
 const NOW: Timestamp = Timestamp::from_millis(1_771_065_000_123);
 
+/// The title of a ticket of which the rules of entry of the one workflow are asked.
+const GATED: &str = "gated";
+
 /// Every event starts this many executions of the one workflow that there is.
 #[derive(Debug, Default)]
 struct Starts(AtomicUsize);
@@ -52,6 +56,10 @@ struct Starts(AtomicUsize);
 impl Matcher for Starts {
     fn hears(&self, _: TenantId, _: &EventName) -> bool {
         self.0.load(Ordering::Relaxed) > 0
+    }
+
+    fn gates(&self, _: TenantId, event: &str) -> Vec<WorkflowId> {
+        if event == "ticket_created" { vec![WorkflowId::new(1)] } else { Vec::new() }
     }
 
     fn matches(&self, event: &NewEvent) -> Vec<Match> {
@@ -65,7 +73,7 @@ impl Matcher for Starts {
                 log: Box::new(log(event)),
                 ahead: None,
             },
-            gate: None,
+            gate: (event.data["ticket"]["title"] == GATED).then(Box::default),
         };
         std::iter::repeat_with(one).take(self.0.load(Ordering::Relaxed)).collect()
     }
