@@ -129,6 +129,15 @@ impl Sink {
         self.record.requests().clone()
     }
 
+    /// Forgets everything that came in.
+    ///
+    /// # Panics
+    /// Never: no holder of its locks can panic.
+    pub fn forget(&self) {
+        self.record.requests().clear();
+        self.record.attempts.lock().expect("no holder of this lock can panic").clear();
+    }
+
     /// Waits until that many requests have come in.
     pub async fn received(&self, count: usize) {
         loop {

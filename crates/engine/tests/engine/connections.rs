@@ -95,7 +95,7 @@ async fn trial(place: Place, faults: Once) -> (Vec<String>, Arc<Once>) {
         }
         engine.stop(Duration::from_secs(5)).await;
     }
-    let engine = house.reopen(None).await.unwrap();
+    let engine = house.recover().await;
     let accepted = engine.accept(only()).await.unwrap();
     let ended = house.run_to_end(&engine, accepted.executions[0].id).await.unwrap();
     let mut left = vec![ended.execution.progress.status.to_string()];

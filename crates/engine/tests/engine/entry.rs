@@ -232,7 +232,7 @@ testkit::on_both! {
                 drop(story(&house, &engine).await);
                 stop(engine).await;
             }
-            let engine = house.reopen(None).await.unwrap();
+            let engine = house.recover().await;
             story(&house, &engine).await.unwrap();
             let mut refused = refused(&engine).await;
             refused.sort();

@@ -29,7 +29,7 @@ use testkit::{clock::SimulatedClock, place::Place, sink::Sink};
 pub const TENANT: TenantId = TenantId::new(1);
 
 pub struct House {
-    place: Place,
+    place: Arc<Place>,
     pub clock: SimulatedClock,
     /// Of each engine.
     pub workers: usize,
@@ -46,9 +46,9 @@ pub struct FinalState {
 }
 
 impl House {
-    pub fn new(place: Place) -> Self {
+    pub fn new(place: impl Into<Arc<Place>>) -> Self {
         let start: Timestamp = "2026-02-14T10:30:00Z".parse().unwrap();
-        Self { place, clock: SimulatedClock::new(start), workers: 4 }
+        Self { place: place.into(), clock: SimulatedClock::new(start), workers: 4 }
     }
 
     pub async fn store(&self, faults: Option<Arc<dyn Faults>>) -> StoreResult<Store> {
@@ -123,6 +123,13 @@ impl House {
     pub async fn reopen(&self, faults: Option<Arc<dyn Faults>>) -> Result<Engine, engine::EngineError> {
         let store = self.store(faults).await?;
         self.engine(store).await
+    }
+
+    /// Opens what an engine left that was killed, and was the only one: whose work it is by then is not waited for.
+    pub async fn recover(&self) -> Engine {
+        let store = self.store(None).await.unwrap();
+        store.write(|tx| Box::pin(store::node::node_take_over_all(tx))).await.unwrap();
+        self.engine(store).await.unwrap()
     }
 
     /// Moves time on until the execution has ended; an error when the store dies before that. An approval whose title begins with "Yes" is approved

@@ -219,7 +219,7 @@ testkit::on_both! {
                 }
                 stop(engine).await;
             }
-            let engine = house.reopen(None).await.unwrap();
+            let engine = house.recover().await;
             while !is_done(&house, &engine, &jobs).await {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }

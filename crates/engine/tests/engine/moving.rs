@@ -300,7 +300,7 @@ async fn trial(place: Place, faults: Once) -> (String, u64) {
         drop(engine.executions_move(TENANT, Actor::System, to(workflow, 2)).await);
         engine.stop(Duration::from_secs(5)).await;
     }
-    let engine = house.reopen(None).await.unwrap();
+    let engine = house.recover().await;
     moved(&engine, to(workflow, 2)).await;
     let ended = house.run_to_end(&engine, id).await.unwrap();
     let mut connection = engine.store().read(TENANT).await.unwrap();

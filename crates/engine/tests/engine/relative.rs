@@ -158,7 +158,7 @@ testkit::on_both! {
                 at(&house, &engine, "2026-02-15T09:00:01Z").await;
                 stop(engine).await;
             }
-            let engine = house.reopen(None).await.unwrap();
+            let engine = house.recover().await;
             let day = "2026-02-15T09:00:00.000Z";
             assert_eq!(at(&house, &engine, "2026-02-15T09:10:00Z").await, [format!("A {day}"), format!("B {day}"), format!("C {day}")], "{faults:?}");
             stop(engine).await;

@@ -166,7 +166,7 @@ testkit::on_both! {
                 }
                 stop(engine).await;
             }
-            let engine = house.reopen(None).await.unwrap();
+            let engine = house.recover().await;
             let ran = ran(&engine, 1).await;
             let mut connection = engine.store().read(TENANT).await.unwrap();
             let tickets: i64 = connection.query_one("SELECT count(*) FROM tickets WHERE tenant_id = ?1", params![TENANT]).await.unwrap().first().unwrap();
