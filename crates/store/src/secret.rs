@@ -30,6 +30,7 @@ pub const KEY_FILE: &str = "secret.key";
 /// The first byte of everything that is sealed, for the day when the scheme changes.
 const SCHEME: u8 = 1;
 const NONCE: usize = 24;
+const TAG: usize = 16;
 const KEY: usize = 32;
 
 /// The fact under which the store keeps the fingerprint.
@@ -219,6 +220,12 @@ impl SecretBox {
         let payload = Payload { msg: sealed, aad: &associated(tenant, purpose) };
         self.cipher.decrypt(XNonce::from_slice(nonce), payload).map_err(|_| unreadable())
     }
+}
+
+/// Whether bytes have the form of what a box seals. Whether one has sealed them only that box can tell.
+#[must_use]
+pub fn is_sealed(bytes: &[u8]) -> bool {
+    bytes.first() == Some(&SCHEME) && bytes.len() >= 1 + NONCE + TAG
 }
 
 fn associated(tenant: TenantId, purpose: Purpose) -> Vec<u8> {
