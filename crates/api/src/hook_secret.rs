@@ -3,19 +3,15 @@
 //! Two seals of one secret differ, so a secret that is sent again as it is stored keeps its seal: saving the same again changes nothing.
 
 use actions::schema::MASK;
-use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use model::{Problem, TenantId, event::WEBHOOK, workflow::Definition};
 use rules::hook::{SECRETS, Secret};
 use serde_json::{Map, Value};
 use store::{
     StoreResult,
-    secret::{Purpose, SecretBox, is_sealed},
+    secret::{Purpose, SecretBox, sealed_part, sealed_text},
 };
 
 use crate::config_secret::ANOTHER;
-
-/// Before what is sealed.
-const SEALED: &str = "sealed:";
 
 /// The trigger's configuration as it is shown.
 #[must_use]
@@ -107,15 +103,12 @@ pub fn seal(
         // Whatever comes in is sealed, also what only begins like a seal: what is one opens here, and nobody else can make it.
         let Some(text) = secret.as_str().filter(|text| !is_own(text, secrets, tenant)) else { continue };
         let same = known.iter().find(|known| {
-            known.starts_with(SEALED)
+            sealed_part(known).is_some()
                 && reveal(known, secrets, tenant).is_ok_and(|known| known == text.as_bytes())
         });
         let sealed = match same {
             Some(same) => (*same).to_owned(),
-            None => {
-                let sealed = secrets.seal(tenant, Purpose::Hook, text.as_bytes())?;
-                format!("{SEALED}{}", STANDARD_NO_PAD.encode(sealed))
-            }
+            None => sealed_text(&secrets.seal(tenant, Purpose::Hook, text.as_bytes())?),
         };
         *secret = sealed.into();
     }
@@ -165,12 +158,6 @@ fn reveal(text: &str, secrets: &SecretBox, tenant: TenantId) -> StoreResult<Vec<
 /// The text is sealed, by this installation and for this tenant.
 fn is_own(text: &str, secrets: &SecretBox, tenant: TenantId) -> bool {
     sealed_part(text).is_some_and(|sealed| secrets.open(tenant, Purpose::Hook, &sealed).is_ok())
-}
-
-/// What is sealed in a text that has a seal's form.
-fn sealed_part(text: &str) -> Option<Vec<u8>> {
-    let sealed = STANDARD_NO_PAD.decode(text.strip_prefix(SEALED)?).ok()?;
-    is_sealed(&sealed).then_some(sealed)
 }
 
 fn auth_mut<'c>(event: &str, config: &'c mut Map<String, Value>) -> Option<&'c mut Map<String, Value>> {
@@ -231,7 +218,7 @@ mod tests {
     fn what_begins_like_a_seal_is_a_secret_like_any() {
         let (secrets, tenant) = (SecretBox::of_key(&[7; 32]), TenantId::new(1));
         let foreign = SecretBox::of_key(&[8; 32]).seal(tenant, Purpose::Hook, b"x").unwrap();
-        for text in ["sealed:hunter2", "sealed:", &format!("sealed:{}", STANDARD_NO_PAD.encode(foreign))] {
+        for text in ["sealed:hunter2", "sealed:", &sealed_text(&foreign)] {
             let mut stored = definition(text);
             seal(&mut stored, &[], &secrets, tenant).unwrap();
             let value = stored.trigger_config["auth"]["value"].as_str().unwrap().to_owned();
