@@ -48,7 +48,8 @@ pub struct SmtpServer {
     host: String,
     port: u16,
     security: Security,
-    credentials: Option<(String, String)>,
+    /// User and password; a password that cannot be read is none.
+    credentials: Option<(String, Option<String>)>,
     /// Chosen by a tenant rather than by who runs the program.
     of_tenant: bool,
     /// The sender when neither step nor tenant names one.
@@ -96,9 +97,16 @@ impl SmtpServer {
         let credentials = settings
             .username
             .clone()
-            .map(|name| (name, password.or_else(|| settings.password.clone()).unwrap_or_default()));
+            .map(|name| (name, Some(password.or_else(|| settings.password.clone()).unwrap_or_default())));
         let (host, port) = (settings.host.clone(), settings.port);
         Self { host, port, security, credentials, of_tenant: true, sender: None }
+    }
+
+    /// The same when there is a password that cannot be read: no mail is sent with another one, which could lock the account.
+    #[must_use]
+    pub fn without_password(mut self) -> Self {
+        self.credentials = self.credentials.map(|(name, _)| (name, None));
+        self
     }
 }
 
@@ -120,7 +128,7 @@ impl FromStr for SmtpServer {
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         let credentials = match url.username() {
             "" => None,
-            name => Some((decode(name)?, decode(url.password().unwrap_or_default())?)),
+            name => Some((decode(name)?, Some(decode(url.password().unwrap_or_default())?))),
         };
         let (mut tls, mut sender) = (None, None);
         for (name, value) in url.query_pairs() {
@@ -239,6 +247,14 @@ impl SmtpClient {
     }
 
     async fn connect(&self, server: &SmtpServer) -> Result<AsyncSmtpConnection, ActionError> {
+        if let Some((_, None)) = &server.credentials {
+            return Err(ActionError::new(
+                ErrorKind::Unavailable,
+                format!(
+                    "the password of the mail server {server} cannot be read: enter it again in the settings"
+                ),
+            ));
+        }
         let addresses = self.resolve(server).await?;
         let failed = |error: SmtpError| failure(server, &error);
         let tls = || TlsParameters::new(server.host.clone()).map_err(failed);
@@ -255,7 +271,7 @@ impl SmtpClient {
         if upgrade {
             connection.starttls(tls()?, &name).await.map_err(failed)?;
         }
-        if let Some((user, password)) = &server.credentials {
+        if let Some((user, Some(password))) = &server.credentials {
             let credentials = Credentials::new(user.clone(), password.clone());
             connection.auth(&[Mechanism::Plain, Mechanism::Login], &credentials).await.map_err(failed)?;
         }

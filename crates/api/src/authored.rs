@@ -1,42 +1,25 @@
 //! What executions wrote into records: a mail, a ticket. Personal answers are in there in the clear, and viewers do not read them
 //! (contract section 6).
 
-use std::collections::{HashMap, HashSet};
-
-use model::{
-    ExecutionId,
-    user::{Identity, Role},
-};
+use model::{ExecutionId, user::Identity};
 use serde::{Serialize, de::DeserializeOwned};
-use store::{Connection, StoreError, StoreResult, execution::execution_get};
+use store::{Connection, StoreError, StoreResult};
 
 use crate::masking::{Personal, Veil};
 
 /// The personal answers behind each execution, for whoever must not read them.
 #[derive(Debug, Default)]
-pub(crate) struct Authors(HashMap<ExecutionId, Personal>);
+pub(crate) struct Authors(Veil);
 
 impl Authors {
-    /// Of these executions. Whoever may do more than read sees everything.
+    /// Of these executions. Whoever may do more than read sees everything. Of one that retention has removed nobody can tell any more which of its
+    /// texts are personal.
     pub(crate) async fn of(
         connection: &mut Connection,
         identity: Identity,
         executions: impl Iterator<Item = ExecutionId>,
     ) -> StoreResult<Self> {
-        if identity.role != Role::Viewer {
-            return Ok(Self::default());
-        }
-        let mut data = HashMap::new();
-        for id in executions.collect::<HashSet<_>>() {
-            match execution_get(connection, identity.tenant, id).await {
-                Ok(execution) => drop(data.insert(id, execution.trigger_data)),
-                // Retention has removed it: nobody can tell any more which of its texts are personal.
-                Err(StoreError::Missing(_)) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        let veil = Veil::over(connection, identity, data.values()).await?;
-        Ok(Self(data.into_iter().map(|(id, data)| (id, veil.of(&data))).collect()))
+        Ok(Self(Veil::over_runs(connection, identity, executions).await?))
     }
 
     /// Hides them in what one of the executions wrote.
@@ -45,7 +28,10 @@ impl Authors {
         execution: Option<ExecutionId>,
         written: T,
     ) -> StoreResult<T> {
-        let Some(personal) = execution.and_then(|id| self.0.get(&id)) else { return Ok(written) };
+        let personal = execution.map_or_else(Personal::default, |id| self.0.of_run(id));
+        if personal == Personal::default() {
+            return Ok(written);
+        }
         let unreadable = |error: serde_json::Error| StoreError::Corrupt(error.to_string());
         let mut value = serde_json::to_value(written).map_err(unreadable)?;
         personal.hide(&mut value);

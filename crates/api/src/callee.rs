@@ -75,10 +75,21 @@ fn unpublished(found: &Workflow) -> Option<String> {
         .then(|| format!("workflow {} is only a draft: publish it before another one runs it", found.id))
 }
 
-/// The workflows that are named outright, with the places.
+/// The workflows that a definition names outright, as it stands in a file or an answer.
+#[must_use]
+pub fn names(definition: &Value) -> Vec<WorkflowName> {
+    let steps = |name: &str| definition.get(name).unwrap_or(&Value::Null);
+    within(steps("actions"), steps(ON_FAILURE)).into_iter().map(|(_, name)| name).collect()
+}
+
 fn named(definition: &Definition) -> Vec<(String, WorkflowName)> {
+    within(&definition.actions, &definition.on_failure)
+}
+
+/// With the places.
+fn within(actions: &Value, on_failure: &Value) -> Vec<(String, WorkflowName)> {
     let mut found = Vec::new();
-    for (path, steps) in [("actions", &definition.actions), (ON_FAILURE, &definition.on_failure)] {
+    for (path, steps) in [("actions", actions), (ON_FAILURE, on_failure)] {
         tree::visit(steps, path, &mut |path, step| {
             if step.get("type").and_then(Value::as_str) != Some(RUN_WORKFLOW) {
                 return;

@@ -8,7 +8,8 @@ use model::{
 };
 use rules::{
     Difference,
-    definition::{ON_FAILURE, compile, with_ids_beside},
+    definition::{MAX_STEPS, ON_FAILURE, compile, with_ids_beside},
+    step::tree,
 };
 use serde_json::{Map, Value, json};
 
@@ -96,7 +97,11 @@ impl Sent {
                 "logUnmatched" => {
                     (!value.is_boolean() && !value.is_null()).then_some("true or false is needed")
                 }
-                "conditions" | "actions" | "onFailure" => None,
+                "conditions" => None,
+                // Also of a draft: whoever reads it compares it with what runs.
+                "actions" | "onFailure" => has_too_many(&value).then_some(
+                    "there are more than 3,000 steps, which is too much for a draft, too: 300 are accepted when it is published",
+                ),
                 name if EntryRules::NAMES.contains(&name) => {
                     (!value.is_object() && !value.is_null()).then_some("an object or null is needed")
                 }
@@ -293,6 +298,15 @@ pub fn canonical(event: &str) -> String {
     event.parse::<EventName>().map_or_else(|_| event.to_owned(), |name| name.to_string())
 }
 
+/// More steps than a draft may have: ten times what can be published.
+fn has_too_many(steps: &Value) -> bool {
+    const MOST: usize = 10 * MAX_STEPS;
+    const { assert!(MOST == 3_000, "the sentence says it") };
+    let mut count = 0_usize;
+    tree::visit(steps, "", &mut |_, _| count += 1);
+    count > MOST
+}
+
 /// Null is an empty list.
 fn list(value: &Value) -> Value {
     if value.is_null() { json!([]) } else { value.clone() }
@@ -324,6 +338,15 @@ mod tests {
             "schemaVersion: 9 was written by a newer server, this one reads up to 2: import it there, or update this server"
         );
         assert!(Sent::read(json!("text")).is_err());
+    }
+
+    #[test]
+    fn a_draft_has_no_end_of_steps_either() {
+        let steps = |count: usize| json!([{"type": "repeat", "config": {"actions": vec![json!({"type": "delay"}); count - 1]}}]);
+        assert!(Sent::read(json!({"actions": steps(3_000)})).is_ok());
+        for name in ["actions", "onFailure"] {
+            assert_eq!(Sent::read(json!({name: steps(3_001)})).unwrap_err()[0].path, name);
+        }
     }
 
     #[test]

@@ -8,7 +8,11 @@
 //! A file without a `schemaVersion` was written by hand, in the format of the day.
 
 use model::Problem;
-use rules::{Operator, control_step, step::tree, with_ids};
+use rules::{
+    Operator, control_step,
+    definition::{ON_FAILURE, with_ids_beside},
+    step::tree,
+};
 use serde_json::{Map, Value};
 
 /// What this program writes.
@@ -61,9 +65,25 @@ pub fn spelled(fields: &mut Map<String, Value>) {
     if let Some(list) = fields.get_mut("trigger_config").and_then(|config| config.get_mut("conditions")) {
         conditions(list);
     }
-    if let Some(actions) = fields.get_mut("actions") {
-        *actions = with_ids(actions);
-        tree::visit_mut(actions, &mut step);
+    if let Some(goal) = fields.get_mut("goal") {
+        if let Some(Value::String(event)) = goal.get_mut("event") {
+            *event = crate::definition::canonical(event);
+        }
+        if let Some(list) = goal.get_mut("conditions") {
+            conditions(list);
+        }
+    }
+    // Ids are of the whole workflow.
+    let none = Value::Null;
+    let actions =
+        fields.get("actions").map(|own| with_ids_beside(own, fields.get(ON_FAILURE).unwrap_or(&none)));
+    let beside = actions.as_ref().unwrap_or(&none);
+    let on_failure = fields.get(ON_FAILURE).map(|own| with_ids_beside(own, beside));
+    for (name, steps) in [("actions", actions), (ON_FAILURE, on_failure)] {
+        if let Some(mut steps) = steps {
+            tree::visit_mut(&mut steps, &mut step);
+            fields.insert(name.to_owned(), steps);
+        }
     }
 }
 
@@ -75,6 +95,9 @@ fn step(step: &mut Value) {
     let is_control =
         step.get("type").and_then(Value::as_str).is_some_and(|name| control_step(name).is_some());
     let Some(config) = step.get_mut("config").filter(|_| is_control) else { return };
+    if let Some(Value::String(event)) = config.get_mut("event") {
+        *event = crate::definition::canonical(event);
+    }
     for key in ["conditions", "until", "recheck"] {
         if let Some(list) = config.get_mut(key) {
             conditions(list);
@@ -119,7 +142,10 @@ mod tests {
                 ]}]}},
                 {"type": "repeat", "config": {"until": [below(2)], "maxIterations": 2, "actions": []}},
                 {"type": "wait", "config": {"until": "2026-03-01", "recheck": [{"field": "x", "operator": "unknown"}]}},
+                {"type": "wait_for_event", "config": {"event": "ticket.created", "timeout": "1d", "conditions": [below(4)]}},
             ],
+            "onFailure": [{"type": "webhook", "skipIf": [below(5)], "config": {"url": "https://example.com"}}],
+            "goal": {"event": "ticket.updated", "conditions": [below(7)]},
         })
     }
 

@@ -3,19 +3,15 @@
 //! Two seals of one secret differ, so a secret that is sent again as it is stored keeps its seal: saving the same again changes nothing.
 
 use actions::schema::MASK;
-use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use model::{Problem, TenantId, event::WEBHOOK, workflow::Definition};
 use rules::hook::{SECRETS, Secret};
 use serde_json::{Map, Value};
 use store::{
     StoreResult,
-    secret::{Purpose, SecretBox},
+    secret::{Purpose, SecretBox, sealed_part, sealed_text},
 };
 
 use crate::config_secret::ANOTHER;
-
-/// Before what is sealed.
-const SEALED: &str = "sealed:";
 
 /// The trigger's configuration as it is shown.
 #[must_use]
@@ -104,17 +100,15 @@ pub fn seal(
         .flat_map(|auth| SECRETS.iter().filter_map(|name| auth.get(*name)?.as_str()))
         .collect();
     for secret in secrets_mut(&definition.trigger_event, &mut definition.trigger_config) {
-        let Some(text) = secret.as_str().filter(|text| !text.starts_with(SEALED)) else { continue };
+        // Whatever comes in is sealed, also what only begins like a seal: what is one opens here, and nobody else can make it.
+        let Some(text) = secret.as_str().filter(|text| !is_own(text, secrets, tenant)) else { continue };
         let same = known.iter().find(|known| {
-            known.starts_with(SEALED)
+            sealed_part(known).is_some()
                 && reveal(known, secrets, tenant).is_ok_and(|known| known == text.as_bytes())
         });
         let sealed = match same {
             Some(same) => (*same).to_owned(),
-            None => {
-                let sealed = secrets.seal(tenant, Purpose::Hook, text.as_bytes())?;
-                format!("{SEALED}{}", STANDARD_NO_PAD.encode(sealed))
-            }
+            None => sealed_text(&secrets.seal(tenant, Purpose::Hook, text.as_bytes())?),
         };
         *secret = sealed.into();
     }
@@ -133,7 +127,7 @@ pub fn problems(definition: &Definition) -> Vec<Problem> {
         let message = if text == MASK {
             "is the mask that is shown for a secret, and there is no secret behind it here: send the secret itself"
                 .to_owned()
-        } else if is_standard && !text.starts_with(SEALED) {
+        } else if is_standard && sealed_part(text).is_none() {
             match text.parse::<actions::signature::SigningKey>() {
                 Ok(_) => continue,
                 Err(error) => error.to_string(),
@@ -155,14 +149,15 @@ pub fn open(secret: &Secret, secrets: &SecretBox, tenant: TenantId) -> StoreResu
 }
 
 fn reveal(text: &str, secrets: &SecretBox, tenant: TenantId) -> StoreResult<Vec<u8>> {
-    match text.strip_prefix(SEALED) {
+    match sealed_part(text) {
         None => Ok(text.as_bytes().to_vec()),
-        Some(sealed) => {
-            // What is no base64 opens as nothing, and says so.
-            let sealed = STANDARD_NO_PAD.decode(sealed).unwrap_or_default();
-            secrets.open(tenant, Purpose::Hook, &sealed)
-        }
+        Some(sealed) => secrets.open(tenant, Purpose::Hook, &sealed),
     }
+}
+
+/// The text is sealed, by this installation and for this tenant.
+fn is_own(text: &str, secrets: &SecretBox, tenant: TenantId) -> bool {
+    sealed_part(text).is_some_and(|sealed| secrets.open(tenant, Purpose::Hook, &sealed).is_ok())
 }
 
 fn auth_mut<'c>(event: &str, config: &'c mut Map<String, Value>) -> Option<&'c mut Map<String, Value>> {
@@ -217,5 +212,24 @@ mod tests {
         assert_eq!(reveal(&value, &secrets, tenant).unwrap(), b"hunter3");
         assert!(reveal(&value, &secrets, TenantId::new(2)).is_err());
         assert_eq!(problems(&definition(MASK))[0].path, "trigger_config.auth.value");
+    }
+
+    #[test]
+    fn what_begins_like_a_seal_is_a_secret_like_any() {
+        let (secrets, tenant) = (SecretBox::of_key(&[7; 32]), TenantId::new(1));
+        let foreign = SecretBox::of_key(&[8; 32]).seal(tenant, Purpose::Hook, b"x").unwrap();
+        for text in ["sealed:hunter2", "sealed:", &sealed_text(&foreign)] {
+            let mut stored = definition(text);
+            seal(&mut stored, &[], &secrets, tenant).unwrap();
+            let value = stored.trigger_config["auth"]["value"].as_str().unwrap().to_owned();
+            assert_ne!(value, text);
+            assert_eq!(reveal(&value, &secrets, tenant).unwrap(), text.as_bytes());
+            let mut again = definition(text);
+            seal(&mut again, &[&stored], &secrets, tenant).unwrap();
+            assert_eq!(again, stored);
+        }
+        let mut no_key = definition("sealed:hunter2");
+        no_key.trigger_config["auth"] = json!({"type": "standard_webhooks", "secret": "sealed:hunter2"});
+        assert_eq!(problems(&no_key)[0].path, "trigger_config.auth.secret");
     }
 }

@@ -6,7 +6,7 @@
 pub mod answer;
 mod authored;
 pub mod body;
-mod callee;
+pub mod callee;
 pub mod config_secret;
 mod dates;
 pub mod definition;

@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 
 use model::{
-    FormId,
+    ExecutionId, FormId,
     form::Form,
     user::{Identity, Role},
 };
@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use store::{
     Connection, StoreResult,
     form::form_find,
+    history::{Told, told},
     submission::{MASK, mask},
 };
 
@@ -22,9 +23,10 @@ use store::{
 const SHORTEST: usize = 3;
 
 /// What is hidden from whoever asks.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Veil {
     forms: HashMap<FormId, Form>,
+    runs: HashMap<ExecutionId, Personal>,
 }
 
 impl Veil {
@@ -37,16 +39,60 @@ impl Veil {
         identity: Identity,
         data: impl Iterator<Item = &'a Value>,
     ) -> StoreResult<Self> {
-        let mut forms = HashMap::new();
+        let mut veil = Self::default();
         if identity.role == Role::Viewer {
-            for id in data.filter_map(form_of).collect::<HashSet<_>>() {
-                // A form that was never there has marked nothing as personal.
-                if let Some(form) = form_find(connection, identity.tenant, id).await? {
-                    forms.insert(id, form);
-                }
+            veil.forms(connection, identity, data).await?;
+        }
+        Ok(veil)
+    }
+
+    /// For what these executions show: of all that they were told, and not only of the event that started them.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn over_runs(
+        connection: &mut Connection,
+        identity: Identity,
+        executions: impl Iterator<Item = ExecutionId>,
+    ) -> StoreResult<Self> {
+        let mut veil = Self::default();
+        veil.add_runs(connection, identity, executions).await?;
+        Ok(veil)
+    }
+
+    /// The same over these executions as well.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn add_runs(
+        &mut self,
+        connection: &mut Connection,
+        identity: Identity,
+        executions: impl Iterator<Item = ExecutionId>,
+    ) -> StoreResult<()> {
+        if identity.role == Role::Viewer {
+            let told = told(connection, identity.tenant, executions).await?;
+            let events = told.values().flatten().flat_map(|told| &told.events);
+            self.forms(connection, identity, events).await?;
+            let runs = told.into_iter().map(|(id, told)| (id, Personal::told(&told, &self.forms)));
+            self.runs.extend(runs.collect::<Vec<_>>());
+        }
+        Ok(())
+    }
+
+    async fn forms<'a>(
+        &mut self,
+        connection: &mut Connection,
+        identity: Identity,
+        data: impl Iterator<Item = &'a Value>,
+    ) -> StoreResult<()> {
+        for id in data.filter_map(form_of).collect::<HashSet<_>>() {
+            // A form that was never there has marked nothing as personal.
+            if let Some(form) = form_find(connection, identity.tenant, id).await? {
+                self.forms.insert(id, form);
             }
         }
-        Ok(Self { forms })
+        Ok(())
     }
 
     /// What is to be hidden wherever this event's data have got to.
@@ -55,9 +101,15 @@ impl Veil {
         let form = form_of(data).and_then(|id| self.forms.get(&id));
         form.map_or_else(Personal::default, |form| Personal::of(data, form))
     }
+
+    /// What is to be hidden wherever this execution has written something; nothing of one that the veil was not made for.
+    #[must_use]
+    pub fn of_run(&self, execution: ExecutionId) -> Personal {
+        self.runs.get(&execution).cloned().unwrap_or_default()
+    }
 }
 
-/// The personal answers of one submission.
+/// Personal answers: of one submission, or of all that an execution was told.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Personal {
     /// The questions' keys.
@@ -75,28 +127,55 @@ impl Personal {
         };
         let mut masked = answers.clone();
         mask(&mut masked, Some(form));
-        let personal: Vec<_> =
-            answers.iter().filter(|(key, answer)| masked.get(*key) != Some(*answer)).collect();
-        let mut texts = Vec::new();
-        for (_, answer) in &personal {
-            texts_of(answer, &mut texts);
-        }
-        let mut texts: Vec<String> = texts.iter().flat_map(|text| spellings(text)).collect();
-        texts.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
-        texts.dedup();
-        Self { keys: personal.into_iter().map(|(key, _)| key.clone()).collect(), texts }
+        Self::found(answers.iter().filter(|(key, answer)| masked.get(*key) != Some(*answer)))
     }
 
-    /// Hides them in the event's own data.
-    pub fn hide_in_data(&self, data: &mut Value) {
-        if let Some(answers) = data.pointer_mut("/submission/data").and_then(Value::as_object_mut) {
-            for key in &self.keys {
-                if let Some(answer) = answers.get_mut(key) {
-                    *answer = MASK.into();
+    /// Those in everything that an execution was told.
+    fn told(told: &[Told], forms: &HashMap<FormId, Form>) -> Self {
+        let mut all = Self::default();
+        for Told { events, answers } in told {
+            for data in events {
+                if let Some(form) = form_of(data).and_then(|id| forms.get(&id)) {
+                    all = all.and(Self::of(data, form));
                 }
             }
+            for (questions, answers) in answers {
+                let is_personal = |key: &String| {
+                    let mut questions = questions.as_array().into_iter().flatten();
+                    questions.any(|question| question["key"] == *key && question["personal"] == true)
+                };
+                let personal = answers.iter().filter(|(key, answer)| is_personal(key) && !answer.is_null());
+                all = all.and(Self::found(personal));
+            }
         }
-        self.hide(data);
+        all
+    }
+
+    fn found<'a>(answers: impl Iterator<Item = (&'a String, &'a Value)>) -> Self {
+        let (mut keys, mut texts) = (Vec::new(), Vec::new());
+        for (key, answer) in answers {
+            keys.push(key.clone());
+            texts_of(answer, &mut texts);
+        }
+        let mut found = Self { keys, texts: texts.iter().flat_map(|text| spellings(text)).collect() };
+        found.sort();
+        found
+    }
+
+    /// These and those.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.keys.extend(other.keys);
+        self.texts.extend(other.texts);
+        self.sort();
+        self
+    }
+
+    fn sort(&mut self) {
+        self.keys.sort();
+        self.keys.dedup();
+        self.texts.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        self.texts.dedup();
     }
 
     /// Hides them in what a step was given or gave.
@@ -110,9 +189,32 @@ impl Personal {
             Value::Array(items) => items.iter_mut().for_each(|item| self.hide(item)),
             Value::Object(fields) => {
                 fields.values_mut().for_each(|field| self.hide(field));
+                self.hide_answers(fields);
                 self.hide_sides(fields);
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    /// Where the answers themselves stand they are hidden however short they are: those of a submission in an event's data, and those of an
+    /// approval in its output.
+    fn hide_answers(&self, fields: &mut Map<String, Value>) {
+        if let Some(answers) = fields.get_mut("submission").and_then(|submission| submission.get_mut("data"))
+        {
+            self.hide_keys(answers);
+        }
+        if fields.contains_key("decision")
+            && let Some(answers) = fields.get_mut("form")
+        {
+            self.hide_keys(answers);
+        }
+    }
+
+    fn hide_keys(&self, answers: &mut Value) {
+        for key in &self.keys {
+            if let Some(answer) = answers.get_mut(key).filter(|answer| !answer.is_null()) {
+                *answer = MASK.into();
+            }
         }
     }
 
@@ -128,9 +230,13 @@ impl Personal {
     /// The verdict on a condition says which field it read: there the answer is hidden however short it is.
     fn hide_sides(&self, verdict: &mut Map<String, Value>) {
         let is_personal = verdict.get("field").and_then(Value::as_str).is_some_and(|field| {
-            let mut names = field.split(['.', '[', ']', '"', '\'']).filter(|name| !name.is_empty());
-            (names.next(), names.next()) == (Some("submission"), Some("data"))
-                && names.next().is_some_and(|name| self.keys.iter().any(|key| key == name))
+            let names: Vec<&str> =
+                field.split(['.', '[', ']', '"', '\'']).filter(|name| !name.is_empty()).collect();
+            let is_key = |name: &str| self.keys.iter().any(|key| key == name);
+            // `submission.data.age`, `event.submission.data.age`, `steps.ask.output.form.age`.
+            names.windows(3).any(|part| {
+                matches!(part, ["submission", "data", name] | ["output", "form", name] if is_key(name))
+            })
         });
         if is_personal {
             for side in ["left", "reason"] {
@@ -212,7 +318,7 @@ mod tests {
             "q_skipped": null,
         }}});
         let personal = Personal::of(&data, &form());
-        personal.hide_in_data(&mut data);
+        personal.hide(&mut data);
         let mut log = json!({
             "to": "desk@example.com",
             "subject": "Call Zoë <O'Hara>, ZOË <O'HARA>!",

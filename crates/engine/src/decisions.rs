@@ -19,7 +19,7 @@ use model::{
     workflow::Workflow,
 };
 use rules::{Compiled, Missed, Scope};
-use serde_json::{Value, json};
+use serde_json::Value;
 use store::{
     Connection, StoreError, StoreResult,
     contact::contact_get,
@@ -34,6 +34,7 @@ use store::{
 
 use crate::{
     Engine, EngineError,
+    jobs::completed,
     locals::{Surroundings, locals},
     walk::Journal,
 };
@@ -393,7 +394,7 @@ impl Inquiry<'_> {
             name: EventName::system(COMPLETED),
             external_id: None,
             source: None,
-            data: json!({"formId": submission.form_id, "submission": submission.event_data()}),
+            data: completed(self.connection, &submission).await?,
             created_at: at,
         };
         let decision = self.of_event(&event, None).await?;

@@ -197,21 +197,21 @@ pub(crate) async fn records(
             let submissions = submission_job_page(connection, tenant, filter, between, limit).await?;
             let mut records = Vec::with_capacity(submissions.len());
             for submission in submissions {
-                let contact = match submission.contact_id {
-                    Some(id) => contact_find(connection, tenant, &ContactKey::Id(id)).await?,
-                    None => None,
-                };
-                records
-                    .push(Record { id: submission.id.get(), data: completed(&submission, contact.as_ref()) });
+                let data = completed(connection, &submission).await?;
+                records.push(Record { id: submission.id.get(), data });
             }
             Ok(records)
         }
     }
 }
 
-/// What `submission_completed` tells of answers.
-fn completed(submission: &Submission, contact: Option<&Contact>) -> Value {
-    json!({"formId": submission.form_id, "submission": submission.event_data(), "contact": contact})
+/// What `submission_completed` tells of answers, with the person as he is now.
+pub(crate) async fn completed(connection: &mut Connection, submission: &Submission) -> StoreResult<Value> {
+    let contact: Option<Contact> = match submission.contact_id {
+        Some(id) => contact_find(connection, submission.tenant_id, &ContactKey::Id(id)).await?,
+        None => None,
+    };
+    Ok(json!({"formId": submission.form_id, "submission": submission.event_data(), "contact": contact}))
 }
 
 /// A backfill of answers takes what the workflow would have taken when they came; for anything else there is nothing to compare with.

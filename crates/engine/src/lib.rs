@@ -63,6 +63,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub use dry_run::DryRun;
 pub use listening::Live;
 pub use manual::{RetryDefinition, RetryFrom, RetryRequest};
+pub use matching::{DEEPEST, MOST_DEEP};
 pub use moving::{MoveRequest, MoveSummary, Unmoved};
 pub use node::Lease;
 pub use progress::RetryPolicy;
@@ -91,6 +92,8 @@ pub struct Options {
     pub name: String,
     /// How people reach the server, without a slash at its end: for links in mails.
     pub public_url: Option<String>,
+    /// How deep workflows may start one another, by their events or calls, before it counts as a loop: 1 to [`MOST_DEEP`].
+    pub max_depth: u32,
 }
 
 impl Default for Options {
@@ -103,6 +106,7 @@ impl Default for Options {
             lease: Lease::default(),
             name: "vtrustx".to_owned(),
             public_url: None,
+            max_depth: DEEPEST,
         }
     }
 }
@@ -146,6 +150,8 @@ pub(crate) struct EngineInner {
     pub(crate) lease: Lease,
     pub(crate) name: String,
     pub(crate) public_url: Option<String>,
+    /// How deep workflows may start one another.
+    pub(crate) max_depth: u32,
     pub(crate) call: Call,
     pub(crate) timers: Bell,
     pub(crate) queues: tasks::queues::Turns,
@@ -247,6 +253,7 @@ impl Engine {
             lease: options.lease,
             name: options.name,
             public_url: options.public_url,
+            max_depth: options.max_depth.clamp(1, MOST_DEEP),
             call: Call::default(),
             timers: Bell::new(),
             queues: tasks::queues::Turns::default(),

@@ -90,7 +90,7 @@ impl Listener for Listening {
                         engine.abandon(execution);
                     }
                     if status.is_terminal() {
-                        engine.queues.ended(&engine.programs, tenant, workflow);
+                        engine.queues.ended(&engine.programs, (tenant, execution), workflow);
                     }
                     Live::Execution { tenant, id: execution, workflow, status }
                 }

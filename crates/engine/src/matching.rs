@@ -25,8 +25,10 @@ use crate::{
     walk::{CONDITIONS, Journal},
 };
 
-/// A chain of workflow-made events longer than this is a loop that a workflow makes with itself (control-flow.md).
+/// A chain of workflow-made events longer than this is a loop that a workflow makes with itself (control-flow.md), unless the installation says another number.
 pub const DEEPEST: u32 = 8;
+/// The most that an installation can allow: a stopped loop shows its chain whole.
+pub const MOST_DEEP: u32 = 30;
 
 /// The engine's part in accepting events.
 pub(crate) struct Matching {
@@ -170,8 +172,8 @@ impl EngineInner {
                     execution: None,
                     now,
                 };
-                let (mut start, gate) = if depth > DEEPEST {
-                    (stopped(&entry.compiled, depth, now), None)
+                let (mut start, gate) = if depth > engine.max_depth {
+                    (stopped(&entry.compiled, (depth, engine.max_depth), now), None)
                 } else {
                     let locals = locals(surroundings, &Journal::default());
                     let scope = Scope { trigger: &event.data, locals: &locals, time_zone: &zone };
@@ -302,9 +304,9 @@ pub(crate) fn condition_log(compiled: &Compiled, evaluation: &Evaluation, now: T
 }
 
 /// An execution that the loop guard ends before it begins; the row says why.
-fn stopped(compiled: &Compiled, depth: u32, now: Timestamp) -> Start {
+fn stopped(compiled: &Compiled, (depth, most): (u32, u32), now: Timestamp) -> Start {
     let reason = format!(
-        "stopped: the event comes from a chain of {depth} workflow-made events, {DEEPEST} are allowed; a workflow probably starts itself"
+        "stopped: the event comes from a chain of {depth} workflow-made events, {most} are allowed; a workflow probably starts itself"
     );
     let evaluation = Evaluation { result: Ok(true), conditions: Vec::new(), warnings: Vec::new() };
     let log = Log {

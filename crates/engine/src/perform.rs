@@ -13,7 +13,6 @@ use crate::{
     EngineInner, calls, control,
     ledger::TenantLedger,
     locals::{Surroundings, locals_at},
-    matching::DEEPEST,
     ports::{Counted, Ownership, TenantConnections},
     program::Program,
     put_off, rows,
@@ -116,9 +115,10 @@ impl Attempt<'_> {
 
     /// A control step is opened.
     fn open(&self, construct: &Construct, mut log: Log, now: Timestamp) -> Performed {
-        if matches!(construct, Construct::RunWorkflow(_)) && self.execution.depth >= DEEPEST {
+        let most = self.engine.max_depth;
+        if matches!(construct, Construct::RunWorkflow(_)) && self.execution.depth >= most {
             let message = format!(
-                "workflows that start one another are {DEEPEST} deep here, and no deeper is allowed: one of them probably runs itself without an end"
+                "workflows that start one another are {most} deep here, and no deeper is allowed: one of them probably runs itself without an end"
             );
             return Performed { log: control::failed(log, message, now), effect: None };
         }
@@ -190,9 +190,7 @@ impl Attempt<'_> {
         let (metrics, permission) = (&engine.metrics, Ownership { engine, owner });
         let gate = Gate::Line { hosts: &engine.hosts, tenant, permission: &permission, deadline };
         let http = Counted { way: engine.http.bound(hosts, gate), metrics };
-        let smtp = self.profile.settings.smtp.as_ref();
-        let server =
-            smtp.map(|smtp| actions::mail::SmtpServer::of_tenant(smtp, self.profile.smtp_password.clone()));
+        let server = self.profile.mail_server();
         let mail = Counted { way: engine.mail.bound(server, &self.profile.settings.sender, gate), metrics };
         let connections =
             TenantConnections { store: &self.engine.store, secrets: &self.engine.secrets, tenant };

@@ -5,8 +5,9 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use actions::mail::SmtpServer;
 use model::{TenantId, settings::Settings};
-use store::{Store, StoreResult, secret::SecretBox, tenant};
+use store::{Store, StoreError, StoreResult, secret::SecretBox, tenant};
 
 /// A tenant as steps see it.
 #[derive(Clone)]
@@ -18,7 +19,26 @@ pub struct Profile {
     /// Everything that the tenant chose.
     pub settings: Settings,
     /// How to sign in to the tenant's mail server.
-    pub smtp_password: Option<String>,
+    smtp_password: Password,
+}
+
+#[derive(Clone)]
+enum Password {
+    Known(Option<String>),
+    /// Sealed with another key, or damaged. Only mails need it: everything else of the tenant goes on.
+    Unreadable,
+}
+
+impl Profile {
+    /// The tenant's own mail server.
+    #[must_use]
+    pub fn mail_server(&self) -> Option<SmtpServer> {
+        let smtp = self.settings.smtp.as_ref()?;
+        Some(match &self.smtp_password {
+            Password::Known(password) => SmtpServer::of_tenant(smtp, password.clone()),
+            Password::Unreadable => SmtpServer::of_tenant(smtp, None).without_password(),
+        })
+    }
 }
 
 impl std::fmt::Debug for Profile {
@@ -50,7 +70,13 @@ impl Tenants {
         let mut connection = store.read(id).await?;
         let tenant = tenant::tenant_get(&mut connection, id).await?;
         let settings = tenant::settings_get(&mut connection, id).await?.settings;
-        let smtp_password = tenant::smtp_password(&mut connection, id, secrets).await?;
+        let smtp_password = match tenant::smtp_password(&mut connection, id, secrets).await {
+            Err(StoreError::Corrupt(error)) => {
+                tracing::error!(tenant = %id, error, "the password of the tenant's mail server cannot be read; its mails fail until somebody enters it again");
+                Password::Unreadable
+            }
+            password => Password::Known(password?),
+        };
         let time_zone = jiff::tz::TimeZone::get(&settings.time_zone).unwrap_or(jiff::tz::TimeZone::UTC);
         let profile = Arc::new(Profile { name: tenant.name, time_zone, settings, smtp_password });
         self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::clone(&profile));

@@ -118,17 +118,21 @@ struct Placed<'v> {
     /// The step before it in its list.
     after: Option<String>,
     step: &'v Value,
+    /// Behind the last step inside of it, in the order of all.
+    end: usize,
 }
 
 /// Every step of a definition, outer ones first.
 struct Flat<'v> {
     steps: Vec<Placed<'v>>,
     known: HashMap<Key, usize>,
+    /// How often each id has come.
+    seen: HashMap<String, usize>,
 }
 
 impl<'v> Flat<'v> {
     fn of(definition: &'v Map<String, Value>) -> Self {
-        let mut flat = Self { steps: Vec::new(), known: HashMap::new() };
+        let mut flat = Self { steps: Vec::new(), known: HashMap::new(), seen: HashMap::new() };
         if let Some(actions) = definition.get("actions") {
             flat.read(actions, "actions", None);
         }
@@ -142,23 +146,25 @@ impl<'v> Flat<'v> {
         let mut previous = None;
         for (at, step) in list.as_array().into_iter().flatten().enumerate() {
             let id = step.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
-            let mut key = Key { id, again: 0 };
-            while self.known.contains_key(&key) {
-                key.again += 1;
-            }
+            let again = self.seen.entry(id.clone()).or_default();
+            let key = Key { id, again: *again };
+            *again += 1;
             self.known.insert(key.clone(), self.steps.len());
             let path = format!("{path}[{at}]");
+            let own = self.steps.len();
             self.steps.push(Placed {
                 key: key.clone(),
                 path: path.clone(),
                 list: inside.cloned(),
                 after: previous.replace(key.id.clone()),
                 step,
+                end: own + 1,
             });
             for (place, inner) in lists(step) {
                 let holds = Inside { holder: Some(key.clone()), list: list_name(step, &place) };
                 self.read(inner, &format!("{path}.{place}"), Some(&holds));
             }
+            self.steps[own].end = self.steps.len();
         }
     }
 
@@ -172,10 +178,9 @@ impl<'v> Flat<'v> {
         if holder.is_some_and(|holder| other.find(holder).is_none()) {
             return None;
         }
-        let below = format!("{}.", step.path);
-        let is_inside =
-            |inner: &&Placed<'_>| inner.path.starts_with(&below) && other.find(&inner.key).is_none();
-        let with = match self.steps.iter().filter(is_inside).count() {
+        let begin = self.known.get(&step.key).map_or(step.end, |own| own + 1);
+        let inside = self.steps.get(begin..step.end).unwrap_or_default();
+        let with = match inside.iter().filter(|inner| other.find(&inner.key).is_none()).count() {
             0 => String::new(),
             1 => " with the step in it".to_owned(),
             more => format!(" with the {more} steps in it"),
@@ -223,19 +228,24 @@ fn moved(before: &Flat<'_>, after: &Flat<'_>) -> HashSet<Key> {
     moved
 }
 
-/// The places of a longest rising part of the numbers: what can be left where it is. At most 300 steps: its square is nothing.
+/// The places of a longest rising part of the numbers: what can be left where it is. By the smallest ends of rising parts of each length, which rise
+/// themselves, so that the one to lengthen is found by halves.
 fn longest_rising(numbers: &[usize]) -> HashSet<usize> {
-    let mut best: Vec<(usize, Option<usize>)> = Vec::with_capacity(numbers.len());
+    let mut ends: Vec<usize> = Vec::new();
+    let mut before: Vec<Option<usize>> = Vec::with_capacity(numbers.len());
     for (at, number) in numbers.iter().enumerate() {
-        let before =
-            (0..at).filter(|earlier| numbers[*earlier] < *number).max_by_key(|earlier| best[*earlier].0);
-        best.push((1 + before.map_or(0, |before| best[before].0), before));
+        let length = ends.partition_point(|end| numbers[*end] < *number);
+        before.push(length.checked_sub(1).map(|shorter| ends[shorter]));
+        match ends.get_mut(length) {
+            Some(end) => *end = at,
+            None => ends.push(at),
+        }
     }
-    let mut next = (0..numbers.len()).max_by_key(|at| best[*at].0);
+    let mut next = ends.last().copied();
     let mut kept = HashSet::new();
     while let Some(at) = next {
         kept.insert(at);
-        next = best[at].1;
+        next = before[at];
     }
     kept
 }

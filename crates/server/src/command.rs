@@ -7,6 +7,7 @@ pub mod execution;
 pub mod migrate;
 pub mod openapi;
 pub mod ping;
+pub mod secrets;
 pub mod serve;
 pub mod store;
 pub mod tenant;
@@ -49,6 +50,8 @@ enum Command {
     Execution(execution::Arguments),
     /// A store as a whole: copy it into another database
     Store(store::Arguments),
+    /// The key that secrets are sealed with: replace it
+    Secrets(secrets::Arguments),
     /// Fill a store for measuring
     Bench(bench::Arguments),
     /// Examine a store and its servers: what is wrong, and what to do
@@ -73,6 +76,7 @@ pub fn run(arguments: Arguments) -> Done<ExitCode> {
         Command::Openapi => openapi::run(),
         Command::Execution(arguments) => alone(execution::run(arguments)),
         Command::Store(arguments) => alone(store::run(arguments)),
+        Command::Secrets(arguments) => alone(secrets::run(arguments)),
         Command::Bench(arguments) => alone(bench::run(arguments)),
         Command::Tenant(arguments) => alone(tenant::run(arguments)),
         Command::User(arguments) => alone(user::run(arguments)),

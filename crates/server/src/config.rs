@@ -14,6 +14,7 @@ mod tests;
 
 use std::{env, net::SocketAddr, path::PathBuf};
 
+use engine::{DEEPEST, MOST_DEEP};
 use model::Period;
 use store::metrics::{DEFAULT_TENANTS, MOST_TENANTS};
 
@@ -23,8 +24,8 @@ pub use value::{BootstrapAdmin, Database, LogFormat, Secret};
 
 use setting::{
     ALLOW_PRIVATE_TARGETS, BOOTSTRAP_ADMIN, BOOTSTRAP_API_KEY, DATA_DIR, DATABASE, DEMO, LISTEN, LOG_FORMAT,
-    METRICS_TENANTS, OTLP_ENDPOINT, PUBLIC_URL, RETRY_DELAYS, SECRET_KEY, SMTP_URL, Sources, TRACE_PERCENT,
-    WORKERS,
+    MAX_DEPTH, METRICS_TENANTS, OTLP_ENDPOINT, PUBLIC_URL, RETRY_DELAYS, SECRET_KEY, SMTP_URL, Sources,
+    TRACE_PERCENT, WORKERS,
 };
 
 /// How many executions run at once. A running one mostly waits, for another service or for its own commit,
@@ -59,6 +60,8 @@ pub struct Config {
     pub public_url: Option<String>,
     /// Executions that run at once, at least one.
     pub workers: usize,
+    /// How deep workflows may start one another before it counts as a loop.
+    pub max_depth: u32,
     /// How log lines are written.
     pub log_format: LogFormat,
     /// Tenants that have numbers of their own in the metrics, at least one; all others are counted together.
@@ -154,6 +157,10 @@ pub fn merge(
         smtp_url: sources.read(&SMTP_URL, value::smtp_url)?,
         public_url: sources.read(&PUBLIC_URL, value::public_url)?,
         workers: sources.read(&WORKERS, |text| value::count(text, MOST_WORKERS))?.unwrap_or(DEFAULT_WORKERS),
+        max_depth: sources
+            .read(&MAX_DEPTH, |text| value::count(text, MOST_DEEP as usize))?
+            .and_then(|depth| u32::try_from(depth).ok())
+            .unwrap_or(DEEPEST),
         log_format: sources.read(&LOG_FORMAT, value::log_format)?.unwrap_or(LogFormat::Text),
         metrics_tenants: sources
             .read(&METRICS_TENANTS, |text| value::count(text, MOST_TENANTS))?

@@ -53,8 +53,11 @@ impl Subject {
     }
 }
 
-/// The most events that are looked at for those about a subject: there is no index of what events are about.
+/// The newest events that are looked at as well: those whose executions somebody has deleted, and those that an older program took in, have no entry
+/// in the index of what events are about.
 const RECENT: i64 = 2_000;
+/// Events that are read of the index.
+const INDEXED: i64 = 200;
 /// Ids grow with time, but for what several nodes have reserved meanwhile.
 const SKEW: Period = Period::seconds(15);
 
@@ -96,6 +99,13 @@ pub async fn events_about(
             SELECT event_id FROM workflow_executions WHERE {column} = ?2 AND +tenant_id = ?1 ORDER BY id DESC LIMIT 100)"
     );
     let mut events = read(connection, started, params![tenant, id]).await?;
+    if matches!(subject, Subject::Contact(_) | Subject::Submission(_)) {
+        let silent = format!(
+            "SELECT {EVENT} FROM events v JOIN event_subjects s ON s.event_id = v.id
+              WHERE s.{column} = ?2 AND s.tenant_id = ?1 AND v.tenant_id = ?1 AND v.name = ?3 ORDER BY s.event_id DESC LIMIT ?4"
+        );
+        events.extend(read(connection, silent, params![tenant, id, name, INDEXED]).await?);
+    }
     // As a list of its own: it ends however rare the name is.
     let recent = format!(
         "SELECT {EVENT} FROM (SELECT * FROM events WHERE tenant_id = ?1 ORDER BY id DESC LIMIT ?3) AS v WHERE v.name = ?2"

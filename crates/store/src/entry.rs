@@ -7,17 +7,19 @@
 //! The order: a debounced event waits first, and comes here again when it has waited. Then enrolment, the rate, and last whether there is room. Only who passes all of them
 //! counts for any of them.
 
+mod rate;
+
 use model::{
     EventId, ExecutionId, Period, TenantId, Timestamp, WorkflowId,
     decision::Reason,
     event::{Cause, Event, NewEvent},
     workflow::Behavior,
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 
 use crate::{
     Connection, StoreResult, Tx,
-    database::Row,
+    database::{Row, Value},
     decision::{Refusal, refused},
     event::event_of,
     execution::{Early, execution_end, execution_wake},
@@ -110,10 +112,10 @@ impl Arrival<'_> {
         &self,
         tx: &mut Tx,
         reason: Reason,
-        details: Value,
+        details: serde_json::Value,
         execution: Option<ExecutionId>,
     ) -> StoreResult<Admission> {
-        let details = if let Value::Object(details) = details { details } else { Map::new() };
+        let details = if let serde_json::Value::Object(details) = details { details } else { Map::new() };
         let refusal = Refusal {
             tenant: self.tenant(),
             workflow: self.workflow,
@@ -145,12 +147,11 @@ pub(crate) async fn admit(tx: &mut Tx, arrival: &Arrival<'_>) -> StoreResult<Adm
             return arrival.refuse(tx, Reason::AlreadyEnrolled, details, Some(execution)).await;
         }
     }
-    if let Some(RateLimit { limit, per }) = arrival.gate.rate_limit
-        && let Some((since, taken)) = window(tx, tenant, workflow).await?
-        && now < since.plus(per)
-        && taken >= i64::from(limit)
+    if let Some(limit) = arrival.gate.rate_limit
+        && !rate::has_room(tx, tenant, workflow, limit).await?
     {
-        let details = json!({"limit": limit, "per": per, "since": since});
+        let RateLimit { limit, per } = limit;
+        let details = json!({"limit": limit, "per": per, "since": now.minus(per)});
         return arrival.refuse(tx, Reason::RateLimited, details, None).await;
     }
     match &arrival.gate.concurrency {
@@ -166,9 +167,14 @@ async fn room(
     Concurrency { key, limit, behavior }: &Concurrency,
 ) -> StoreResult<Admission> {
     let (workflow, tenant) = (arrival.workflow.0, arrival.tenant());
-    let slots = slots(tx, tenant, workflow, key).await?;
+    let mut slots = slots(tx, tenant, workflow, key).await?;
+    // Whoever waits comes first. A run may have ended of which the queues' task has not heard yet.
+    if slots.running.len() < *limit as usize && !slots.queued.is_empty() {
+        let queue = Queue { tenant, workflow };
+        let gone_on = let_go_on(tx, queue, key, &slots, Some(*limit)).await?;
+        slots.running.extend(slots.queued.drain(..gone_on));
+    }
     let limit = *limit as usize;
-    // Whoever waits comes first.
     if slots.running.len() < limit && slots.queued.is_empty() {
         return Ok(Admission::Enters);
     }
@@ -206,15 +212,8 @@ pub(crate) async fn entered(
         )
         .await?;
     }
-    if let Some(RateLimit { per, .. }) = arrival.gate.rate_limit {
-        tx.execute(
-            "INSERT INTO entry_windows (workflow_id, tenant_id, started_at, taken) VALUES (?1, ?2, ?3, 1)
-             ON CONFLICT (workflow_id) DO UPDATE SET
-                taken = CASE WHEN entry_windows.started_at <= ?4 THEN 1 ELSE entry_windows.taken + 1 END,
-                started_at = CASE WHEN entry_windows.started_at <= ?4 THEN excluded.started_at ELSE entry_windows.started_at END",
-            params![workflow, tenant, now, now.minus(per)],
-        )
-        .await?;
+    if let Some(limit) = arrival.gate.rate_limit {
+        rate::count(tx, tenant, workflow, limit).await?;
     }
     if let Some(Concurrency { key, .. }) = &arrival.gate.concurrency {
         tx.execute(
@@ -234,20 +233,6 @@ async fn enrolled(
 ) -> StoreResult<Option<(Timestamp, ExecutionId)>> {
     let sql = "SELECT enrolled_at, execution_id FROM enrolments WHERE workflow_id = ?1 AND key = ?2 AND tenant_id = ?3";
     let row = tx.query_optional(sql, params![workflow, key, tenant]).await?;
-    row.map(|row| {
-        let mut row = row.cells();
-        Ok((row.take()?, row.take()?))
-    })
-    .transpose()
-}
-
-async fn window(
-    tx: &mut Tx,
-    tenant: TenantId,
-    workflow: WorkflowId,
-) -> StoreResult<Option<(Timestamp, i64)>> {
-    let sql = "SELECT started_at, taken FROM entry_windows WHERE workflow_id = ?1 AND tenant_id = ?2";
-    let row = tx.query_optional(sql, params![workflow, tenant]).await?;
     row.map(|row| {
         let mut row = row.cells();
         Ok((row.take()?, row.take()?))
@@ -312,18 +297,42 @@ pub async fn queues(connection: &mut Connection) -> StoreResult<Vec<Queue>> {
 /// Keys of a workflow at once.
 const KEYS: i64 = 200;
 
-/// The keys of a workflow of which runs wait, after a key.
+/// The keys of a workflow of which runs wait and there is room for one, after a key; `limit` none: there is always room.
 ///
 /// # Errors
 /// When the database refuses.
 pub async fn queue_keys(
     connection: &mut Connection,
     Queue { tenant, workflow }: Queue,
+    limit: Option<u32>,
     after: Option<&str>,
 ) -> StoreResult<Vec<String>> {
-    let sql = "SELECT DISTINCT key FROM entry_slots
-        WHERE workflow_id = ?1 AND tenant_id = ?2 AND is_queued AND (CAST(?3 AS TEXT) IS NULL OR key > ?3) ORDER BY key LIMIT ?4";
-    let rows = connection.query(sql, params![workflow, tenant, after, KEYS]).await?;
+    let sql = "SELECT DISTINCT s.key FROM entry_slots s
+        WHERE s.workflow_id = ?1 AND s.tenant_id = ?2 AND s.is_queued AND (CAST(?3 AS TEXT) IS NULL OR s.key > ?3)
+          AND (SELECT count(*) FROM entry_slots r JOIN workflow_executions e ON e.id = r.execution_id
+                WHERE r.workflow_id = s.workflow_id AND r.key = s.key AND r.tenant_id = s.tenant_id AND NOT r.is_queued
+                  AND e.status IN ('pending', 'running', 'waiting', 'retrying')) < ?5
+        ORDER BY s.key LIMIT ?4";
+    let limit = limit.map_or(i64::MAX, i64::from);
+    let rows = connection.query(sql, params![workflow, tenant, after, KEYS, limit]).await?;
+    rows.into_iter().map(Row::first).collect()
+}
+
+/// The keys of these runs of a workflow, of which others wait. A run whose place is gone needs none: whoever took it away has seen to its key.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn queue_keys_of(
+    connection: &mut Connection,
+    Queue { tenant, workflow }: Queue,
+    ended: &[ExecutionId],
+) -> StoreResult<Vec<String>> {
+    let ids = Value::Ids(ended.iter().map(|id| id.get()).collect());
+    let sql = "SELECT DISTINCT s.key FROM entry_slots s
+        WHERE s.execution_id {among:?1} AND s.workflow_id = ?2 AND s.tenant_id = ?3
+          AND EXISTS (SELECT 1 FROM entry_slots q WHERE q.workflow_id = s.workflow_id AND q.key = s.key AND q.tenant_id = s.tenant_id AND q.is_queued)
+        ORDER BY s.key";
+    let rows = connection.query(sql, vec![ids, workflow.into(), tenant.into()]).await?;
     rows.into_iter().map(Row::first).collect()
 }
 
@@ -339,9 +348,19 @@ pub async fn queue_advance(
 ) -> StoreResult<usize> {
     tx.gate_hold(tenant, workflow).await?;
     let slots = slots(tx, tenant, workflow, key).await?;
+    let_go_on(tx, Queue { tenant, workflow }, key, &slots, limit).await
+}
+
+async fn let_go_on(
+    tx: &mut Tx,
+    Queue { tenant, workflow }: Queue,
+    key: &str,
+    slots: &Slots,
+    limit: Option<u32>,
+) -> StoreResult<usize> {
     let room = limit.map_or(usize::MAX, |limit| (limit as usize).saturating_sub(slots.running.len()));
     let mut advanced = 0;
-    for execution in slots.queued.into_iter().take(room) {
+    for execution in slots.queued.iter().copied().take(room) {
         tx.execute(
             "UPDATE entry_slots SET is_queued = ?1 WHERE workflow_id = ?2 AND key = ?3 AND execution_id = ?4 AND tenant_id = ?5",
             params![false, workflow, key, execution, tenant],
@@ -464,6 +483,21 @@ pub async fn debounce_take(tx: &mut Tx, quiet: &Quiet) -> StoreResult<bool> {
         )
         .await?;
     Ok(taken > 0)
+}
+
+/// Lets an event that could not be taken wait until another time.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn debounce_put_off(tx: &mut Tx, quiet: &Quiet, until: Timestamp) -> StoreResult<()> {
+    let tenant = quiet.event.tenant_id;
+    tx.execute(
+        "UPDATE debounces SET due_at = ?1 WHERE workflow_id = ?2 AND key = ?3 AND tenant_id = ?4 AND event_id = ?5 AND due_at = ?6",
+        params![until, quiet.workflow, &quiet.key, tenant, quiet.event.id, quiet.due_at],
+    )
+    .await?;
+    tx.notice(Notice::TimerSet(until));
+    Ok(())
 }
 
 /// Notes that an event whose turn has come finds its workflow switched off.

@@ -197,6 +197,13 @@ pub(crate) const INSERT: Later = Later {
           {rows:bigint,bigint,text,text,text,json,json,time,text}",
 };
 
+/// Of an event that starts nothing: what it is about. Of the others their executions say it.
+pub(crate) const SUBJECTS: Later = Later {
+    place: 21,
+    table: "event_subjects",
+    sql: "INSERT INTO event_subjects (event_id, tenant_id, contact_id, submission_id) {rows:bigint,bigint,bigint,bigint}",
+};
+
 /// Accepts an event: deduplicates, stores it, and starts what it matches.
 ///
 /// # Errors
@@ -248,6 +255,12 @@ pub async fn event_take(tx: &mut Tx, event: &NewEvent, matches: &[Match]) -> Sto
     waits_signal(tx, event, id).await?;
     goals_reach(tx, event, id).await?;
     let executions = event_start(tx, event, id, matches).await?;
+    if executions.is_empty() {
+        let (contact, submission) = subjects(&event.data);
+        if contact.is_some() || submission.is_some() {
+            tx.later(SUBJECTS, params![id, event.tenant, contact, submission]);
+        }
+    }
     let public_id = event.external_id.clone().unwrap_or_else(|| format!("evt_{id}"));
     Ok(Accepted { id, public_id, duplicate: false, executions })
 }

@@ -1,6 +1,7 @@
 //! Reading history: lists of executions and of events by filter, page by page, with totals.
 
 mod filter;
+mod told;
 mod walk;
 
 use model::{
@@ -24,6 +25,7 @@ use crate::{
 };
 
 pub use filter::Filter;
+pub use told::{Told, told};
 pub use walk::Patience;
 use walk::{Search, Walked, bounds};
 

@@ -4,11 +4,13 @@
 //! another column does not open. The key comes from the operator's text, or from a file made in the data directory. The
 //! store keeps the key's fingerprint: a start with another key is refused before anything is sealed with it.
 
+pub mod rotation;
+
 use std::{
     fmt,
     fs::{self, File},
     io::{ErrorKind, Write},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -30,10 +32,20 @@ pub const KEY_FILE: &str = "secret.key";
 /// The first byte of everything that is sealed, for the day when the scheme changes.
 const SCHEME: u8 = 1;
 const NONCE: usize = 24;
+const TAG: usize = 16;
 const KEY: usize = 32;
+
+/// Before what is sealed within a text.
+const SEALED: &str = "sealed:";
 
 /// The fact under which the store keeps the fingerprint.
 const FACT: &str = "secret_key_fingerprint";
+/// The fact under which it keeps the key of tags, sealed, once there was another key than the first.
+const TAG_FACT: &str = "secret_tag_key";
+/// The fact that one key takes the place of another, and has not done so everywhere.
+const ROTATION_FACT: &str = "secret_key_rotation";
+/// What belongs to the installation is sealed for no tenant.
+const NOBODY: TenantId = TenantId::new(0);
 
 /// Why there is no key to seal with.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -61,6 +73,11 @@ pub enum SecretError {
         /// What is wrong.
         problem: String,
     },
+    /// Another key takes the place of the present one.
+    #[error(
+        "the key of the store's secrets is being replaced, and that was not finished: run `vtrustx secrets rotate` again, with the same keys"
+    )]
+    Rotating,
     /// The operator's text is too easily guessed.
     #[error(
         "VTRUSTX_SECRET_KEY is shorter than 16 characters: use a long random text, such as the output of `openssl rand -base64 32`"
@@ -75,7 +92,8 @@ pub enum SecretError {
 #[derive(Clone)]
 pub struct SecretBox {
     cipher: Arc<XChaCha20Poly1305>,
-    /// What tags are computed with: of the key, and not the key.
+    /// What tags are computed with: of the first key that the installation had, and not the key.
+    tag_key: Arc<[u8; KEY]>,
     tags: Hmac<Sha256>,
     fingerprint: Arc<str>,
 }
@@ -99,6 +117,8 @@ pub enum Purpose {
     ApprovalLink,
     /// What shows who calls a workflow from outside.
     Hook,
+    /// What the addresses of calls from outside are computed with.
+    TagKey,
 }
 
 impl fmt::Display for Purpose {
@@ -109,6 +129,7 @@ impl fmt::Display for Purpose {
             Self::IntegrationToken(id) => write!(f, "integration_token:{id}"),
             Self::ApprovalLink => f.write_str("approval_link"),
             Self::Hook => f.write_str("hook"),
+            Self::TagKey => f.write_str("tag_key"),
         }
     }
 }
@@ -129,10 +150,7 @@ impl SecretBox {
             Some(text) => Self::of_text(text.to_owned()).await?,
             None => {
                 let (path, is_new) = (data_directory.join(KEY_FILE), stored.is_none());
-                let key = tokio::task::spawn_blocking(move || key_file(&path, is_new))
-                    .await
-                    .map_err(|error| StoreError::Unavailable(error.to_string()))??;
-                Self::of_key(&key)
+                Self::of_file(path, is_new).await?
             }
         };
         let ours = own.fingerprint.to_string();
@@ -140,7 +158,30 @@ impl SecretBox {
             Some(stored) => stored,
             None => fingerprint_write(store, ours.clone()).await?,
         };
-        if stored == ours { Ok(own) } else { Err(SecretError::OtherKey { stored, ours }) }
+        if stored != ours {
+            return Err(SecretError::OtherKey { stored, ours });
+        }
+        let mut connection = store.read_any().await?;
+        if fact(&mut connection, ROTATION_FACT).await?.is_some() {
+            return Err(SecretError::Rotating);
+        }
+        Ok(match tag_key_read(&mut connection).await? {
+            None => own,
+            Some(sealed) => {
+                let tag_key = own.open(NOBODY, Purpose::TagKey, &sealed)?;
+                own.with_tag_key(&tag_key)?
+            }
+        })
+    }
+
+    /// From the key in a file; makes the file when it is missing and `may_make`.
+    ///
+    /// # Errors
+    /// [`SecretError::File`], [`SecretError::FileMissing`].
+    pub async fn of_file(path: PathBuf, may_make: bool) -> Result<Self, SecretError> {
+        let read = tokio::task::spawn_blocking(move || key_file(&path, may_make)).await;
+        let key = read.map_err(|error| StoreError::Unavailable(error.to_string()))??;
+        Ok(Self::of_key(&key))
     }
 
     /// From the operator's text. It may be a phrase that a person chose, so the key is derived by argon2id, which makes
@@ -169,12 +210,22 @@ impl SecretBox {
     pub fn of_key(key: &[u8; KEY]) -> Self {
         let digest = Sha256::new().chain_update(b"vtrustx key fingerprint 1").chain_update(key).finalize();
         let fingerprint: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        let of_tags = Sha256::new().chain_update(b"vtrustx key of tags 1").chain_update(key).finalize();
+        let of_tags: [u8; KEY] =
+            Sha256::new().chain_update(b"vtrustx key of tags 1").chain_update(key).finalize().into();
         Self {
-            tags: <Hmac<Sha256> as Mac>::new_from_slice(&of_tags).expect("HMAC takes keys of any length"),
+            tags: tags_by(&of_tags),
+            tag_key: Arc::new(of_tags),
             cipher: Arc::new(XChaCha20Poly1305::new(Key::from_slice(key))),
             fingerprint: fingerprint.into(),
         }
+    }
+
+    /// The same with the key of tags that an earlier key of the installation had: addresses that are known outside stay what they are.
+    fn with_tag_key(self, tag_key: &[u8]) -> StoreResult<Self> {
+        let tag_key: [u8; KEY] = tag_key
+            .try_into()
+            .map_err(|_| StoreError::Corrupt("the key of tags has another length".to_owned()))?;
+        Ok(Self { tags: tags_by(&tag_key), tag_key: Arc::new(tag_key), ..self })
     }
 
     /// What tells keys apart without telling the key.
@@ -221,6 +272,23 @@ impl SecretBox {
     }
 }
 
+fn tags_by(key: &[u8; KEY]) -> Hmac<Sha256> {
+    <Hmac<Sha256> as Mac>::new_from_slice(key).expect("HMAC takes keys of any length")
+}
+
+/// What is sealed as it stands within JSON.
+#[must_use]
+pub fn sealed_text(sealed: &[u8]) -> String {
+    format!("{SEALED}{}", STANDARD_NO_PAD.encode(sealed))
+}
+
+/// What is sealed in a text that has the form of [`sealed_text`]. Whether a box has sealed it only that box can tell.
+#[must_use]
+pub fn sealed_part(text: &str) -> Option<Vec<u8>> {
+    let sealed = STANDARD_NO_PAD.decode(text.strip_prefix(SEALED)?).ok()?;
+    (sealed.first() == Some(&SCHEME) && sealed.len() >= 1 + NONCE + TAG).then_some(sealed)
+}
+
 fn associated(tenant: TenantId, purpose: Purpose) -> Vec<u8> {
     format!("vtrustx/{SCHEME}/{tenant}/{purpose}").into_bytes()
 }
@@ -244,9 +312,21 @@ pub(crate) async fn secret_key_fits(
 }
 
 async fn fingerprint_read(connection: &mut Connection) -> StoreResult<Option<String>> {
+    fact(connection, FACT).await
+}
+
+async fn fact(connection: &mut Connection, name: &str) -> StoreResult<Option<String>> {
     let row =
-        connection.query_optional("SELECT value FROM store_facts WHERE name = ?1", params![FACT]).await?;
+        connection.query_optional("SELECT value FROM store_facts WHERE name = ?1", params![name]).await?;
     row.map(crate::database::Row::first).transpose()
+}
+
+/// The key of tags, sealed; none while it is that of the present key.
+async fn tag_key_read(connection: &mut Connection) -> StoreResult<Option<Vec<u8>>> {
+    let Some(text) = fact(connection, TAG_FACT).await? else { return Ok(None) };
+    let sealed =
+        sealed_part(&text).ok_or_else(|| StoreError::Corrupt("the key of tags is no seal".to_owned()))?;
+    Ok(Some(sealed))
 }
 
 /// Keeps the fingerprint unless another node was first; answers the one that is kept.

@@ -7,6 +7,8 @@
 //! Passwords are hashed with argon2id, on threads that may block ([`password_hash`], [`password_verify`]): it takes long
 //! on purpose, and the writer must not wait for it.
 
+use std::collections::HashMap;
+
 use argon2::{
     Argon2,
     password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString},
@@ -22,7 +24,7 @@ use tokio::sync::Semaphore;
 use crate::{
     Connection, Page, Paged, StoreError, StoreResult, Tx,
     change::refused,
-    database::{Row, page::list},
+    database::{Row, Value, page::list},
     ids::IdKind,
     params,
 };
@@ -299,6 +301,42 @@ pub async fn user_find(
 ) -> StoreResult<Option<User>> {
     let sql = format!("SELECT {COLUMNS} FROM {MEMBERS} WHERE tenant_id = ?1 AND lower(email) = lower(?2)");
     connection.query_optional(sql, params![tenant, email.trim()]).await?.map(user_of).transpose()
+}
+
+/// What people call these actors: users by their name, else their address, and keys by theirs. Of others, and of those that are gone, there is none.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn actor_names(
+    connection: &mut Connection,
+    tenant: TenantId,
+    actors: impl Iterator<Item = Actor>,
+) -> StoreResult<HashMap<Actor, String>> {
+    let (mut users, mut keys) = (Vec::new(), Vec::new());
+    for actor in actors {
+        match actor {
+            Actor::User(id) => users.push(id.get()),
+            Actor::ApiKey(id) => keys.push(id.get()),
+            Actor::Execution(_) | Actor::Public | Actor::System => {}
+        }
+    }
+    let mut names = HashMap::new();
+    if !users.is_empty() {
+        let sql = format!("SELECT id, name, email FROM {MEMBERS} WHERE tenant_id = ?1 AND id {{among:?2}}");
+        for row in connection.query(sql, vec![tenant.into(), Value::Ids(users)]).await? {
+            let mut row = row.cells();
+            let (id, name, email): (UserId, Option<String>, String) = (row.take()?, row.take()?, row.take()?);
+            names.insert(Actor::User(id), name.unwrap_or(email));
+        }
+    }
+    if !keys.is_empty() {
+        let sql = "SELECT id, name FROM api_keys WHERE tenant_id = ?1 AND id {among:?2}";
+        for row in connection.query(sql, vec![tenant.into(), Value::Ids(keys)]).await? {
+            let mut row = row.cells();
+            names.insert(Actor::ApiKey(row.take()?), row.take()?);
+        }
+    }
+    Ok(names)
 }
 
 /// Which members a list shows.

@@ -277,6 +277,48 @@ pub async fn workflow_get(
     if workflow.archived_at.is_some() { Err(missing(id)) } else { Ok(workflow) }
 }
 
+/// How a workflow stands for what starts it by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// It may be started.
+    pub is_active: bool,
+    /// What it would run.
+    pub version: i64,
+}
+
+/// How a workflow stands, by its row; none when it was never published, is put away or is not there.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn workflow_standing(
+    connection: &mut Connection,
+    tenant: TenantId,
+    id: WorkflowId,
+) -> StoreResult<Option<Standing>> {
+    let sql = "SELECT is_active, published_version FROM workflows
+        WHERE id = ?1 AND tenant_id = ?2 AND archived_at IS NULL AND published_version > 0";
+    let row = connection.query_optional(sql, params![id, tenant]).await?;
+    row.map(|row| {
+        let mut row = row.cells();
+        Ok(Standing { is_active: row.take()?, version: row.take()? })
+    })
+    .transpose()
+}
+
+/// Whether a workflow still stands as it was seen, and does to the end of the transaction: its row is held.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn workflow_stands(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: WorkflowId,
+    seen: Option<Standing>,
+) -> StoreResult<bool> {
+    tx.gate_hold(tenant, id).await?;
+    Ok(workflow_standing(tx, tenant, id).await? == seen)
+}
+
 /// One workflow, also when it is put away: what history refers to.
 ///
 /// # Errors

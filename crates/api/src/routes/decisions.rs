@@ -89,7 +89,7 @@ impl Decision {
     fn of(decision: decisions::Decision, veil: &Veil) -> Self {
         let decisions::Decision { reason, mut message, at, event, execution, mut conditions, data } =
             decision;
-        let personal = veil.of(&data);
+        let personal = execution.map_or_else(|| veil.of(&data), |id| veil.of(&data).and(veil.of_run(id)));
         if let Some(conditions) = &mut conditions {
             personal.hide(conditions);
             // The sentence repeats their reasons, however short the answers in them are.
@@ -124,6 +124,7 @@ async fn list(
 ) -> ApiResult<Data<Vec<Decision>>> {
     let found = app.engine.decisions(identity.tenant, id, about.asked()?).await?;
     let mut connection = app.store.read(identity.tenant).await?;
-    let veil = Veil::over(&mut connection, identity, found.iter().map(|decision| &decision.data)).await?;
+    let mut veil = Veil::over(&mut connection, identity, found.iter().map(|decision| &decision.data)).await?;
+    veil.add_runs(&mut connection, identity, found.iter().filter_map(|decision| decision.execution)).await?;
     Ok(Data::new(found.into_iter().map(|decision| Decision::of(decision, &veil)).collect()))
 }

@@ -261,7 +261,7 @@ pub struct StoredEvent {
 fn stored(received: Received, veil: &Veil) -> StoredEvent {
     let Received { event, public_id, attributes, created_by } = received;
     let mut data = event.data;
-    veil.of(&data).hide_in_data(&mut data);
+    veil.of(&data).hide(&mut data);
     StoredEvent {
         id: event.id.get(),
         tenant_id: event.tenant_id,

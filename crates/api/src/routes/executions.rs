@@ -31,7 +31,7 @@ use crate::{
     dates::{EndDate, StartDate},
     error::{ApiError, ApiResult, Failure},
     identity::{Admin, Editor, Viewer},
-    masking::Veil,
+    masking::{Personal, Veil},
     page::{Listing, PageQuery, cursor_of},
 };
 
@@ -143,8 +143,8 @@ async fn list(
     }
     let wanted = filter.wanted(&mut connection, identity.tenant).await?;
     let paged = execution_list(&mut connection, identity.tenant, &wanted, page, PATIENCE).await?;
-    let data = paged.rows.iter().map(|row| &row.execution.trigger_data);
-    let veil = Veil::over(&mut connection, identity, data).await?;
+    let ids = paged.rows.iter().map(|row| row.execution.id);
+    let veil = Veil::over_runs(&mut connection, identity, ids).await?;
     Ok(List::of(paged, page, |listed| Execution::of(listed, &veil)))
 }
 
@@ -172,9 +172,8 @@ async fn get(
     let listed = execution_show(&mut connection, identity.tenant, id).await?;
     let retries = execution_retries(&mut connection, identity.tenant, id).await?;
     let moves = execution_move_list(&mut connection, identity.tenant, id).await?;
-    let data = listed.execution.trigger_data.clone();
-    let veil = Veil::over(&mut connection, identity, std::iter::once(&data)).await?;
-    let of = LogsOf { execution: id, data: &data, veil: &veil };
+    let veil = Veil::over_runs(&mut connection, identity, std::iter::once(id)).await?;
+    let of = LogsOf { execution: id, personal: veil.of_run(id) };
     let (logs, logs_next_cursor) = of.read(&mut connection, identity.tenant, None, SHOWN_LOGS).await?;
     Ok(Data::new(ExecutionDetail {
         execution: Execution::of(listed, &veil),
@@ -213,22 +212,21 @@ async fn logs(
     let limit = Some(limit.unwrap_or(DEFAULT_LOGS));
     let page = PageQuery { limit, offset: None, cursor }.page()?;
     let mut connection = app.store.read(identity.tenant).await?;
-    let data = execution_get(&mut connection, identity.tenant, id).await?.trigger_data;
-    let veil = Veil::over(&mut connection, identity, std::iter::once(&data)).await?;
-    let of = LogsOf { execution: id, data: &data, veil: &veil };
+    execution_get(&mut connection, identity.tenant, id).await?;
+    let veil = Veil::over_runs(&mut connection, identity, std::iter::once(id)).await?;
+    let of = LogsOf { execution: id, personal: veil.of_run(id) };
     // Unlike lists, a log runs from the oldest row to the newest: the cursor is the row that the page comes after.
     let after = page.before.map(LogId::new);
     let (data, next_cursor) = of.read(&mut connection, identity.tenant, after, page.limit).await?;
     Ok(Json(ExecutionLogs { success: true, data, next_cursor }))
 }
 
-struct LogsOf<'a> {
+struct LogsOf {
     execution: ExecutionId,
-    data: &'a Value,
-    veil: &'a Veil,
+    personal: Personal,
 }
 
-impl LogsOf<'_> {
+impl LogsOf {
     /// A page of rows, and the cursor of the next page.
     async fn read(
         &self,
@@ -243,7 +241,7 @@ impl LogsOf<'_> {
             logs.pop();
         }
         let next = logs.last().filter(|_| has_more).map(|log| cursor_of(log.id.get()));
-        Ok((logs.into_iter().map(|log| ExecutionLog::of(log, self.data, self.veil)).collect(), next))
+        Ok((logs.into_iter().map(|log| ExecutionLog::of(log, &self.personal)).collect(), next))
     }
 }
 
@@ -339,7 +337,7 @@ async fn cancel(
     let execution = app.engine.cancel(identity.tenant, identity.actor, id).await?;
     let mut connection = app.store.read(identity.tenant).await?;
     let listed = execution_show(&mut connection, identity.tenant, id).await?;
-    let veil = Veil::over(&mut connection, identity, std::iter::once(&execution.trigger_data)).await?;
+    let veil = Veil::over_runs(&mut connection, identity, std::iter::once(id)).await?;
     Ok(Data::new(Execution::of(Listed { execution, ..listed }, &veil)))
 }
 

@@ -1,9 +1,13 @@
-//! `/api/outbox`: the mails that were kept because no SMTP server is set. Viewers read them without personal answers.
+//! `/api/outbox`: the mails that were kept because no SMTP server is set. Viewers read them without personal answers, and nobody reads the links by
+//! which others decide.
 
 use axum::extract::State;
 use model::{ExecutionId, OutboxId, TenantId, Timestamp, user::Role};
 use serde::{Deserialize, Serialize};
-use store::outbox::{KeptMail, outbox_delete, outbox_get, outbox_list};
+use store::{
+    approval::link,
+    outbox::{KeptMail, outbox_delete, outbox_get, outbox_list},
+};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -81,8 +85,9 @@ impl From<KeptMail> for OutboxMail {
             bcc: mail.bcc,
             reply_to: mail.reply_to,
             subject: mail.subject,
-            text: mail.text,
-            html: mail.html,
+            // Also of mails that were kept with their link.
+            text: mail.text.as_deref().map(link::hide),
+            html: mail.html.as_deref().map(link::hide),
             message_id: mail.message_id,
             created_at: kept.created_at,
             updated_at: kept.updated_at,

@@ -240,6 +240,8 @@ async fn plan(app: &App, tenant: TenantId, files: &[Sent], is_list: bool) -> Api
         if let Some(found) = &found {
             restore(&mut definition, found);
         }
+        // Before it is sealed: what is no key cannot be told from a sealed one.
+        let faults = definition::problems(&definition);
         let stored: Vec<&Definition> = found.iter().map(|found| &found.definition).collect();
         hook_secret::seal(&mut definition, &stored, &app.secrets(), tenant)?;
         if let Some(found) = &found
@@ -249,7 +251,7 @@ async fn plan(app: &App, tenant: TenantId, files: &[Sent], is_list: bool) -> Api
             definition.clone_from(&found.definition);
         }
         let place = if is_list { format!("[{at}]") } else { String::new() };
-        problems.extend(placed(&place, definition::problems(&definition)));
+        problems.extend(placed(&place, faults));
         let saved = Saved { id: found.as_ref().map(|found| found.id), keys: &keys };
         let missing = callee::problems(&mut connection, tenant, &definition, saved).await?;
         problems.extend(placed(&place, missing));

@@ -1,5 +1,7 @@
 //! `/api/workflows/{id}/versions`: what a workflow was, what is different in it since, and how it becomes that again.
 
+use std::collections::HashMap;
+
 use axum::extract::{Path, State, rejection::PathRejection};
 use model::{
     Actor, TenantId, Timestamp, WorkflowId,
@@ -11,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use store::{
     Connection, StoreError,
+    user::actor_names,
     workflow::{
         Change, DraftChange, workflow_get, workflow_recall, workflow_update, workflow_version_get,
         workflow_version_list,
@@ -60,6 +63,9 @@ pub struct VersionSummary {
     /// By whom.
     #[schema(value_type = Option<String>)]
     created_by: Option<Actor>,
+    /// What that user or API key is called; null of others, and when it is gone.
+    #[schema(required)]
+    author: Option<String>,
 }
 
 /// A version with its definition.
@@ -72,7 +78,7 @@ pub struct Version {
     definition: Map<String, Value>,
 }
 
-fn summary(version: &WorkflowVersion, published: i64) -> VersionSummary {
+fn summary(version: &WorkflowVersion, published: i64, authors: &Authors) -> VersionSummary {
     VersionSummary {
         workflow_id: version.workflow_id,
         number: version.number,
@@ -81,8 +87,12 @@ fn summary(version: &WorkflowVersion, published: i64) -> VersionSummary {
         is_published: version.number == published,
         created_at: version.created_at,
         created_by: version.created_by,
+        author: version.created_by.and_then(|actor| authors.get(&actor).cloned()),
     }
 }
+
+/// Actors by their names.
+type Authors = HashMap<Actor, String>;
 
 /// A workflow's versions, newest first, also of a workflow that was deleted.
 #[utoipa::path(get, path = "/api/workflows/{id}/versions", tag = "Workflows", params(("id" = i64, Path), PageQuery), responses(
@@ -98,7 +108,9 @@ async fn list(
     let mut connection = app.store.read(identity.tenant).await?;
     let workflow = workflow_recall(&mut connection, identity.tenant, id).await?;
     let paged = workflow_version_list(&mut connection, identity.tenant, id, page).await?;
-    Ok(List::of(paged, page, |version| summary(&version, workflow.published_version)))
+    let actors = paged.rows.iter().filter_map(|version| version.created_by);
+    let authors = actor_names(&mut connection, identity.tenant, actors).await?;
+    Ok(List::of(paged, page, |version| summary(&version, workflow.published_version, &authors)))
 }
 
 /// One version.
@@ -116,7 +128,8 @@ async fn get(
     let mut connection = app.store.read(identity.tenant).await?;
     let workflow = workflow_recall(&mut connection, identity.tenant, id).await?;
     let version = version_get(&mut connection, identity.tenant, id, &number).await?;
-    let summary = summary(&version, workflow.published_version);
+    let authors = actor_names(&mut connection, identity.tenant, version.created_by.into_iter()).await?;
+    let summary = summary(&version, workflow.published_version, &authors);
     Ok(Data::new(Version { summary, definition: definition::out(&version.definition) }))
 }
 
@@ -202,6 +215,9 @@ pub struct ComparedSide {
     /// By whom.
     #[schema(value_type = Option<String>, required)]
     created_by: Option<Actor>,
+    /// What that user or API key is called; null of others, and when it is gone.
+    #[schema(required)]
+    author: Option<String>,
 }
 
 /// Two sides and what is different.
@@ -255,6 +271,7 @@ async fn side(
             note: None,
             created_at: workflow.updated_at,
             created_by: workflow.updated_by,
+            author: author(connection, workflow.tenant_id, workflow.updated_by).await?,
         };
         return Ok((side, draft));
     }
@@ -265,8 +282,18 @@ async fn side(
         note: version.note,
         created_at: version.created_at,
         created_by: version.created_by,
+        author: author(connection, workflow.tenant_id, version.created_by).await?,
     };
     Ok((side, version.definition))
+}
+
+async fn author(
+    connection: &mut Connection,
+    tenant: TenantId,
+    actor: Option<Actor>,
+) -> ApiResult<Option<String>> {
+    let names = actor_names(connection, tenant, actor.into_iter()).await?;
+    Ok(names.into_values().next())
 }
 
 /// How a version is restored.

@@ -6,4 +6,5 @@ mod events;
 mod executions;
 mod house;
 mod live;
+mod personal;
 mod statistics;

@@ -234,9 +234,7 @@ async fn send_mail(
     profile: &Profile,
     delivery: &Delivery,
 ) -> Result<(MailOutcome, Mail), ActionError> {
-    let smtp = profile.settings.smtp.as_ref();
-    let server = smtp.map(|smtp| actions::mail::SmtpServer::of_tenant(smtp, profile.smtp_password.clone()));
-    let mailer = engine.mail.bound(server, &profile.settings.sender, gate(engine, delivery));
+    let mailer = engine.mail.bound(profile.mail_server(), &profile.settings.sender, gate(engine, delivery));
     let alert = &delivery.alert;
     let key = actions::alert_key(&engine.installation, alert.id, delivery.moment);
     let subject = match delivery.moment {

@@ -75,7 +75,10 @@ async fn attempt(engine: &EngineInner, delivery: Delivery) -> Result<(), EngineE
     let (tenant, execution) = (delivery.approval.tenant_id, delivery.approval.execution_id);
     let profile = engine.tenants.profile(&engine.store, &engine.secrets, tenant).await?;
     let (failed, kept) = match send(engine, &profile, &delivery).await {
-        Ok((MailOutcome::NoServer, mail)) => (None, Some(mail)),
+        // For people to see what was asked, and not with the link: whoever may read mails could decide. Who is asked finds it in the app.
+        Ok((MailOutcome::NoServer, mail)) => {
+            (None, Some(Mail { text: mail.text.as_deref().map(link::hide), ..mail }))
+        }
         Ok((MailOutcome::Sent { .. }, _)) => (None, None),
         Err(error) => {
             tracing::info!(%tenant, approval = %delivery.approval.id, attempt = delivery.attempt, %error, "a mail that asks for a decision was not taken");
@@ -113,9 +116,7 @@ async fn send(
     let deadline = tokio::time::Instant::now() + LONGEST;
     let gate =
         Gate::Line { hosts: &engine.hosts, tenant: approval.tenant_id, permission: &Anybody, deadline };
-    let smtp = profile.settings.smtp.as_ref();
-    let server = smtp.map(|smtp| actions::mail::SmtpServer::of_tenant(smtp, profile.smtp_password.clone()));
-    let mailer = engine.mail.bound(server, &profile.settings.sender, gate);
+    let mailer = engine.mail.bound(profile.mail_server(), &profile.settings.sender, gate);
     let token = link::seal(&engine.secrets, approval.tenant_id, approval.id, &delivery.address)
         .map_err(|error| ActionError::new(actions::ErrorKind::Unavailable, error.to_string()))?;
     let base = engine.public_url.as_deref().unwrap_or_default();

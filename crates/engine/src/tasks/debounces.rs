@@ -4,18 +4,21 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use model::{Actor, event::NewEvent};
+use model::{Actor, Period, event::NewEvent};
 use rules::{Compiled, Entry, EntryRules};
 use store::{
     StoreError,
-    entry::{Quiet, debounce_due_list, debounce_refuse, debounce_take},
+    entry::{Quiet, debounce_due_list, debounce_put_off, debounce_refuse, debounce_take},
     event::event_start,
+    workflow::{Standing, workflow_standing, workflow_stands},
 };
 
 use crate::{EngineError, EngineInner, matching::Foresight};
 
 /// Events taken at once.
 const SLICE: i64 = 100;
+/// Before an event that could not be taken is tried again.
+const PAUSE: Period = Period::minutes(1);
 
 /// Starts what has waited long enough, or some of it. Answers how many events were taken, by this node.
 ///
@@ -26,12 +29,11 @@ pub(crate) async fn fire(engine: &EngineInner, now: model::Timestamp) -> Result<
         let mut connection = engine.store.read_any().await?;
         debounce_due_list(&mut connection, now, SLICE).await?
     };
-    let taken = join_all(due.into_iter().map(|quiet| async move {
-        let (workflow, event) = (quiet.workflow, quiet.event.id);
-        (workflow, event, take(engine, quiet).await)
-    }));
+    let taken =
+        join_all(due.into_iter().map(|quiet| async move { (quiet.clone(), take(engine, quiet).await) }));
     let mut count = 0;
-    for (workflow, event, taken) in taken.await {
+    for (quiet, taken) in taken.await {
+        let (workflow, event) = (quiet.workflow, quiet.event.id);
         match taken {
             Ok(taken) => count += usize::from(taken),
             Err(
@@ -41,9 +43,15 @@ pub(crate) async fn fire(engine: &EngineInner, now: model::Timestamp) -> Result<
             ) => {
                 return Err(error);
             }
-            // This one cannot be taken: the others are not held up by it.
+            // This one cannot be taken: the others are not held up by it, and the clock does not spin for it.
             Err(error) => {
-                tracing::error!(%workflow, %event, %error, "an event that has waited could not be taken; it is tried again");
+                tracing::error!(%workflow, %event, %error, "an event that has waited could not be taken; it is tried again in a minute");
+                let later = engine.store.now().plus(PAUSE);
+                let write = engine.store.write_patiently(move |tx| {
+                    Box::pin(async move { debounce_put_off(tx, &quiet, later).await })
+                });
+                write.await?;
+                count += 1;
             }
         }
     }
@@ -53,9 +61,27 @@ pub(crate) async fn fire(engine: &EngineInner, now: model::Timestamp) -> Result<
 /// Starts the workflow, as it is now, for the event; when it is switched off, that is on record.
 async fn take(engine: &EngineInner, quiet: Quiet) -> Result<bool, EngineError> {
     let tenant = quiet.event.tenant_id;
+    if engine.draining.is_cancelled() {
+        return Ok(false);
+    }
     // Conditions are to see the tenant's name and zone.
     engine.tenants.profile(&engine.store, &engine.secrets, tenant).await?;
-    let entry = engine.programs.index(tenant).and_then(|index| index.get(quiet.workflow).cloned());
+    let workflow = quiet.workflow;
+    // By its row and not by what is in memory: another node may have changed it just now.
+    let mut connection = engine.store.read(tenant).await?;
+    let seen = workflow_standing(&mut connection, tenant, workflow).await?;
+    let entry = match seen.filter(|standing| standing.is_active) {
+        None => None,
+        Some(Standing { version, .. }) => {
+            match engine.programs.version(&mut connection, tenant, workflow, version).await {
+                Ok(program) => Some(Entry { workflow, version, compiled: Arc::clone(&program.compiled) }),
+                // Of an older program: it cannot run here.
+                Err(EngineError::Invalid(_)) => None,
+                Err(error) => return Err(error),
+            }
+        }
+    };
+    drop(connection);
     let event = event(&quiet);
     // It has waited.
     let entry = entry.map(|entry| {
@@ -67,7 +93,7 @@ async fn take(engine: &EngineInner, quiet: Quiet) -> Result<bool, EngineError> {
         .store
         .write_patiently(move |tx| {
             Box::pin(async move {
-                if !debounce_take(tx, &quiet).await? {
+                if !workflow_stands(tx, tenant, workflow, seen).await? || !debounce_take(tx, &quiet).await? {
                     return Ok(false);
                 }
                 match &matches {

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use store::{
     StoreError,
     job::{Slice, Taken, job_advance, job_due_list, job_fail},
+    workflow::{workflow_standing, workflow_stands},
 };
 
 use crate::{
@@ -71,17 +72,23 @@ pub(crate) async fn fire(engine: &EngineInner, now: Timestamp) -> Result<usize, 
 
 /// Takes the next records of a job.
 async fn take(engine: &EngineInner, job: Job, now: Timestamp) -> Result<bool, EngineError> {
-    let tenant = job.tenant_id;
+    let (tenant, workflow) = (job.tenant_id, job.workflow_id);
+    if engine.draining.is_cancelled() {
+        return Ok(false);
+    }
     // Conditions are to see the tenant's name and zone.
     let profile = engine.tenants.profile(&engine.store, &engine.secrets, tenant).await?;
     let limit = if job.kind == JobKind::Schedule { LOOKED_AT } else { job.rate.clamp(1, MOST) };
-    let (program, records) = {
+    let (program, seen, records) = {
         let mut connection = engine.store.read(tenant).await?;
-        let program = published(engine, &mut connection, (tenant, job.workflow_id)).await?;
+        let seen = workflow_standing(&mut connection, tenant, workflow).await?;
+        let program = published(engine, &mut connection, (tenant, workflow)).await?;
         let between = (job.last_id, job.up_to);
         let records = records(&mut connection, tenant, (job.source, &job.filter), between, limit).await?;
-        (program, records)
+        (program, seen, records)
     };
+    // Who starts it by hand means it; by the clock it runs only while it is switched on.
+    let is_active = seen.is_some_and(|standing| standing.is_active);
     let entry = entry(&program, job.kind);
     let mut has_more = records.len() as i64 == limit;
     let (mut taken, mut runs) = (Vec::with_capacity(records.len()), 0);
@@ -91,7 +98,8 @@ async fn take(engine: &EngineInner, job: Job, now: Timestamp) -> Result<bool, En
             break;
         }
         let data = match job.kind {
-            JobKind::Schedule => timed(engine, &job, &entry, record.data, (now, &profile.time_zone)),
+            JobKind::Schedule if !is_active => None,
+            JobKind::Schedule => timed(&job, &entry, record.data, (now, &profile.time_zone)),
             kind => Some(record.data).filter(|data| lets_through(&entry.compiled, kind, job.source, data)),
         };
         let run = data.map(|data| {
@@ -108,20 +116,21 @@ async fn take(engine: &EngineInner, job: Job, now: Timestamp) -> Result<bool, En
     let slice = Slice { records: taken, next };
     let taken = engine
         .store
-        .write_patiently(move |tx| Box::pin(async move { job_advance(tx, &job, &slice).await }))
+        .write_patiently(move |tx| {
+            Box::pin(async move {
+                // Another node may have switched it off, or published another version, since it was read.
+                if !workflow_stands(tx, tenant, workflow, seen).await? {
+                    return Ok(false);
+                }
+                job_advance(tx, &job, &slice).await
+            })
+        })
         .await?;
     Ok(taken)
 }
 
 /// The trigger data of a record whose own time is among those that have come; none when it is not, or its workflow does not go by records' times any more.
-fn timed(
-    engine: &EngineInner,
-    job: &Job,
-    entry: &Entry,
-    mut data: Value,
-    (now, zone): (Timestamp, &TimeZone),
-) -> Option<Value> {
-    engine.programs.index(job.tenant_id)?.get(job.workflow_id)?;
+fn timed(job: &Job, entry: &Entry, mut data: Value, (now, zone): (Timestamp, &TimeZone)) -> Option<Value> {
     let Start::Schedule(timetable) = &entry.compiled.trigger.start else { return None };
     let relative = timetable.relative().filter(|relative| relative.source() == job.source)?;
     let due_at = relative.due(&data, zone)?;

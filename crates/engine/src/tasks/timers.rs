@@ -70,6 +70,9 @@ pub(crate) async fn run(engine: Arc<EngineInner>) {
 pub(crate) async fn fire(engine: &EngineInner) -> Result<Timestamp, EngineError> {
     loop {
         let now = engine.store.now();
+        if engine.draining.is_cancelled() {
+            return Ok(now.plus(LONGEST_SLEEP));
+        }
         engine.timers.earliest.send_if_modified(|earliest| {
             *earliest = None;
             false

@@ -9,14 +9,21 @@ use engine::{
     Engine, EngineError,
     decisions::{Asked, Decision},
 };
-use model::{Clock, Timestamp, WorkflowId, event::EventName, event::NewEvent};
+use model::{Clock, ExecutionId, Timestamp, WorkflowId, event::EventName, event::NewEvent};
 use serde_json::{Value, json};
-use store::{StoreResult, database::Row, params};
+use store::{
+    StoreResult,
+    database::Row,
+    entry::{Queue, queue_keys, queue_keys_of},
+    params,
+    workflow::workflow_update,
+};
 use testkit::place::Place;
 
 use crate::{
     everywhere::Once,
     harness::{House, TENANT, event, settle},
+    jobs::{answer, form},
     triggers::{change, save},
 };
 
@@ -122,10 +129,14 @@ testkit::on_both! {
         }
         later(&house, &engine, 59).await;
         post(&engine, 4, Some(1)).await;
+        // The next period does not begin with nothing: two periods' worth would pass at the border.
         later(&house, &engine, 1).await;
         post(&engine, 5, Some(1)).await;
-        runs_are(&engine, &["1 completed", "2 completed", "5 completed"]).await;
-        assert_eq!(refused(&engine).await, ["3 rate_limited", "4 rate_limited"]);
+        later(&house, &engine, 30).await;
+        post(&engine, 6, Some(1)).await;
+        post(&engine, 7, Some(1)).await;
+        runs_are(&engine, &["1 completed", "2 completed", "6 completed"]).await;
+        assert_eq!(refused(&engine).await, ["3 rate_limited", "4 rate_limited", "5 rate_limited", "7 rate_limited"]);
         assert_eq!(told(&engine, workflow).await[0], "rate_limited It runs 2 times in 1m at most, and has done so since 14 February 2026, 10:30.");
         stop(engine).await;
     }
@@ -181,12 +192,79 @@ testkit::on_both! {
         assert_eq!(refused(&engine).await, ["1 debounced"]);
         // What waits when the workflow is switched off is not run, and that is on record.
         post(&engine, 4, Some(1)).await;
-        change(&engine, workflow, store::workflow::Change { is_active: Some(false), ..Default::default() }).await;
+        // By another node: what this one has in memory does not decide.
+        let off = store::workflow::Change { is_active: Some(false), ..Default::default() };
+        engine.store().write(move |tx| Box::pin(workflow_update(tx, TENANT, model::Actor::System, workflow, off))).await.unwrap();
         later(&house, &engine, 30).await;
         while refused(&engine).await.len() < 2 {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         assert_eq!(refused(&engine).await, ["1 debounced", "4 inactive"]);
+        stop(engine).await;
+    }
+
+    async fn the_next_of_a_line_goes_on_also_when_nobody_has_heard_of_the_end(place: Place) {
+        let house = House::new(place);
+        let limit = json!({"concurrency": {"limit": 1, "key": "{{contact.id}}", "behavior": "queue"}});
+        let (engine, workflow, _) = house.furnish(with(&limit, &[hour()])).await;
+        for (submission, contact) in [(1, 1), (2, 1), (3, 2), (4, 2)] {
+            post(&engine, submission, Some(contact)).await;
+        }
+        runs_are(&engine, &["1 waiting", "2 waiting", "3 waiting", "4 waiting"]).await;
+        stop(engine).await;
+        // An end of which no task was told.
+        let engine = house.at_rest().await;
+        let queue = Queue { tenant: TENANT, workflow };
+        let ended: Vec<ExecutionId> = texts(&engine, "SELECT CAST(id AS TEXT) FROM workflow_executions WHERE submission_id IN (1, 4) AND tenant_id = ?1 ORDER BY id")
+            .await.unwrap().iter().map(|id| id.parse().unwrap()).collect();
+        let keys = async || {
+            let mut connection = engine.store().read(TENANT).await.unwrap();
+            let room = queue_keys(&mut connection, queue, Some(1), None).await.unwrap();
+            (queue_keys_of(&mut connection, queue, &ended[..1]).await.unwrap(), room)
+        };
+        assert_eq!(keys().await, (vec!["1".to_owned()], vec![]), "nobody has ended, so nowhere is room");
+        engine.cancel(TENANT, model::Actor::System, ended[0]).await.unwrap();
+        assert_eq!(keys().await, (vec!["1".to_owned()], vec!["1".to_owned()]), "of its own key, and of no other");
+        // Who comes next lets the one before him go on.
+        post(&engine, 5, Some(1)).await;
+        assert_eq!(keys().await, (vec![], vec![]));
+        let has_a_place = "SELECT CAST(e.submission_id AS TEXT) FROM entry_slots s JOIN workflow_executions e ON e.id = s.execution_id
+            WHERE s.tenant_id = ?1 AND NOT s.is_queued ORDER BY e.id";
+        assert_eq!(texts(&engine, has_a_place).await.unwrap(), ["2", "3"]);
+        stop(engine).await;
+    }
+
+    async fn what_started_nothing_is_found_however_long_ago(place: Place) {
+        let house = House::new(place);
+        let (engine, workflow, contact) = house.furnish(with(&json!({}), &[])).await;
+        let switch = async |is_active: bool| {
+            change(&engine, workflow, store::workflow::Change { is_active: Some(is_active), ..Default::default() }).await;
+        };
+        switch(false).await;
+        post(&engine, 1, Some(contact.get())).await;
+        let others = (0..2_100).map(|number| event(Some(&format!("other {number}")), json!({}))).collect();
+        for accepted in engine.accept_all(TENANT, others).await.unwrap() {
+            accepted.unwrap();
+        }
+        for asked in [Asked::Submission(model::SubmissionId::new(1)), Asked::Contact(contact)] {
+            let about = engine.decisions(TENANT, workflow, Some(asked)).await.unwrap();
+            let told: Vec<_> = about.iter().map(|decision| (decision.reason.as_str(), decision.event.as_deref())).collect();
+            assert_eq!(told, [("inactive", Some("answers 1"))]);
+        }
+        stop(engine).await;
+    }
+
+    async fn answers_without_an_event_are_looked_at_with_their_person(place: Place) {
+        let house = House::new(place);
+        let wants = json!({"trigger_event": "submission_completed", "trigger_config": {"conditions": [{"field": "contact.name", "operator": "equals", "value": "Nobody"}]}});
+        let (engine, workflow, contact) = house.furnish(with(&wants, &[])).await;
+        engine.store().write(move |tx| Box::pin(async move {
+            let form = form(tx, "Ours").await?;
+            answer(tx, form, contact, 3).await?;
+            tx.execute("DELETE FROM events WHERE tenant_id = ?1", params![TENANT]).await
+        })).await.unwrap();
+        let about = engine.decisions(TENANT, workflow, Some(Asked::Submission(model::SubmissionId::new(1)))).await.unwrap();
+        assert_eq!(about[0].message, "The conditions of its trigger are not met: contact.name: \"Ada\" does not equal \"Nobody\".");
         stop(engine).await;
     }
 

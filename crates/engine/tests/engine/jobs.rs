@@ -8,7 +8,9 @@ use std::{
 use engine::{Engine, jobs::Verdict};
 use model::{
     Actor, Clock, ContactId, FormId, JobId, Timestamp, WorkflowId,
+    event::NewEvent,
     job::{Job, JobFilter, JobKind, JobSource, JobState, Progress},
+    settings::Settings,
     submission::SubmissionStatus,
 };
 use serde_json::{Value, json};
@@ -17,14 +19,16 @@ use store::{
     form::{Content, form_create},
     job::{NewJob, Order, job_get, job_order},
     params,
+    secret::SecretBox,
     submission::{NewSubmission, submission_create},
+    tenant::settings_put,
     workflow::Change,
 };
 
 use crate::{
     everywhere::Once,
-    harness::{House, TENANT, definition_of},
-    triggers::change,
+    harness::{House, TENANT, definition_of, event},
+    triggers::{change, save},
 };
 
 fn listens(form: FormId) -> Value {
@@ -193,6 +197,37 @@ testkit::on_both! {
         assert_eq!(order(again, Order::Cancel).await, Ok((JobState::Cancelled, 2)));
         later(&house, 60_000);
         assert_eq!(tickets(&engine).await.len(), 9);
+        stop(engine).await;
+    }
+
+    async fn a_password_that_cannot_be_read_stops_mails_and_nothing_else(place: Place) {
+        let house = House::new(place);
+        let mut mails = never();
+        mails["actions"].as_array_mut().unwrap().insert(0, json!({"type": "send_email", "config": {"to": "a@example.com", "subject": "s", "body": "b"}}));
+        let (engine, workflow, _) = house.furnish(mails).await;
+        let quiet = json!({"trigger_event": "rung", "debounce": {"for": "30s", "key": "k"}, "conditions": [],
+            "actions": [{"type": "create_ticket", "config": {"title": "of {{tenant.name}}"}}]});
+        save(&engine, quiet).await;
+        let smtp = json!({"host": "127.0.0.1", "port": 9, "security": "none", "username": "u", "password": "p"});
+        let settings: Settings = serde_json::from_value(json!({"smtp": smtp})).unwrap();
+        engine.store().write(move |tx| Box::pin(async move {
+            settings_put(tx, TENANT, Actor::System, settings, &SecretBox::of_key(&[8; 32]), None).await
+        })).await.unwrap();
+        engine.tenant_changed(TENANT).await.unwrap();
+        let id = engine.job_start(TENANT, Actor::System, of(JobSource::Contacts, workflow, 50)).await.unwrap().id;
+        let job = seen(&engine, id, 1).await;
+        assert_eq!((job.state, job.error, job.progress.started), (JobState::Completed, None, 1));
+        engine.accept(NewEvent { name: "rung".parse().unwrap(), ..event(None, json!({})) }).await.unwrap();
+        later(&house, 30_000);
+        let waited = async {
+            while tickets(&engine).await.len() < 2 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), waited).await.expect("the event that waited is taken");
+        assert_eq!(tickets(&engine).await, ["Ada", "of Acme"]);
+        let failed = texts(&engine, "SELECT error FROM workflow_execution_logs WHERE tenant_id = ?1 AND error IS NOT NULL").await;
+        assert_eq!(failed, ["the password of the mail server 127.0.0.1:9 cannot be read: enter it again in the settings"]);
         stop(engine).await;
     }
 

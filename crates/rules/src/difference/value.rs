@@ -1,5 +1,7 @@
 //! Two values, part by part: objects by their names, lists of named things by the names, other lists by their places.
 
+use std::collections::{HashMap, HashSet};
+
 use serde_json::{Map, Value};
 
 use super::Leaf;
@@ -58,24 +60,26 @@ fn is_condition(before: &Map<String, Value>, after: &Map<String, Value>) -> bool
 /// The names of a list's elements, when each has its own.
 fn names(list: &[Value]) -> Option<Vec<&str>> {
     let names: Vec<&str> = list.iter().map(|one| one.get("name")?.as_str()).collect::<Option<_>>()?;
-    let are_unique = names.iter().enumerate().all(|(at, name)| !names[..at].contains(name));
+    let are_unique = names.iter().collect::<HashSet<_>>().len() == names.len();
     (are_unique && !names.is_empty()).then_some(names)
 }
 
 fn by_name<'v>(
     at: Place<'_>,
-    (before, first): (&'v [Value], &[&str]),
-    (after, second): (&'v [Value], &[&str]),
+    (before, first): (&'v [Value], &[&'v str]),
+    (after, second): (&'v [Value], &[&'v str]),
     tell: &mut impl FnMut(Leaf<'v>),
 ) {
     let subject = |name: &str| subject_of(at, &format!("{}[{name}]", at.path));
-    for (number, name) in first.iter().enumerate().filter(|(_, name)| !second.contains(name)) {
+    let places = |names: &[&'v str]| names.iter().enumerate().map(|(at, name)| (*name, at)).collect();
+    let (was_at, is_at): (HashMap<&str, usize>, HashMap<&str, usize>) = (places(first), places(second));
+    for (number, name) in first.iter().enumerate().filter(|(_, name)| !is_at.contains_key(*name)) {
         let path = format!("{}[{number}]", at.path);
         tell(Leaf { path, before: Some(&before[number]), after: None, subject: subject(name), words: None });
     }
     for (number, name) in second.iter().enumerate() {
         let path = format!("{}[{number}]", at.path);
-        match first.iter().position(|other| other == name) {
+        match was_at.get(name).copied() {
             None => tell(Leaf {
                 path,
                 before: None,
@@ -86,10 +90,10 @@ fn by_name<'v>(
             Some(was) => compare(Place { path: &path, ..at }, Some(&before[was]), Some(&after[number]), tell),
         }
     }
-    let common = |names: &[&str], others: &[&str]| {
-        names.iter().filter(|name| others.contains(name)).map(|name| (*name).to_owned()).collect::<Vec<_>>()
+    let common = |names: &[&'v str], others: &HashMap<&str, usize>| -> Vec<&str> {
+        names.iter().copied().filter(|name| others.contains_key(name)).collect()
     };
-    let (was, is) = (common(first, second), common(second, first));
+    let (was, is) = (common(first, &is_at), common(second, &was_at));
     if was != is {
         let words = format!("are in another order: it was {} and is {}", was.join(", "), is.join(", "));
         tell(Leaf { words: Some(words), ..leaf(at, None, None) });

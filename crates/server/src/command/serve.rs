@@ -72,6 +72,7 @@ pub fn engine_options(config: &Config) -> Done<engine::Options> {
     Ok(engine::Options {
         retry: RetryPolicy { delays: config.retry_delays.clone() },
         workers: config.workers,
+        max_depth: config.max_depth,
         addresses: AddressPolicy::new(config.allow_private_targets),
         smtp,
         name: config.listen.to_string(),

@@ -2,6 +2,7 @@
 //! again changes nothing.
 
 mod apply;
+mod calls;
 mod file;
 
 use std::{

@@ -50,6 +50,10 @@ pub struct ServeArguments {
     #[arg(long, value_name = "N")]
     pub workers: Option<String>,
 
+    /// How deep workflows may start one another before it counts as a loop and is stopped [env: VTRUSTX_MAX_DEPTH] [default: 8]
+    #[arg(long, value_name = "N")]
+    pub max_depth: Option<String>,
+
     /// How log lines are written: text or json [env: VTRUSTX_LOG_FORMAT] [default: text]
     #[arg(long, value_name = "FORMAT")]
     pub log_format: Option<String>,

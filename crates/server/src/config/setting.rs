@@ -38,6 +38,7 @@ pub(super) const SETTINGS: &[&Setting] = &[
     &SMTP_URL,
     &PUBLIC_URL,
     &WORKERS,
+    &MAX_DEPTH,
     &LOG_FORMAT,
     &METRICS_TENANTS,
     &OTLP_ENDPOINT,
@@ -116,6 +117,14 @@ pub(super) const WORKERS: Setting = Setting {
     flag: |flags| flags.workers.as_deref(),
     also: None,
     expected: "a whole number from 1 to 10000",
+    nature: Nature::Open,
+};
+
+pub(super) const MAX_DEPTH: Setting = Setting {
+    name: "max-depth",
+    flag: |flags| flags.max_depth.as_deref(),
+    also: None,
+    expected: "a whole number from 1 to 30",
     nature: Nature::Open,
 };
 

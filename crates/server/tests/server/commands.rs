@@ -199,3 +199,71 @@ impl ClearAfter for String {
         }
     }
 }
+
+#[tokio::test]
+async fn what_a_file_s_workflow_runs_is_not_pruned() {
+    let house = House::new();
+    let runs = |key: &str, name: &str, called: Value| {
+        json!({"key": key, "name": name, "trigger_event": "x", "actions": [
+            {"id": "s1", "type": "run_workflow", "config": {"workflowId": called}}]})
+    };
+    let last = json!({"key": "last", "name": "Last", "trigger_event": "x", "actions": [{"id": "s1", "type": "delay", "config": {"duration": "1s"}}]});
+    let lonely = json!({"key": "lonely", "name": "Lonely", "trigger_event": "x", "actions": last["actions"]});
+    let all = json!([
+        runs("first", "First", json!("second")),
+        runs("second", "Second", json!("last")),
+        last,
+        lonely
+    ]);
+    house.file("all.json", &all.to_string());
+    house.file("first.json", &all[0].to_string());
+    let mut day = Transcript { house: &house, environment: Vec::new(), text: String::new() };
+    day.run("migrate").await;
+    day.run("workflow apply all.json").await;
+    day.text.clear();
+    day.run("workflow apply first.json --prune --yes").await;
+    day.run("workflow list").await;
+    insta::assert_snapshot!(day.text);
+}
+
+#[tokio::test]
+async fn a_new_key_takes_the_place_of_the_old_one() {
+    let house = House::new();
+    let server = house.serve(&[]).await;
+    let hook = json!({"name": "Hook", "trigger_event": "webhook", "is_active": true, "actions": [],
+        "trigger_config": {"auth": {"type": "header", "name": "X-Key", "value": "knock knock"}}});
+    let address = server.post("/api/workflows", &hook).await["hook_url"].as_str().unwrap().to_owned();
+    let path = format!("/hooks/{}", address.rsplit_once('/').unwrap().1);
+    if house.path().join("vtrustx-data/vtrustx.db").exists() {
+        let output = house.command(&["secrets", "rotate"]).output().await.unwrap();
+        assert!(!output.status.success(), "a server has the store");
+    }
+    server.stop().await;
+    let own = house.path().join("vtrustx-data/secret.key");
+    let before = std::fs::read_to_string(&own).unwrap();
+    let output = house.command(&["secrets", "rotate", "--json"]).output().await.unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+    // The workflow's and its version's.
+    assert_eq!((&report["resealed"], &report["unreadable"]), (&json!(2), &json!([])));
+    let after = std::fs::read_to_string(&own).unwrap();
+    let kept: Vec<String> = std::fs::read_dir(own.parent().unwrap())
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with("secret.key."))
+        .map(|path| std::fs::read_to_string(path).unwrap())
+        .collect();
+    assert_ne!(before, after);
+    assert_eq!(kept, [before]);
+    let server = house.serve(&[]).await;
+    let call = |secret: &'static str| {
+        let request = reqwest::Client::new().post(format!("{}{path}", server.url)).header("X-Key", secret);
+        async move { request.json(&json!({})).send().await.unwrap().status().as_u16() }
+    };
+    assert_eq!(
+        (call("wrong").await, call("knock knock").await),
+        (401, 202),
+        "address and secret are what they were"
+    );
+    server.stop().await;
+}

@@ -7,6 +7,7 @@ use model::{ApprovalId, TenantId};
 use crate::{
     StoreResult,
     secret::{Purpose, SecretBox},
+    submission::MASK,
 };
 
 /// The path of the page behind it; the token follows.
@@ -40,6 +41,23 @@ pub fn open(secrets: &SecretBox, token: &str) -> Option<(TenantId, ApprovalId, S
     Some((tenant, approval.parse().ok()?, address.to_owned()))
 }
 
+/// A text without the tokens of the links in it. Whoever has a link can decide, so a mail that is kept for people to see shows none.
+#[must_use]
+pub fn hide(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, behind)) = rest.split_once(PATH) {
+        let is_token = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        let end = behind.find(|c| !is_token(c)).unwrap_or(behind.len());
+        shown.push_str(before);
+        shown.push_str(PATH);
+        shown.push_str(if end > 0 { MASK } else { "" });
+        rest = &behind[end..];
+    }
+    shown.push_str(rest);
+    shown
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,5 +75,17 @@ mod tests {
             assert_eq!(open(&own, &wrong), None, "{wrong}");
         }
         assert_eq!(open(&other, &token), None);
+    }
+
+    #[test]
+    fn a_shown_text_has_no_token() {
+        let token = seal(&SecretBox::of_key(&[7; 32]), TenantId::new(3), ApprovalId::new(5), "a@example.com")
+            .unwrap();
+        let text = format!(
+            "here:\nhttps://example.com{PATH}{token}\n<a href=\"{PATH}{token}\">{PATH}</a> {PATH}{token}"
+        );
+        let shown =
+            format!("here:\nhttps://example.com{PATH}•••\n<a href=\"{PATH}•••\">{PATH}</a> {PATH}•••");
+        assert_eq!(hide(&text), shown);
     }
 }

@@ -119,6 +119,13 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: "",
         postgres: include_str!("../migrations/0013_connections.postgres.sql"),
     },
+    Migration {
+        number: 15,
+        works_with: 1,
+        shared: include_str!("../migrations/0015_entry_index.sql"),
+        sqlite: include_str!("../migrations/0015_entry_index.sqlite.sql"),
+        postgres: include_str!("../migrations/0015_entry_index.postgres.sql"),
+    },
 ];
 
 /// Before it migrations did not say whom they work with.

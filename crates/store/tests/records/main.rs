@@ -11,6 +11,7 @@ mod moving;
 mod nodes;
 mod people;
 mod retention;
+mod rotation;
 mod seed;
 mod seeding;
 mod submissions;

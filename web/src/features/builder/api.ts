@@ -29,7 +29,7 @@ export type WorkflowRecord = JsonObject & {
 };
 export type Form = { id: number; name: string; questions: Question[] };
 export type Submission = { id: number; form_id: number; contact_id: number | null; data: JsonObject; submitted_at: string | null };
-export type VersionSummary = { number: number; name: string; note: string | null; is_published: boolean; created_at: string; created_by: string };
+export type VersionSummary = { number: number; name: string; note: string | null; is_published: boolean; created_at: string; author: string | null };
 export type Execution = JsonObject & { id: number; trigger_event: string; trigger_data: JsonObject; result: JsonObject | null };
 export type Verdict = JsonObject;
 export type DryRunStep = { stepId: string; type: string; name: string; wouldRun: boolean; config: Json; warnings: string[]; problems: Problem[] };

@@ -6,7 +6,10 @@ use serde_json::Value;
 use store::history::Listed;
 use utoipa::ToSchema;
 
-use crate::{masking::Veil, record::names};
+use crate::{
+    masking::{Personal, Veil},
+    record::names,
+};
 
 names! {
     /// Where an execution stands.
@@ -96,8 +99,8 @@ impl Execution {
     pub(super) fn of(listed: Listed, veil: &Veil) -> Self {
         let Listed { execution, workflow_name, public_event_id } = listed;
         let execution::Execution { mut trigger_data, mut progress, .. } = execution;
-        let personal = veil.of(&trigger_data);
-        personal.hide_in_data(&mut trigger_data);
+        let personal = veil.of_run(execution.id);
+        personal.hide(&mut trigger_data);
         if let Some(result) = &mut progress.result {
             personal.hide(result);
         }
@@ -260,9 +263,8 @@ pub struct ExecutionLog {
 }
 
 impl ExecutionLog {
-    /// As the veil over the execution's data lets it be seen.
-    pub(super) fn of(log: journal::Log, data: &Value, veil: &Veil) -> Self {
-        let personal = veil.of(data);
+    /// Without the personal answers that the execution was told.
+    pub(super) fn of(log: journal::Log, personal: &Personal) -> Self {
         let journal::Log { mut input_data, mut output_data, mut error, mut warnings, .. } = log;
         personal.hide(&mut input_data);
         if let Some(output) = &mut output_data {

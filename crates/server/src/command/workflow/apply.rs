@@ -2,6 +2,7 @@
 //! is done, so that the same plan is looked at and carried out.
 
 use std::{
+    collections::HashSet,
     io::{self, IsTerminal, Write},
     process::ExitCode,
 };
@@ -9,7 +10,7 @@ use std::{
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use super::{counted, file::WorkflowFile};
+use super::{calls, counted, file::WorkflowFile};
 use crate::{
     backend::Backend,
     error::{CommandError, Done},
@@ -30,7 +31,7 @@ pub struct Options {
     /// With --dry-run: end with exit code 3 when something would change
     #[arg(long, requires = "dry_run")]
     exit_code: bool,
-    /// Delete the tenant's workflows that are in none of the files; their history stays
+    /// Delete the tenant's workflows that are in none of the files and that none of them runs; their history stays
     #[arg(long)]
     prune: bool,
     /// Do not ask. Where nobody can be asked, only --prune needs it
@@ -40,10 +41,9 @@ pub struct Options {
 
 /// Shows what is different, asks, and does it.
 pub async fn run(backend: &Backend, files: &[WorkflowFile], options: &Options, json: bool) -> Done<ExitCode> {
-    let plan = Plan {
-        files: import(backend, files, true).await?,
-        deleted: if options.prune { left_out(backend, files).await? } else { Vec::new() },
-    };
+    let applied = import(backend, files, true).await?;
+    let (deleted, kept) = if options.prune { left_out(backend, files).await? } else { Default::default() };
+    let plan = Plan { files: applied, deleted, kept };
     if !json {
         plan.show();
     }
@@ -76,6 +76,8 @@ struct Plan {
     files: Vec<Value>,
     /// Workflows that go.
     deleted: Vec<Value>,
+    /// Workflows that are in none of the files and stay: the files' workflows run them.
+    kept: Vec<Value>,
 }
 
 impl Plan {
@@ -103,7 +105,14 @@ impl Plan {
         for one in &self.deleted {
             say(format_args!("- {} ({})", cell(&one["key"]), cell(&one["name"])));
         }
-        if self.changes() > 0 {
+        for one in &self.kept {
+            say(format_args!(
+                "= {} ({}) stays: a workflow of the files runs it",
+                cell(&one["key"]),
+                cell(&one["name"])
+            ));
+        }
+        if self.changes() + self.kept.len() > 0 {
             say("");
         }
     }
@@ -135,10 +144,13 @@ impl Plan {
 
     /// What became, or would become, of each.
     fn tell(&self, files: Vec<Value>, json: bool) {
-        let deleted = self.deleted.iter().map(
-            |one| json!({"id": one["id"], "key": one["key"], "name": one["name"], "status": "deleted", "changes": []}),
-        );
-        let all: Vec<Value> = files.into_iter().chain(deleted).collect();
+        let others = |list: &'_ [Value], status: &str| -> Vec<Value> {
+            list.iter()
+                .map(|one| json!({"id": one["id"], "key": one["key"], "name": one["name"], "status": status, "changes": []}))
+                .collect()
+        };
+        let others = [others(&self.deleted, "deleted"), others(&self.kept, "kept")].concat();
+        let all: Vec<Value> = files.into_iter().chain(others).collect();
         if json {
             return say_json(&json!(all));
         }
@@ -152,8 +164,9 @@ async fn import(backend: &Backend, files: &[WorkflowFile], dry_run: bool) -> Don
     let bar =
         progress(if dry_run { "comparing" } else { "applying" }, files.len().try_into().unwrap_or(u64::MAX));
     let mut imported = Vec::with_capacity(files.len());
-    for some in files.chunks(AT_ONCE) {
-        let body = Value::Array(some.iter().map(WorkflowFile::body).collect());
+    let named: Vec<_> = files.iter().map(|file| (file.key.as_str(), file.calls())).collect();
+    for some in calls::together(&named, AT_ONCE) {
+        let body = Value::Array(some.iter().map(|at| files[*at].body()).collect());
         let path = format!("/api/workflows/import?dryRun={dry_run}");
         let answer = match backend.change(Method::POST, &path, Some(&body)).await {
             Err(error) => {
@@ -177,9 +190,13 @@ async fn import(backend: &Backend, files: &[WorkflowFile], dry_run: bool) -> Don
     Ok(imported)
 }
 
-/// The tenant's workflows that no file holds.
-async fn left_out(backend: &Backend, files: &[WorkflowFile]) -> Done<Vec<Value>> {
+/// The tenant's workflows that no file holds: those that go, and those that the files' workflows run.
+async fn left_out(backend: &Backend, files: &[WorkflowFile]) -> Done<(Vec<Value>, Vec<Value>)> {
     let stored = backend.list("/api/workflows", None).await?;
-    let is_kept = |workflow: &Value| files.iter().any(|file| workflow["key"] == file.key.as_str());
-    Ok(stored.into_iter().filter(|workflow| !is_kept(workflow)).collect())
+    let keys: HashSet<&str> = files.iter().map(|file| file.key.as_str()).collect();
+    let callers: Vec<_> = files.iter().map(WorkflowFile::calls).collect();
+    let called = calls::called(&callers, &stored);
+    let key = |workflow: &Value| workflow["key"].as_str().unwrap_or_default().to_owned();
+    let others = stored.into_iter().filter(|workflow| !keys.contains(key(workflow).as_str()));
+    Ok(others.partition(|workflow| !called.contains(&key(workflow))))
 }

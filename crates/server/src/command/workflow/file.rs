@@ -7,7 +7,7 @@ use std::{
 };
 
 use api::definition::{self, Sent};
-use model::Problem;
+use model::{Problem, effect::WorkflowName};
 use serde_json::{Value, json};
 use store::workflow::slug;
 
@@ -39,6 +39,11 @@ impl WorkflowFile {
             Err(problems) => problems.clone(),
         };
         problems.into_iter().map(|problem| (self.place.clone(), problem)).collect()
+    }
+
+    /// The workflows that it names outright.
+    pub fn calls(&self) -> Vec<WorkflowName> {
+        api::callee::names(&self.written)
     }
 
     /// As it is sent.

@@ -47,6 +47,7 @@ export function HistoryPanel({ publishedVersion, hasDraft, onDiscard }: { publis
             )}
             <Text size="xs" c="dimmed" component="span" display="block">
               {new Date(item.created_at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" })}
+              {item.author && ` · ${item.author}`}
             </Text>
           </button>
         ))}
