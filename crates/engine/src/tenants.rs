@@ -5,6 +5,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use actions::{
+    hosts::Gate,
+    mail::{BoundMailer, SmtpClient, SmtpServer, dkim::Signer},
+};
 use model::{TenantId, settings::Settings};
 use store::{Store, StoreResult, secret::SecretBox, tenant};
 
@@ -19,6 +23,18 @@ pub struct Profile {
     pub settings: Settings,
     /// How to sign in to the tenant's mail server.
     pub smtp_password: Option<String>,
+    /// What signs the tenant's mails.
+    pub signer: Option<Arc<Signer>>,
+}
+
+impl Profile {
+    /// What sends the tenant's mails: by its own server, else by the installation's, in its layout and with its signature.
+    pub(crate) fn mailer<'a>(&self, client: &SmtpClient, gate: Gate<'a>) -> BoundMailer<'a> {
+        let smtp = self.settings.smtp.as_ref();
+        let server = smtp.map(|smtp| SmtpServer::of_tenant(smtp, self.smtp_password.clone()));
+        let bound = client.bound(server, &self.settings.sender, gate);
+        bound.styled(self.settings.mail.layout.clone(), self.signer.clone())
+    }
 }
 
 impl std::fmt::Debug for Profile {
@@ -51,8 +67,19 @@ impl Tenants {
         let tenant = tenant::tenant_get(&mut connection, id).await?;
         let settings = tenant::settings_get(&mut connection, id).await?.settings;
         let smtp_password = tenant::smtp_password(&mut connection, id, secrets).await?;
+        let signer =
+            store::mailing::dkim::dkim_key(&mut connection, id, secrets).await?.and_then(|(dkim, pem)| {
+                let signer = Signer::new(&dkim.domain, &dkim.selector, &pem);
+                signer.inspect_err(|error| tracing::warn!(tenant = %id, %error, "mails are not signed")).ok()
+            });
         let time_zone = jiff::tz::TimeZone::get(&settings.time_zone).unwrap_or(jiff::tz::TimeZone::UTC);
-        let profile = Arc::new(Profile { name: tenant.name, time_zone, settings, smtp_password });
+        let profile = Arc::new(Profile {
+            name: tenant.name,
+            time_zone,
+            settings,
+            smtp_password,
+            signer: signer.map(Arc::new),
+        });
         self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::clone(&profile));
         Ok(profile)
     }

@@ -97,6 +97,10 @@ pub enum Purpose {
     IntegrationToken(model::IntegrationId),
     /// The link by which one approver decides.
     ApprovalLink,
+    /// The link by which the receiver of a marketing mail has no more of them.
+    UnsubscribeLink,
+    /// The key with which a tenant's mails are signed.
+    DkimKey,
     /// What shows who calls a workflow from outside.
     Hook,
 }
@@ -108,6 +112,8 @@ impl fmt::Display for Purpose {
             Self::Integration(id) => write!(f, "integration:{id}"),
             Self::IntegrationToken(id) => write!(f, "integration_token:{id}"),
             Self::ApprovalLink => f.write_str("approval_link"),
+            Self::UnsubscribeLink => f.write_str("unsubscribe_link"),
+            Self::DkimKey => f.write_str("dkim_key"),
             Self::Hook => f.write_str("hook"),
         }
     }

@@ -11,6 +11,7 @@ mod hanging;
 mod harness;
 mod jobs;
 mod journeys;
+mod mailing;
 mod moving;
 mod nodes;
 mod patterns;

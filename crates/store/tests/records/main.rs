@@ -5,6 +5,7 @@ mod connections;
 mod doctor;
 mod forms;
 mod lists;
+mod mailing;
 mod migrations;
 mod moving;
 mod nodes;
