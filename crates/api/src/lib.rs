@@ -5,6 +5,7 @@
 
 pub mod answer;
 mod authored;
+pub mod blanked;
 pub mod body;
 mod callee;
 pub mod config_secret;

@@ -175,6 +175,8 @@ fn making(things: &Things) -> Vec<Call> {
         post("POST /api/tags", json!({"name": "new"})),
         post("POST /api/workflow-templates", json!({"name": "New", "workflow_definition": plain()})),
         post("POST /api/workflow-templates/{id}/use", json!({"variables": {"title": "New"}, "name": "Used"})),
+        post("POST /api/workflows/{id}/template", json!({"name": "Saved", "category": "sales"})),
+        post("POST /api/workflows/{id}/template", Value::Null),
         post("POST /api/tickets", json!({"title": "New"})),
         post(
             "POST /api/users",

@@ -15,6 +15,7 @@ mod mailing;
 mod moving;
 mod nodes;
 mod patterns;
+mod ready_made;
 mod relative;
 mod retention;
 mod schedules;
