@@ -8,7 +8,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::{
-    capability::{Connections, Http, Mailer},
+    capability::{Audience, Connections, Http, Mailer},
     ledger::Ledger,
 };
 
@@ -106,6 +106,8 @@ pub enum Outcome {
     Apply(Effect),
     /// To be suspended for that long.
     Wait(Period),
+    /// Not done, and rightly so; this says why.
+    Skipped(Value),
 }
 
 /// Why an action did not succeed.
@@ -241,6 +243,8 @@ pub struct Context<'a> {
     pub timeout: Duration,
     /// Sends mails.
     pub mail: &'a dyn Mailer,
+    /// Says who may be written to.
+    pub audience: &'a dyn Audience,
     /// Sends HTTP requests.
     pub http: &'a dyn Http,
     /// Finds stored connections.

@@ -4,7 +4,11 @@ use std::{fmt, time::Duration};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use model::{IntegrationId, Timestamp, effect::Mail};
+use model::{
+    IntegrationId, Timestamp,
+    effect::Mail,
+    mailing::{Purpose, Refusal},
+};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -19,6 +23,13 @@ pub trait Http: Send + Sync {
     /// # Errors
     /// When there is no answer: the target is refused, not reached, too slow, or speaks no HTTP.
     fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, ActionError>>;
+
+    /// As [`Http::send`], for an answer whose body may be longer: up to `most` bytes.
+    ///
+    /// # Errors
+    /// As for [`Http::send`].
+    fn download(&self, request: HttpRequest, most: usize)
+    -> BoxFuture<'_, Result<HttpResponse, ActionError>>;
 }
 
 /// A request to be sent.
@@ -78,6 +89,11 @@ pub trait Mailer: Send + Sync {
     /// The `from` of a step that names none, such as `Care <care@example.com>`.
     fn default_sender(&self) -> String;
 
+    /// The mail as it is sent: with a text beside its HTML, and in the tenant's layout.
+    fn dressed(&self, mail: Mail) -> Mail {
+        crate::mail::layout::dressed(mail, None)
+    }
+
     /// Sends a mail by the tenant's server, else by the installation's.
     ///
     /// # Errors
@@ -95,6 +111,63 @@ pub enum MailOutcome {
     },
     /// There is no server: the mail shall be kept.
     NoServer,
+}
+
+/// Knows whom one tenant may write to.
+pub trait Audience: Send + Sync {
+    /// Those of the addresses that take no mail of a purpose.
+    ///
+    /// # Errors
+    /// When the list cannot be read now.
+    fn suppressed<'a>(
+        &'a self,
+        addresses: &'a [String],
+        purpose: Purpose,
+    ) -> BoxFuture<'a, Result<Vec<String>, ActionError>>;
+
+    /// Admits a marketing mail under the step's key: what is admitted counts for how often somebody is written to. The same key counts once.
+    ///
+    /// # Errors
+    /// When that cannot be decided now, or there is no address at which people could unsubscribe.
+    fn admit<'a>(&'a self, key: &'a str, address: &'a str) -> BoxFuture<'a, Result<Admission, ActionError>>;
+
+    /// Steps may fetch files and send them along.
+    fn may_attach(&self) -> bool;
+}
+
+/// Whether a marketing mail may be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Admission {
+    /// It may, with this address in it.
+    Admitted {
+        /// Where its receiver has no more of them.
+        unsubscribe_url: String,
+    },
+    /// It may not.
+    Refused(Refusal),
+}
+
+/// For where there is nobody who could turn anything down: everybody may be written to.
+#[derive(Debug, Clone, Copy)]
+pub struct Everybody;
+
+impl Audience for Everybody {
+    fn suppressed<'a>(
+        &'a self,
+        _: &'a [String],
+        _: Purpose,
+    ) -> BoxFuture<'a, Result<Vec<String>, ActionError>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
+    fn admit<'a>(&'a self, key: &'a str, _: &'a str) -> BoxFuture<'a, Result<Admission, ActionError>> {
+        let unsubscribe_url = format!("https://example.com/unsubscribe/{key}");
+        Box::pin(std::future::ready(Ok(Admission::Admitted { unsubscribe_url })))
+    }
+
+    fn may_attach(&self) -> bool {
+        false
+    }
 }
 
 /// Finds the stored connections of one tenant.

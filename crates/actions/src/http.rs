@@ -72,7 +72,12 @@ impl HttpClient {
         BoundHttp { client: self.clone(), hosts: hosts.into_iter().collect(), gate }
     }
 
-    async fn exchange(&self, request: &HttpRequest, url: Url) -> Result<HttpResponse, ActionError> {
+    async fn exchange(
+        &self,
+        request: &HttpRequest,
+        url: Url,
+        most: usize,
+    ) -> Result<HttpResponse, ActionError> {
         let method = Method::from_bytes(request.method.as_bytes())
             .ok()
             .filter(|method| *method != Method::CONNECT)
@@ -104,7 +109,7 @@ impl HttpClient {
                     continue;
                 }
             };
-            return read(answer, not_followed, &url).await;
+            return read(answer, not_followed, &url, most).await;
         }
     }
 
@@ -122,6 +127,14 @@ impl HttpClient {
 
 impl Http for BoundHttp<'_> {
     fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, ActionError>> {
+        self.download(request, LONGEST_BODY)
+    }
+
+    fn download(
+        &self,
+        request: HttpRequest,
+        most: usize,
+    ) -> BoxFuture<'_, Result<HttpResponse, ActionError>> {
         async move {
             let url = Url::parse(request.url.trim()).map_err(|error| {
                 ActionError::invalid(
@@ -137,7 +150,7 @@ impl Http for BoundHttp<'_> {
             }
             let host = shown(&url);
             let exchange = async {
-                let exchange = self.client.exchange(&request, url);
+                let exchange = self.client.exchange(&request, url, most);
                 tokio::time::timeout(request.timeout, exchange).await.unwrap_or_else(|_| {
                     let millis = request.timeout.as_millis();
                     let message = format!("{host} did not answer within {millis} ms");
@@ -208,13 +221,14 @@ async fn read(
     mut answer: reqwest::Response,
     not_followed: Option<&'static str>,
     url: &Url,
+    most: usize,
 ) -> Result<HttpResponse, ActionError> {
     let status = answer.status().as_u16();
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let headers = answer.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect();
     let (mut body, mut truncated) = (BytesMut::new(), false);
     while let Some(chunk) = answer.chunk().await.map_err(|error| failure(url, error))? {
-        let room = LONGEST_BODY - body.len();
+        let room = most - body.len();
         body.extend_from_slice(&chunk[..chunk.len().min(room)]);
         if chunk.len() > room {
             truncated = true;

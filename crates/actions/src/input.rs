@@ -9,8 +9,10 @@ use std::borrow::Cow;
 use model::{
     Period,
     entity::EntityKind,
+    mailing::Purpose,
     notification::NotificationType,
     ticket::{TicketPriority, TicketStatus},
+    user::Role,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
@@ -156,7 +158,7 @@ macro_rules! named {
     )*};
 }
 
-named!(EntityKind, NotificationType, TicketPriority, TicketStatus);
+named!(EntityKind, NotificationType, Purpose, Role, TicketPriority, TicketStatus);
 
 /// One of a closed list of names; case and surrounding space do not matter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,6 +7,7 @@ use std::{
     collections::HashMap,
     fmt,
     net::SocketAddr,
+    path::PathBuf,
     str::FromStr,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
@@ -16,7 +17,7 @@ use futures_util::{FutureExt, future::BoxFuture};
 use lettre::transport::smtp::{
     Error as SmtpError,
     authentication::{Credentials, Mechanism},
-    client::{AsyncSmtpConnection, TlsParameters},
+    client::{AsyncSmtpConnection, Certificate, TlsParameters},
     extension::ClientId,
 };
 use model::{
@@ -32,7 +33,10 @@ use crate::{
     hosts::Gate,
 };
 
+pub mod dkim;
+pub mod layout;
 mod message;
+pub mod text;
 
 pub use message::{BadAddress, address};
 
@@ -54,6 +58,8 @@ pub struct SmtpServer {
     of_tenant: bool,
     /// The sender when neither step nor tenant names one.
     sender: Option<String>,
+    /// A file with certificates of authorities that are trusted besides the well-known ones.
+    authorities: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -99,7 +105,7 @@ impl SmtpServer {
             .clone()
             .map(|name| (name, Some(password.or_else(|| settings.password.clone()).unwrap_or_default())));
         let (host, port) = (settings.host.clone(), settings.port);
-        Self { host, port, security, credentials, of_tenant: true, sender: None }
+        Self { host, port, security, credentials, of_tenant: true, sender: None, authorities: None }
     }
 
     /// The same when there is a password that cannot be read: no mail is sent with another one, which could lock the account.
@@ -111,7 +117,7 @@ impl SmtpServer {
 }
 
 /// `smtp://` (port 587, or 25 without credentials) or `smtps://` (465). Options: `?tls=required`, `?tls=none`, and
-/// `?from=` with the sender when nobody names one. Without `tls`, `smtp://` uses STARTTLS where the server has it, and
+/// `?from=` with the sender when nobody names one; `?ca=` with a file of certificates (PEM) that are trusted besides the well-known ones. Without `tls`, `smtp://` uses STARTTLS where the server has it, and
 /// insists on it before a password goes to another machine.
 impl FromStr for SmtpServer {
     type Err = NotAServer;
@@ -130,11 +136,12 @@ impl FromStr for SmtpServer {
             "" => None,
             name => Some((decode(name)?, Some(decode(url.password().unwrap_or_default())?))),
         };
-        let (mut tls, mut sender) = (None, None);
+        let (mut tls, mut sender, mut authorities) = (None, None, None);
         for (name, value) in url.query_pairs() {
             match &*name {
                 "tls" => tls = Some(value.into_owned()),
                 "from" => sender = Some(address(&value).map_err(|error| NotAServer(error.to_string()))?),
+                "ca" => authorities = Some(PathBuf::from(&*value)),
                 _ => return Err(NotAServer(format!("the option {name:?} is not known"))),
             }
         }
@@ -154,7 +161,7 @@ impl FromStr for SmtpServer {
             (_, None) => 25,
         };
         let port = url.port().unwrap_or(default_port);
-        Ok(Self { host, port, security, credentials, of_tenant: false, sender })
+        Ok(Self { host, port, security, credentials, of_tenant: false, sender, authorities })
     }
 }
 
@@ -178,6 +185,16 @@ pub struct BoundMailer<'a> {
     server: Option<SmtpServer>,
     sender: String,
     gate: Gate<'a>,
+    layout: Option<String>,
+    signer: Option<Arc<dkim::Signer>>,
+}
+
+impl BoundMailer<'_> {
+    /// With the tenant's layout, and with what signs its mails.
+    #[must_use]
+    pub fn styled(self, layout: Option<String>, signer: Option<Arc<dkim::Signer>>) -> Self {
+        Self { layout, signer, ..self }
+    }
 }
 
 impl SmtpClient {
@@ -203,16 +220,25 @@ impl SmtpClient {
                 address(user).ok()
             })
             .unwrap_or_else(|| "no-reply@localhost".to_owned());
-        BoundMailer { client: self.clone(), server, sender, gate }
+        BoundMailer { client: self.clone(), server, sender, gate, layout: None, signer: None }
     }
 
-    async fn deliver(&self, server: &SmtpServer, mail: &Mail) -> Result<String, ActionError> {
+    async fn deliver(
+        &self,
+        server: &SmtpServer,
+        mail: &Mail,
+        signer: Option<&dkim::Signer>,
+    ) -> Result<String, ActionError> {
         let message = message::build(mail)?;
+        let bytes = match signer {
+            Some(signer) => signer.signed(&message.formatted()),
+            None => message.formatted(),
+        };
         let mut connection = match self.idle(server).await {
             Some(connection) => connection,
             None => self.connect(server).await?,
         };
-        let sent = connection.send(message.envelope(), &message.formatted()).await;
+        let sent = connection.send(message.envelope(), &bytes).await;
         let reply = sent.map_err(|error| failure(server, &error))?;
         self.keep(server, connection);
         let text: Vec<&str> = reply.message().collect();
@@ -257,7 +283,7 @@ impl SmtpClient {
         }
         let addresses = self.resolve(server).await?;
         let failed = |error: SmtpError| failure(server, &error);
-        let tls = || TlsParameters::new(server.host.clone()).map_err(failed);
+        let tls = || tls_for(server);
         let implicit = if server.security == Security::Tls { Some(tls()?) } else { None };
         let name = ClientId::default();
         let connecting =
@@ -299,6 +325,10 @@ impl Mailer for BoundMailer<'_> {
         self.sender.clone()
     }
 
+    fn dressed(&self, mail: Mail) -> Mail {
+        layout::dressed(mail, self.layout.as_deref())
+    }
+
     fn send<'a>(&'a self, mail: &'a Mail) -> BoxFuture<'a, Result<MailOutcome, ActionError>> {
         async move {
             let Some(server) = &self.server else {
@@ -306,7 +336,7 @@ impl Mailer for BoundMailer<'_> {
                 return Ok(MailOutcome::NoServer);
             };
             let delivery = async {
-                let delivery = self.client.deliver(server, mail);
+                let delivery = self.client.deliver(server, mail, self.signer.as_deref());
                 tokio::time::timeout(EXCHANGE_TIMEOUT, delivery).await.unwrap_or_else(|_| {
                     let message = format!("the mail server {server} did not answer in time");
                     Err(ActionError::new(ErrorKind::Timeout, message))
@@ -317,6 +347,23 @@ impl Mailer for BoundMailer<'_> {
         }
         .boxed()
     }
+}
+
+fn tls_for(server: &SmtpServer) -> Result<TlsParameters, ActionError> {
+    let failed = |error: SmtpError| failure(server, &error);
+    let mut parameters = TlsParameters::builder(server.host.clone());
+    if let Some(path) = &server.authorities {
+        // Small, and on this machine: read anew, so that it can be replaced while the server runs.
+        let pem = std::fs::read(path).map_err(|error| {
+            let message = format!(
+                "the certificates for the mail server {server} cannot be read from {}",
+                path.display()
+            );
+            ActionError::new(ErrorKind::Unavailable, message).caused_by(&error)
+        })?;
+        parameters = parameters.add_root_certificate(Certificate::from_pem(&pem).map_err(failed)?);
+    }
+    parameters.build().map_err(failed)
 }
 
 fn failure(server: &SmtpServer, error: &SmtpError) -> ActionError {

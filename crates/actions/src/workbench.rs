@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::{
     ActionError, Context, Outcome,
     address::AddressPolicy,
-    capability::{Connection, Connections, NoConnection},
+    capability::{Audience, Connection, Connections, Everybody, NoConnection},
     catalog,
     hosts::Gate,
     http::{BoundHttp, HttpClient},
@@ -23,6 +23,8 @@ pub(crate) struct Workbench {
     pub(crate) now: Timestamp,
     pub(crate) connections: Vec<Connection>,
     pub(crate) ledger: Memory,
+    /// What comes of asking whom may be written to.
+    pub(crate) audience: Box<dyn Audience>,
     http: BoundHttp<'static>,
     mail: BoundMailer<'static>,
 }
@@ -34,6 +36,7 @@ impl Workbench {
             now: "2026-02-14T10:30:00Z".parse().unwrap(),
             connections: Vec::new(),
             ledger: Memory::default(),
+            audience: Box::new(Everybody),
             http: HttpClient::new(AddressPolicy::Any).bound(["127.0.0.1".to_owned()], Gate::Open),
             mail: SmtpClient::new(None, AddressPolicy::Any).bound(None, &Sender::default(), Gate::Open),
         }
@@ -57,6 +60,7 @@ impl Workbench {
             now: self.now,
             timeout: self.timeout,
             mail: &self.mail,
+            audience: &*self.audience,
             http: &self.http,
             connections: self,
             ledger: &self.ledger,

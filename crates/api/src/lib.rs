@@ -5,6 +5,7 @@
 
 pub mod answer;
 mod authored;
+pub mod blanked;
 pub mod body;
 pub mod callee;
 pub mod config_secret;

@@ -10,6 +10,7 @@
 //! - [`manual`]: what people do: retry, cancel; [`moving`]: taking runs that wait to a newer version; [`dry_run`]: trying a workflow without any effect
 
 mod alert;
+mod audience;
 mod calls;
 mod control;
 pub mod decisions;

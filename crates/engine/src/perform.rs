@@ -10,7 +10,9 @@ use store::execution::Performed;
 use tracing::Instrument;
 
 use crate::{
-    EngineInner, calls, control,
+    EngineInner,
+    audience::TenantAudience,
+    calls, control,
     ledger::TenantLedger,
     locals::{Surroundings, locals_at},
     ports::{Counted, Ownership, TenantConnections},
@@ -94,6 +96,11 @@ impl Attempt<'_> {
                 log.status = StepStatus::Running;
                 log.resume_at = Some(started.plus(period));
                 Performed { log, effect: None }
+            }
+            Ok(Outcome::Skipped(output)) => {
+                log.status = StepStatus::Skipped;
+                log.output_data = Some(output);
+                self.done(log, None)
             }
             Err(error) if put_off::is_due(&error) => self.put_off(log, step, error),
             Err(error) => self.failed(log, step, error),
@@ -190,8 +197,8 @@ impl Attempt<'_> {
         let (metrics, permission) = (&engine.metrics, Ownership { engine, owner });
         let gate = Gate::Line { hosts: &engine.hosts, tenant, permission: &permission, deadline };
         let http = Counted { way: engine.http.bound(hosts, gate), metrics };
-        let server = self.profile.mail_server();
-        let mail = Counted { way: engine.mail.bound(server, &self.profile.settings.sender, gate), metrics };
+        let mail = Counted { way: self.profile.mailer(&engine.mail, gate), metrics };
+        let audience = TenantAudience { engine, tenant, profile: self.profile };
         let connections =
             TenantConnections { store: &self.engine.store, secrets: &self.engine.secrets, tenant };
         let ledger = TenantLedger::new(&self.engine.store, &self.engine.secrets, tenant, Some(execution.id));
@@ -208,6 +215,7 @@ impl Attempt<'_> {
             now,
             timeout,
             mail: &mail,
+            audience: &audience,
             http: &http,
             connections: &connections,
             ledger: &ledger,

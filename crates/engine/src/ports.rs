@@ -3,7 +3,8 @@
 use actions::{
     ActionError, ErrorKind,
     capability::{
-        Connection, Connections, Http, HttpRequest, HttpResponse, MailOutcome, Mailer, NoConnection,
+        Connection, Connections, Http, HttpRequest, HttpResponse, LONGEST_BODY, MailOutcome, Mailer,
+        NoConnection,
     },
     hosts::Permission,
 };
@@ -51,9 +52,17 @@ pub(crate) struct Counted<'a, T> {
 
 impl<T: Http> Http for Counted<'_, T> {
     fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, ActionError>> {
+        self.download(request, LONGEST_BODY)
+    }
+
+    fn download(
+        &self,
+        request: HttpRequest,
+        most: usize,
+    ) -> BoxFuture<'_, Result<HttpResponse, ActionError>> {
         Box::pin(async move {
             let call = self.metrics.call(Channel::Http);
-            let response = self.way.send(request).await;
+            let response = self.way.download(request, most).await;
             call.answered(
                 response.as_ref().map_or_else(Answer::of_error, |done| Answer::of_status(done.status)),
             );
@@ -65,6 +74,10 @@ impl<T: Http> Http for Counted<'_, T> {
 impl<T: Mailer> Mailer for Counted<'_, T> {
     fn default_sender(&self) -> String {
         self.way.default_sender()
+    }
+
+    fn dressed(&self, mail: Mail) -> Mail {
+        self.way.dressed(mail)
     }
 
     fn send<'a>(&'a self, mail: &'a Mail) -> BoxFuture<'a, Result<MailOutcome, ActionError>> {

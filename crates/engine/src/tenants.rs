@@ -5,9 +5,12 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use actions::mail::SmtpServer;
+use actions::{
+    hosts::Gate,
+    mail::{BoundMailer, SmtpClient, SmtpServer, dkim::Signer},
+};
 use model::{TenantId, settings::Settings};
-use store::{Store, StoreError, StoreResult, secret::SecretBox, tenant};
+use store::{Store, StoreError, StoreResult, mailing::dkim::dkim_key, secret::SecretBox, tenant};
 
 /// A tenant as steps see it.
 #[derive(Clone)]
@@ -20,6 +23,8 @@ pub struct Profile {
     pub settings: Settings,
     /// How to sign in to the tenant's mail server.
     smtp_password: Password,
+    /// What signs the tenant's mails.
+    pub signer: Option<Arc<Signer>>,
 }
 
 #[derive(Clone)]
@@ -30,9 +35,14 @@ enum Password {
 }
 
 impl Profile {
+    /// What sends the tenant's mails: by its own server, else by the installation's, in its layout and with its signature.
+    pub(crate) fn mailer<'a>(&self, client: &SmtpClient, gate: Gate<'a>) -> BoundMailer<'a> {
+        let bound = client.bound(self.mail_server(), &self.settings.sender, gate);
+        bound.styled(self.settings.mail.layout.clone(), self.signer.clone())
+    }
+
     /// The tenant's own mail server.
-    #[must_use]
-    pub fn mail_server(&self) -> Option<SmtpServer> {
+    fn mail_server(&self) -> Option<SmtpServer> {
         let smtp = self.settings.smtp.as_ref()?;
         Some(match &self.smtp_password {
             Password::Known(password) => SmtpServer::of_tenant(smtp, password.clone()),
@@ -77,8 +87,25 @@ impl Tenants {
             }
             password => Password::Known(password?),
         };
+        let key = match dkim_key(&mut connection, id, secrets).await {
+            Err(StoreError::Corrupt(error)) => {
+                tracing::error!(tenant = %id, error, "the key that signs the tenant's mails cannot be read; they are not signed until somebody enters it again");
+                None
+            }
+            key => key?,
+        };
+        let signer = key.and_then(|(dkim, pem)| {
+            let signer = Signer::new(&dkim.domain, &dkim.selector, &pem);
+            signer.inspect_err(|error| tracing::warn!(tenant = %id, %error, "mails are not signed")).ok()
+        });
         let time_zone = jiff::tz::TimeZone::get(&settings.time_zone).unwrap_or(jiff::tz::TimeZone::UTC);
-        let profile = Arc::new(Profile { name: tenant.name, time_zone, settings, smtp_password });
+        let profile = Arc::new(Profile {
+            name: tenant.name,
+            time_zone,
+            settings,
+            smtp_password,
+            signer: signer.map(Arc::new),
+        });
         self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::clone(&profile));
         Ok(profile)
     }

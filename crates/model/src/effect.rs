@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    ContactId, SubmissionId, UserId, WorkflowId,
+    ContactId, FormId, Period, SubmissionId, TicketId, UserId, WorkflowId,
     entity::EntityRef,
     event::Called,
     notification::NotificationType,
     ticket::{TicketPriority, TicketStatus},
+    user::Role,
     waiting::Waiting,
 };
 
@@ -47,6 +48,17 @@ pub enum Effect {
         /// The tag's name; made when it is new.
         tag: String,
     },
+    /// A ticket goes to whoever of a team has least to do; output `{"ticketId","assigneeId","openTickets"}`.
+    TicketAssign {
+        /// The ticket.
+        ticket: TicketId,
+        /// Who may get it.
+        team: Team,
+    },
+    /// How a form's score stands beside the time before; output `{"form","current","previous","drop"}`.
+    ScoresCompare(ScoreSpan),
+    /// What is known of a contact is taken out; output `{"contactId","submissions","runs"}`.
+    ContactErase(ContactId),
     /// A mail kept because no SMTP server is set; output `{"sent":false,"outboxId"}`.
     MailKeep(Mail),
     /// What a place in the run waits for; the step's row stays as it is.
@@ -61,6 +73,26 @@ impl Effect {
     pub const fn suspends(&self) -> bool {
         matches!(self, Self::Wait(_))
     }
+}
+
+/// Who may get a ticket: of these users, those with this role; with neither, everybody.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Team {
+    /// Users; none: all.
+    pub users: Vec<UserId>,
+    /// Their role, if it matters.
+    pub role: Option<Role>,
+}
+
+/// Answers that are compared with those before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScoreSpan {
+    /// Answers to this form.
+    pub form: FormId,
+    /// The key of the question with the score.
+    pub question: String,
+    /// How far back.
+    pub span: Period,
 }
 
 /// A workflow to be run by a step.
@@ -189,7 +221,7 @@ pub struct NewNotification {
 }
 
 /// A mail, ready to be sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mail {
     /// The sender's address, with or without a name.
     pub from: String,
@@ -209,6 +241,23 @@ pub struct Mail {
     pub html: Option<String>,
     /// The same on every attempt, so that a receiver can tell a repeat.
     pub message_id: String,
+    /// Where the receiver of a marketing mail has no more of them, by a page for people and by one call for programs (RFC 8058).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unsubscribe_url: Option<String>,
+    /// Files that go with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<Attachment>,
+}
+
+/// A file that goes with a mail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attachment {
+    /// What the file is called.
+    pub name: String,
+    /// Its media type.
+    pub content_type: String,
+    /// Its bytes, in base64.
+    pub content: String,
 }
 
 /// Why an effect was not applied. Nothing of it was.

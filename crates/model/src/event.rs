@@ -28,6 +28,8 @@ pub const SYSTEM_EVENTS: &[(&str, &str)] = &[
     ("alert_raised", "An alert began"),
     ("alert_resolved", "What an alert warned of is over"),
     ("integration_expired", "A connection to another system is not let in any more"),
+    (CONTACT_UNSUBSCRIBED, "A contact wants no more marketing mails"),
+    (EMAIL_BOUNCED, "A mail did not reach its receiver"),
 ];
 
 /// The `trigger_event` of a workflow that the clock starts, and the event of each time that it does.
@@ -40,6 +42,11 @@ pub const CALL: &str = "run_workflow";
 pub const WEBHOOK: &str = "webhook";
 /// A run of a workflow failed for good.
 pub const EXECUTION_FAILED: &str = "execution_failed";
+
+/// A contact wants no more marketing mails.
+pub const CONTACT_UNSUBSCRIBED: &str = "contact_unsubscribed";
+/// A mail did not reach its receiver.
+pub const EMAIL_BOUNCED: &str = "email_bounced";
 
 impl EventName {
     /// A system event; `name` is one of [`SYSTEM_EVENTS`], [`SCHEDULE`], [`MANUAL`], [`CALL`] or [`WEBHOOK`].

@@ -98,6 +98,8 @@ ids! {
     IntegrationId,
     /// A ready-made workflow.
     TemplateId,
+    /// An address to which nothing is sent any more.
+    SuppressionId,
     /// A mail kept because no SMTP server is set.
     OutboxId,
     /// A warning to a tenant.

@@ -18,6 +18,7 @@ pub mod form;
 pub mod id;
 pub mod job;
 pub mod journal;
+pub mod mailing;
 pub mod notification;
 pub mod period;
 pub mod problem;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    Timestamp,
+    Period, Timestamp,
     alert::{AlertKind, Channel},
     field::{Refused, optional_text},
 };
@@ -31,6 +31,59 @@ pub struct Settings {
     pub webhook_hosts: Vec<String>,
     /// When to warn (the seed's recommended alerts).
     pub alerts: Alerts,
+    /// What mails look like, and how often people are written to.
+    // Left out when it says nothing: a program that does not know it yet can then read the settings.
+    #[serde(skip_serializing_if = "MailRules::is_default")]
+    pub mail: MailRules,
+}
+
+/// What mails look like, and how often people are written to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MailRules {
+    /// How many marketing mails a contact gets.
+    pub marketing_limit: MarketingLimit,
+    /// HTML around the HTML of every mail: `{{content}}` stands for it, `{{subject}}` and `{{unsubscribe_url}}` for what they say.
+    pub layout: Option<String>,
+    /// Steps may fetch files by their addresses and send them along.
+    pub attachments: bool,
+    /// The signature of the sender's domain.
+    pub dkim: Option<Dkim>,
+}
+
+impl MailRules {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Default for MarketingLimit {
+    fn default() -> Self {
+        Self { mails: 3, period: Period::days(7) }
+    }
+}
+
+/// How many marketing mails a contact gets in some time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MarketingLimit {
+    /// At most so many.
+    pub mails: u32,
+    /// In any span of this length, 90 days at most.
+    pub period: Period,
+}
+
+/// How mails are signed (RFC 6376).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dkim {
+    /// The domain that signs, such as `example.com`.
+    pub domain: String,
+    /// Where its key is found: `selector._domainkey.example.com`.
+    pub selector: String,
+    /// Write-only: an RSA or Ed25519 key as PEM (PKCS#8); taken in, kept encrypted, never given out.
+    #[serde(default, skip_serializing)]
+    pub private_key: Option<String>,
 }
 
 /// Who mails come from.
@@ -143,6 +196,7 @@ impl Default for Settings {
             retention_days: 90,
             webhook_hosts: Vec::new(),
             alerts: Alerts::default(),
+            mail: MailRules::default(),
         }
     }
 }

@@ -341,7 +341,10 @@ fn notification(alert: &Alert, moment: AlertMoment, user_id: UserId) -> NewNotif
     NewNotification { user_id, title: title.to_owned(), message: Some(alert.message.clone()), kind }
 }
 
-async fn administrators(connection: &mut Connection, tenant: TenantId) -> StoreResult<Vec<UserId>> {
+pub(crate) async fn administrators(
+    connection: &mut Connection,
+    tenant: TenantId,
+) -> StoreResult<Vec<UserId>> {
     let sql = "SELECT user_id FROM memberships WHERE tenant_id = ?1 AND role = 'admin' ORDER BY user_id";
     connection.query(sql, params![tenant]).await?.into_iter().map(Row::first).collect()
 }

@@ -130,6 +130,14 @@ pub async fn contact_archive(tx: &mut Tx, tenant: TenantId, actor: Actor, id: Co
     .map(drop)
 }
 
+/// Takes everything out of a contact and puts it away. Quietly: an event would tell everybody what was just taken out.
+pub(crate) async fn contact_forget(tx: &mut Tx, actor: Actor, before: &Contact) -> StoreResult<()> {
+    let empty = Contact::new(before.id, before.tenant_id, tx.now(), actor);
+    let (created_at, created_by) = (before.created_at, before.created_by);
+    contact_write(tx, &Contact { created_at, created_by, version: before.version + 1, ..empty }).await?;
+    contact_archive(tx, before.tenant_id, actor, before.id).await
+}
+
 /// One contact that is not put away.
 ///
 /// # Errors

@@ -15,12 +15,15 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     StoreError, StoreResult, Tx,
+    assignment::ticket_assign,
     call::workflow_run,
     change::Author,
     contact::{contact_create, contact_find, contact_hold, contact_update},
+    erasure::contact_erase,
     form::{form_get, form_update},
     notification::notification_create,
     outbox::outbox_keep,
+    scores::scores_compare,
     submission::{submission_get, submission_update},
     ticket::{record_exists, ticket_get, ticket_insert, ticket_update},
     waiting::wait_change,
@@ -54,7 +57,10 @@ pub(crate) fn effect_needs(effect: &Effect) -> Option<(&'static str, i64)> {
         Effect::TicketCreate(NewTicket { contact: Link::OfEvent(id) | Link::Named(id), .. }) => {
             Some(("contacts", id.get()))
         }
+        Effect::ContactErase(id) => Some(("contacts", id.get())),
+        Effect::TicketAssign { ticket, .. } => Some(("tickets", ticket.get())),
         Effect::ContactUpdate { .. }
+        | Effect::ScoresCompare(_)
         | Effect::TicketCreate(_)
         | Effect::NotificationCreate(_)
         | Effect::Wait(_)
@@ -105,6 +111,14 @@ pub(crate) async fn effect_apply(
             contact_set(tx, origin, contact, updates, upsert).await
         }
         Effect::TagAdd { entity, tag } => tag_add(tx, origin, entity, tag).await,
+        Effect::TicketAssign { ticket, team } => {
+            ticket_assign(tx, origin.tenant, origin.author(), ticket, &team).await
+        }
+        Effect::ScoresCompare(span) => {
+            let now = tx.now();
+            scores_compare(tx, origin.tenant, &span, now).await
+        }
+        Effect::ContactErase(id) => contact_erase(tx, origin.tenant, origin.author(), id).await,
         Effect::MailKeep(mail) => {
             let kept = outbox_keep(tx, origin.tenant, Some(origin.execution), &mail).await;
             kept.map(|id| json!({"sent": false, "outboxId": id}))

@@ -53,6 +53,24 @@ pub async fn notification_create(
     Ok(notification)
 }
 
+/// Writes a notification to every administrator of a tenant.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn notify_administrators(
+    tx: &mut Tx,
+    tenant: TenantId,
+    title: &str,
+    message: &str,
+) -> StoreResult<()> {
+    for user_id in crate::alert::administrators(tx, tenant).await? {
+        let (title, message) = (title.to_owned(), Some(message.to_owned()));
+        let new = NewNotification { user_id, title, message, kind: NotificationType::Info };
+        notification_create(tx, tenant, Actor::System, new).await?;
+    }
+    Ok(())
+}
+
 /// What is changed in a notification; nothing of what is left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Edit {

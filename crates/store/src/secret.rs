@@ -115,6 +115,10 @@ pub enum Purpose {
     IntegrationToken(model::IntegrationId),
     /// The link by which one approver decides.
     ApprovalLink,
+    /// The link by which the receiver of a marketing mail has no more of them.
+    UnsubscribeLink,
+    /// The key with which a tenant's mails are signed.
+    DkimKey,
     /// What shows who calls a workflow from outside.
     Hook,
     /// What the addresses of calls from outside are computed with.
@@ -128,6 +132,8 @@ impl fmt::Display for Purpose {
             Self::Integration(id) => write!(f, "integration:{id}"),
             Self::IntegrationToken(id) => write!(f, "integration_token:{id}"),
             Self::ApprovalLink => f.write_str("approval_link"),
+            Self::UnsubscribeLink => f.write_str("unsubscribe_link"),
+            Self::DkimKey => f.write_str("dkim_key"),
             Self::Hook => f.write_str("hook"),
             Self::TagKey => f.write_str("tag_key"),
         }

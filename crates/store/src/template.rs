@@ -73,6 +73,14 @@ const BUILT_IN: &[(&str, &str)] = built_in![
     "upsell-signal",
     "high-effort-to-product",
     "unsubscribe-propagation",
+    "ticket-not-answered-in-time",
+    "stale-pending-ticket",
+    "non-responder-reminder",
+    "win-back",
+    "bounced-address-clean-up",
+    "score-drop-alarm",
+    "gdpr-erase-request",
+    "integration-failing",
 ];
 
 /// The system's templates with their keys.

@@ -1,7 +1,7 @@
 //! Tenants, their settings, and what the first start makes.
 
 use model::{
-    Actor, Problem, TenantId, Timestamp, UserId,
+    Actor, Period, Problem, TenantId, Timestamp, UserId,
     settings::{Settings, Tenant},
     user::Role,
 };
@@ -12,6 +12,7 @@ use crate::{
     change::refused,
     database::Row,
     ids::IdKind,
+    mailing::{LONGEST_SPAN, dkim::dkim_put},
     params,
     schedule::schedules_move,
     secret::{Purpose, SecretBox},
@@ -204,6 +205,12 @@ pub async fn settings_put(
         }
         None => None,
     };
+    if !dkim_put(tx, tenant, settings.mail.dkim.as_ref(), secrets).await? {
+        return Err(refused(
+            "mail.dkim.private_key",
+            "is needed: no key of this domain and selector is kept",
+        ));
+    }
     let now = tx.now();
     tx.execute(
         "UPDATE tenants SET settings = ?1, smtp_password = ?2, updated_at = ?3, updated_by = ?4, version = version + 1 WHERE id = ?5",
@@ -266,6 +273,25 @@ pub fn settings_check(settings: &Settings) -> Vec<Problem> {
         check(is_time(&quiet.from), "quiet_hours.from", &|| "must be a time HH:MM, such as 22:00".to_owned());
         check(is_time(&quiet.to), "quiet_hours.to", &|| "must be a time HH:MM, such as 08:00".to_owned());
         check(quiet.from != quiet.to, "quiet_hours.to", &|| "must be another time than `from`".to_owned());
+    }
+    let mail = &settings.mail;
+    let limit = &mail.marketing_limit;
+    check(limit.mails <= 1_000, "mail.marketing_limit.mails", &|| "must be from 0 to 1000".to_owned());
+    let fits = limit.period > Period::ZERO && limit.period <= LONGEST_SPAN;
+    check(fits, "mail.marketing_limit.period", &|| format!("must be up to {LONGEST_SPAN}, such as \"7d\""));
+    if let Some(layout) = &mail.layout {
+        check(layout.len() <= 100_000, "mail.layout", &|| "is longer than 100,000 bytes".to_owned());
+        check(layout.matches("{{content}}").count() == 1, "mail.layout", &|| {
+            "needs {{content}} once: there the mail's own HTML stands".to_owned()
+        });
+    }
+    if let Some(dkim) = &mail.dkim {
+        check(is_host(&dkim.domain), "mail.dkim.domain", &|| {
+            format!("{:?} is not a domain such as example.com", dkim.domain)
+        });
+        check(is_host(&dkim.selector), "mail.dkim.selector", &|| {
+            format!("{:?} is not a selector such as mail2026", dkim.selector)
+        });
     }
     check((1..=3_650).contains(&settings.retention_days), "retention_days", &|| {
         "must be from 1 to 3650 days".to_owned()

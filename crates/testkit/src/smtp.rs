@@ -12,6 +12,9 @@ use tokio::{
     process::{Child, Command},
 };
 
+const CERTIFICATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/tls/server.pem");
+const KEY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/tls/server_key.pem");
+
 /// A running server that accepts mail for every address, with the exceptions that `smtp_server.py` names.
 #[derive(Debug)]
 pub struct SmtpServer {
@@ -52,6 +55,32 @@ impl SmtpServer {
     /// # Panics
     /// When the interpreter is missing or the server does not start.
     pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// One that insists on STARTTLS, before a password too, with a certificate of [`SmtpServer::authority`].
+    ///
+    /// # Panics
+    /// As [`SmtpServer::start`].
+    pub async fn start_with_starttls() -> Self {
+        Self::start_with(&["starttls", CERTIFICATE, KEY]).await
+    }
+
+    /// One that speaks TLS from the first byte, with a certificate of [`SmtpServer::authority`].
+    ///
+    /// # Panics
+    /// As [`SmtpServer::start`].
+    pub async fn start_with_tls() -> Self {
+        Self::start_with(&["tls", CERTIFICATE, KEY]).await
+    }
+
+    /// The file with the certificate of the authority that vouches for these servers as `localhost` and `127.0.0.1`.
+    #[must_use]
+    pub const fn authority() -> &'static str {
+        concat!(env!("CARGO_MANIFEST_DIR"), "/src/tls/ca.pem")
+    }
+
+    async fn start_with(protection: &[&str]) -> Self {
         let python = interpreter();
         assert!(
             python.exists(),
@@ -62,6 +91,7 @@ impl SmtpServer {
         let mut process = Command::new(&python)
             .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/src/smtp_server.py"))
             .arg(mails.path())
+            .args(protection)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)

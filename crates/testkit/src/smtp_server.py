@@ -1,6 +1,6 @@
 """An SMTP server for tests: keeps every mail as a file, and misbehaves for some receivers.
 
-Usage: smtp_server.py DIRECTORY. Prints the port it listens on; ends when its standard input is closed, so that it
+Usage: smtp_server.py DIRECTORY [starttls|tls CERTIFICATE KEY]. Prints the port it listens on; ends when its standard input is closed, so that it
 cannot outlive the test. `tempfail@…` is answered 451, `reject@…` 550, `hang@…` never; a mail to `drop@…` is kept and
 then the connection is closed without an answer. Signing in is possible as `user` with `secret`.
 """
@@ -10,6 +10,7 @@ import email
 import email.policy
 import json
 import os
+import ssl
 import sys
 import threading
 
@@ -70,11 +71,18 @@ def authenticate(server, session, envelope, mechanism, data):
 async def main():
     handler = Handler(sys.argv[1])
     loop = asyncio.get_running_loop()
+    mode, context = None, None
+    if len(sys.argv) > 2:
+        mode, certificate, key = sys.argv[2:5]
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
 
     def serve():
-        return SMTP(handler, enable_SMTPUTF8=True, authenticator=authenticate, auth_require_tls=False)
+        starttls = context if mode == "starttls" else None
+        return SMTP(handler, enable_SMTPUTF8=True, authenticator=authenticate, auth_require_tls=mode == "starttls",
+                    require_starttls=mode == "starttls", tls_context=starttls)
 
-    server = await loop.create_server(serve, "127.0.0.1", 0)
+    server = await loop.create_server(serve, "127.0.0.1", 0, ssl=context if mode == "tls" else None)
     print(server.sockets[0].getsockname()[1], flush=True)
 
     def end_with_the_test():

@@ -1,15 +1,20 @@
 //! `send_email`: a mail by the tenant's server, else the installation's, else the outbox.
 
-use model::{Problem, effect::{Effect, Mail}};
+use base64::Engine as _;
+use model::{
+    Problem,
+    effect::{Attachment, Effect, Mail},
+    mailing::Purpose,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
     action::{Action, ActionError, Context, EffectKind, ErrorKind, Metadata, Outcome, SuggestedRetry},
-    capability::MailOutcome,
+    capability::{Admission, HttpRequest, MailOutcome, Target},
     catalog::Registration,
-    input::{List, Optional, Text},
+    input::{Choice, List, Optional, Text},
     mail, schema,
 };
 
@@ -51,10 +56,32 @@ struct Config {
     #[serde(default)]
     #[schemars(extend("format" = "html"))]
     html: Optional<Text>,
+    /// `transactional` answers something that the receiver did. `marketing` asks for something: it goes only to a contact who has consented
+    /// (`consents.marketing.status` is `granted`), at most as often as the settings allow, and with a link to have no more of it. Who may not be
+    /// written to is passed over: the step is skipped and says why.
+    #[serde(default)]
+    purpose: Optional<Choice<Purpose>>,
+    /// Files to send along: `{"url", "name"}` each. Only where the settings allow it, and from hosts that the step may reach.
+    #[serde(default)]
+    attachments: Optional<Vec<File>>,
+}
+
+/// A file to send along.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct File {
+    /// Where it is fetched from.
+    #[schemars(extend("format" = "uri"))]
+    url: Text,
+    /// What it is called. Left empty, it is called as in the address.
+    #[serde(default)]
+    name: Optional<Text>,
 }
 
 /// RFC 5322 allows 998 characters in a line.
 const LONGEST_SUBJECT: usize = 900;
+/// In bytes, of all files of a mail: many servers take no more than 10 MB as base64.
+const LARGEST_FILES: usize = 7_000_000;
 
 impl Action for SendEmail {
     const METADATA: Metadata = Metadata {
@@ -96,31 +123,125 @@ impl Action for SendEmail {
         if config.get("to") == Some(&json!([])) {
             problems.push(Problem::at("to", "needs at least one address"));
         }
-        let given = |field: &str| {
-            config.get(field).is_some_and(|value| !value.is_null() && value.as_str().is_none_or(|text| !text.trim().is_empty()))
-        };
+        let is_marketing = config.get("purpose").and_then(Value::as_str) == Some("marketing");
+        for field in ["cc", "bcc"].into_iter().filter(|field| is_marketing && config.get(*field).is_some_and(is_given)) {
+            problems.push(Problem::at(field, "must be empty: a marketing mail has exactly one receiver, who can unsubscribe"));
+        }
+        let given = |field: &str| config.get(field).is_some_and(is_given);
         if config.is_object() && !given("body") && !given("html") {
             problems.push(Problem::at("body", "is missing: a mail needs a text, or html"));
         }
         problems
     }
 
-    async fn run(config: Config, cx: &Context<'_>) -> Result<Outcome, ActionError> {
-        let mail = compose(config, cx)?;
+    async fn run(mut config: Config, cx: &Context<'_>) -> Result<Outcome, ActionError> {
+        let purpose = config.purpose.0.map_or(Purpose::Transactional, |purpose| purpose.0);
+        let files = config.attachments.0.take().unwrap_or_default();
+        let mut mail = compose(config, cx)?;
+        let suppressed = match purpose {
+            Purpose::Transactional => {
+                let suppressed = cx.audience.suppressed(&receivers(&mail), purpose).await?;
+                for list in [&mut mail.to, &mut mail.cc, &mut mail.bcc] {
+                    list.retain(|address| !suppressed.contains(address));
+                }
+                if mail.to.is_empty() {
+                    let message = "every receiver is on the suppression list";
+                    return Ok(skipped("suppressed", message));
+                }
+                suppressed
+            }
+            Purpose::Marketing => {
+                let [to] = &receivers(&mail)[..] else {
+                    let message = "a marketing mail has exactly one receiver and no copies: who unsubscribes is whoever it was sent to";
+                    return Err(ActionError::invalid("to", message));
+                };
+                match cx.audience.admit(cx.idempotency_key, to).await? {
+                    Admission::Refused(refusal) => return Ok(skipped(refusal.code(), &refusal.to_string())),
+                    Admission::Admitted { unsubscribe_url } => mail.unsubscribe_url = Some(unsubscribe_url),
+                }
+                Vec::new()
+            }
+        };
+        mail.attachments = fetched(&files, cx).await?;
+        let mut mail = cx.mail.dressed(mail);
         let delivery = tokio::time::timeout(cx.timeout, cx.mail.send(&mail)).await.map_err(|_| {
             let millis = cx.timeout.as_millis();
             ActionError::new(ErrorKind::Timeout, format!("the mail server did not answer within {millis} ms"))
         });
         match delivery?? {
-            MailOutcome::Sent { response } => Ok(Outcome::Done(json!({
-                "sent": true,
-                "to": mail.to,
-                "messageId": mail.message_id,
-                "response": response,
-            }))),
-            MailOutcome::NoServer => Ok(Outcome::Apply(Effect::MailKeep(mail))),
+            MailOutcome::Sent { response } => {
+                let mut output = json!({
+                    "sent": true,
+                    "to": mail.to,
+                    "messageId": mail.message_id,
+                    "response": response,
+                });
+                if !suppressed.is_empty() {
+                    output["suppressed"] = json!(suppressed);
+                }
+                Ok(Outcome::Done(output))
+            }
+            MailOutcome::NoServer => {
+                // The outbox shows what would have been said; files would only fill it.
+                mail.attachments.iter_mut().for_each(|file| file.content.clear());
+                Ok(Outcome::Apply(Effect::MailKeep(mail)))
+            }
         }
     }
+}
+
+fn is_given(value: &Value) -> bool {
+    !value.is_null() && value.as_str().is_none_or(|text| !text.trim().is_empty())
+}
+
+/// Nothing is sent, and that is as it should be.
+fn skipped(reason: &str, message: &str) -> Outcome {
+    Outcome::Skipped(json!({"sent": false, "reason": reason, "message": message}))
+}
+
+fn receivers(mail: &Mail) -> Vec<String> {
+    [&mail.to, &mail.cc, &mail.bcc].into_iter().flatten().cloned().collect()
+}
+
+/// The files, each within the step's time.
+async fn fetched(files: &[File], cx: &Context<'_>) -> Result<Vec<Attachment>, ActionError> {
+    if files.is_empty() {
+        return Ok(Vec::new());
+    }
+    if !cx.audience.may_attach() {
+        let message = "files are not sent along here: an administrator can allow it in the settings (mail.attachments)";
+        return Err(ActionError::refused(message));
+    }
+    let (mut fetched, mut room) = (Vec::new(), LARGEST_FILES);
+    for (index, file) in files.iter().enumerate() {
+        let request = HttpRequest {
+            method: "GET".to_owned(),
+            url: file.url.0.clone(),
+            headers: Vec::new(),
+            body: bytes::Bytes::new(),
+            timeout: cx.timeout,
+            target: Target::Definition,
+        };
+        let answer = cx.http.download(request, room).await?;
+        let wrong = |message: String| ActionError::invalid(&format!("attachments[{index}].url"), message);
+        if answer.truncated {
+            return Err(wrong(format!("the files have more than {} MB in all", LARGEST_FILES / 1_000_000)));
+        }
+        if answer.status != 200 {
+            let message = format!("attachments[{index}].url was answered {}", answer.status);
+            return Err(ActionError::new(ErrorKind::Status(answer.status), message));
+        }
+        room -= answer.body.len();
+        let address = url::Url::parse(file.url.0.trim()).map_err(|error| wrong(error.to_string()))?;
+        let last = address.path_segments().and_then(|mut parts| parts.next_back()).unwrap_or_default();
+        let named = file.name.0.as_ref().and_then(|name| name.line(255));
+        fetched.push(Attachment {
+            name: named.unwrap_or_else(|| if last.is_empty() { "file".to_owned() } else { last.to_owned() }),
+            content_type: answer.header("content-type").unwrap_or("application/octet-stream").to_owned(),
+            content: base64::engine::general_purpose::STANDARD.encode(&answer.body),
+        });
+    }
+    Ok(fetched)
 }
 
 fn compose(config: Config, cx: &Context<'_>) -> Result<Mail, ActionError> {
@@ -143,6 +264,7 @@ fn compose(config: Config, cx: &Context<'_>) -> Result<Mail, ActionError> {
         text: config.body.0.map(|text| text.0),
         html: config.html.0.map(|text| text.0),
         message_id: format!("<{}@vtrustx>", cx.idempotency_key),
+        ..Mail::default()
     })
 }
 

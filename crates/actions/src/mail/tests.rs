@@ -17,6 +17,7 @@ fn mail(to: &[&str]) -> Mail {
         text: Some("Hi,\n.\nénd".into()),
         html: Some("<p>Hi</p>".into()),
         message_id: "<vtx_1@vtrustx>".into(),
+        ..Mail::default()
     }
 }
 
@@ -114,6 +115,67 @@ async fn signs_in_and_protects_the_connection() {
         assert!(error.kind == kind && error.message.contains(part), "{url}: {error:?}");
         assert!(!format!("{error:?}").contains("wr@ng"));
     }
+}
+
+#[tokio::test]
+async fn what_is_protected_is_trusted_only_by_its_authority() {
+    let (starttls, tls) = (Counterpart::start_with_starttls().await, Counterpart::start_with_tls().await);
+    let ca = Counterpart::authority();
+    for (server, url) in [
+        (&starttls, format!("smtp://user:secret@127.0.0.1:{}?tls=required", starttls.port())),
+        (&tls, format!("smtps://user:secret@127.0.0.1:{}?from=care@example.com", tls.port())),
+    ] {
+        let mailer = client(&format!("{url}&ca={ca}"));
+        for to in ["ann@example.com", "bob@example.com"] {
+            mailer.send(&mail(&[to])).await.unwrap();
+        }
+        assert_eq!((server.messages().len(), idle(&mailer)), (2, 1), "{url}");
+        assert_eq!(server.messages()[0].user.as_deref(), Some("user"));
+
+        let stranger = client(&url).send(&mail(&["ann@example.com"])).await.unwrap_err();
+        assert!(
+            stranger.kind.is_retryable() && format!("{stranger:?}").contains("UnknownIssuer"),
+            "{stranger:?}"
+        );
+        assert_eq!(server.messages().len(), 2);
+    }
+    let plain = client(&format!("smtp://127.0.0.1:{}?tls=none", starttls.port()));
+    let refused = plain.send(&mail(&["ann@example.com"])).await.unwrap_err();
+    assert!(refused.kind == ErrorKind::Refused && refused.message.contains("530"), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_marketing_mail_says_how_to_have_no_more_and_is_signed() {
+    let server = Counterpart::start().await;
+    let pem = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----";
+    let signer = dkim::Signer::new("example.com", "mail", pem).unwrap();
+    let mailer =
+        client(&server.url()).styled(Some("<main>{{content}}</main>".to_owned()), Some(Arc::new(signer)));
+    let file = model::effect::Attachment {
+        name: "a\"b.txt".into(),
+        content_type: "text/plain".into(),
+        content: "SGk=".into(),
+    };
+    let plain = Mail {
+        text: None,
+        unsubscribe_url: Some("https://x.example/u/1".into()),
+        attachments: vec![file],
+        ..mail(&["ann@example.com"])
+    };
+    let bare = Mail { cc: Vec::new(), bcc: Vec::new(), ..plain };
+    mailer.send(&mailer.dressed(bare)).await.unwrap();
+    let [received] = &server.messages()[..] else { panic!("one mail") };
+    assert_eq!(received.header("List-Unsubscribe"), Some("<https://x.example/u/1>"));
+    assert_eq!(received.header("List-Unsubscribe-Post"), Some("List-Unsubscribe=One-Click"));
+    let signature = received.header("DKIM-Signature").unwrap();
+    assert!(
+        signature.contains("list-unsubscribe:list-unsubscribe-post")
+            && signature.contains("d=example.com; s=mail;"),
+        "{signature}"
+    );
+    assert!(received.html.as_deref().unwrap().starts_with("<main><p>Hi</p></main>"));
+    assert!(received.text.as_deref().unwrap().starts_with("Hi"));
+    assert!(received.raw.contains("a_b.txt"));
 }
 
 #[tokio::test]

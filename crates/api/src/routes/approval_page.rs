@@ -199,7 +199,7 @@ fn fault(error: &ApiError) -> Response {
 }
 
 /// The address holds the token: it must reach no other page.
-fn closed(mut response: Response) -> Response {
+pub(super) fn closed(mut response: Response) -> Response {
     response.headers_mut().insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
 }

@@ -63,6 +63,7 @@ static PAGES: LazyLock<Environment<'static>> = LazyLock::new(|| {
         ("fields.html", include_str!("form_page/fields.html")),
         ("form.html", include_str!("form_page/form.html")),
         ("approval.html", include_str!("form_page/approval.html")),
+        ("unsubscribe.html", include_str!("form_page/unsubscribe.html")),
         ("message.html", include_str!("form_page/message.html")),
     ] {
         pages.add_template(name, text).expect("the page's templates are tested");

@@ -9,6 +9,7 @@ pub mod catalogue;
 pub mod contacts;
 pub mod decisions;
 pub mod docs;
+pub mod email_reports;
 pub mod events;
 pub mod executions;
 pub mod form_page;
@@ -27,9 +28,11 @@ pub mod settings;
 pub mod sign_in;
 pub mod statistics;
 pub mod submissions;
+pub mod suppressions;
 pub mod tags;
 pub mod templates;
 pub mod tickets;
+pub mod unsubscribe_page;
 pub mod users;
 pub mod workflow_files;
 pub mod workflow_moves;
@@ -53,6 +56,7 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .merge(contacts::routes())
         .merge(decisions::routes())
         .merge(docs::routes())
+        .merge(email_reports::routes())
         .merge(events::routes())
         .merge(executions::routes())
         .merge(form_page::routes())
@@ -70,9 +74,11 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .merge(sign_in::routes())
         .merge(statistics::routes())
         .merge(submissions::routes())
+        .merge(suppressions::routes())
         .merge(tags::routes())
         .merge(templates::routes())
         .merge(tickets::routes())
+        .merge(unsubscribe_page::routes())
         .merge(users::routes())
         .merge(workflow_files::routes())
         .merge(workflow_moves::routes())

@@ -1,7 +1,8 @@
 //! `/api/settings`: what the tenant can choose.
 
+use actions::mail::dkim::Signer;
 use axum::extract::State;
-use model::settings::Settings;
+use model::{Problem, settings::Settings};
 use serde_json::{Map, Value};
 use store::tenant::{Stored, settings_get, settings_put};
 use utoipa::ToSchema;
@@ -48,6 +49,8 @@ mod described {
         webhook_hosts: Option<Vec<String>>,
         /// When to warn.
         alerts: Option<Alerts>,
+        /// What mails look like, and how often people are written to.
+        mail: Option<MailRules>,
         /// Grows with each change; must be current when it is sent.
         version: Option<i64>,
         /// When they last changed.
@@ -107,6 +110,45 @@ mod described {
         /// `HH:MM`, on the next day when earlier than `from`.
         #[schema(example = "08:00")]
         to: String,
+    }
+
+    /// What mails look like, and how often people are written to.
+    #[derive(ToSchema)]
+    pub(super) struct MailRules {
+        /// How many marketing mails a contact gets; without a word 3 in 7 days.
+        marketing_limit: Option<MarketingLimit>,
+        /// HTML around the HTML of every mail: `{{content}}` stands for it, `{{subject}}` and `{{unsubscribe_url}}` for what they say.
+        #[schema(example = "<main>{{content}}</main>")]
+        layout: Option<String>,
+        /// Steps may fetch files by their addresses and send them along.
+        attachments: Option<bool>,
+        /// The signature of the sender's domain.
+        dkim: Option<Dkim>,
+    }
+
+    /// How many marketing mails a contact gets in some time.
+    #[derive(ToSchema)]
+    pub(super) struct MarketingLimit {
+        /// At most so many.
+        #[schema(example = 3, maximum = 1000)]
+        mails: u32,
+        /// In any span of this length, 90 days at most.
+        #[schema(example = "7d")]
+        period: String,
+    }
+
+    /// How mails are signed (RFC 6376).
+    #[derive(ToSchema)]
+    pub(super) struct Dkim {
+        /// The domain that signs.
+        #[schema(example = "example.com")]
+        domain: String,
+        /// Where its key is found: `selector._domainkey.example.com`.
+        #[schema(example = "mail2026")]
+        selector: String,
+        /// An RSA or Ed25519 key as PEM (PKCS#8). Never given out; when it is not sent the one that is kept stays, as long as domain and selector do.
+        #[schema(write_only, format = Password)]
+        private_key: Option<String>,
     }
 
     /// The thresholds of alerts.
@@ -203,6 +245,12 @@ async fn write(
     version: Option<i64>,
 ) -> ApiResult<Data<Out>> {
     let (tenant, secrets) = (identity.tenant, app.secrets());
+    if let Some(dkim) = &settings.mail.dkim
+        && let Some(key) = dkim.private_key.as_deref().filter(|text| !text.trim().is_empty())
+        && let Err(error) = Signer::new(&dkim.domain, &dkim.selector, key)
+    {
+        return Err(ApiError::unprocessable(vec![Problem::at("mail.dkim.private_key", error.to_string())]));
+    }
     let stored = app.store.write(move |tx| {
         Box::pin(async move { settings_put(tx, tenant, identity.actor, settings, &secrets, version).await })
     });
@@ -271,13 +319,15 @@ mod tests {
             "quiet_hours": {"from": "22:00", "to": "08:00"},
             // Without them these two are left out.
             "alerts": {"webhook": "https://hooks.example.com", "channels": {"failure_rate": []}},
+            "mail": {"attachments": true, "dkim": {"domain": "example.com", "selector": "a"}},
         }))
         .unwrap();
         let schemas = serde_json::to_value(crate::openapi()).unwrap()["components"]["schemas"].take();
         let described = |name: &str| {
             let fields =
                 schemas[name]["properties"].as_object().unwrap_or_else(|| panic!("no schema {name}"));
-            let only_described = ["version", "updated_at", "updated_by", "password", "has_password"];
+            let only_described =
+                ["version", "updated_at", "updated_by", "password", "has_password", "private_key"];
             let mut names: Vec<_> =
                 fields.keys().filter(|name| !only_described.contains(&name.as_str())).cloned().collect();
             names.sort();
@@ -296,6 +346,7 @@ mod tests {
             ("Calendar", "calendar"),
             ("QuietHours", "quiet_hours"),
             ("Alerts", "alerts"),
+            ("MailRules", "mail"),
         ] {
             assert_eq!(described(name), real(&settings[field]), "{name}");
         }

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use model::{
-    Problem, TemplateId, TenantId,
+    Problem, TemplateId, TenantId, WorkflowId,
     template::{Category, Variable, WorkflowTemplate},
     user::Identity,
 };
@@ -10,11 +10,12 @@ use rules::{blank, definition::ON_FAILURE};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use store::{
+    StoreError,
     template::{
         self as stored, Content, content_of, template_create, template_delete, template_get, template_list,
         template_update, template_used,
     },
-    workflow::workflow_create,
+    workflow::{workflow_create, workflow_get},
 };
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -23,6 +24,7 @@ use super::workflows::{Workflow, new_workflow, shown, unknown_callees, within};
 use crate::{
     App,
     answer::{Created, Data, Done, List},
+    blanked::blanked,
     body::{Body, Id, Perhaps},
     config_secret,
     definition::{self, Sent as SentWorkflow},
@@ -39,6 +41,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(list, create))
         .routes(routes!(get, replace, change, delete))
         .routes(routes!(make_workflow))
+        .routes(routes!(save))
 }
 
 names! {
@@ -300,6 +303,42 @@ async fn make_workflow(
         .await?;
     app.engine.workflow_changed(tenant, made.id).await?;
     Ok(Created(shown(&app, identity, made)))
+}
+
+/// Makes a template of the tenant's own from a workflow's published definition. Secrets, users, forms, connections and records that the workflow names become
+/// blanks. The body says what the template is called and the like; what it leaves out is as in the workflow.
+#[utoipa::path(post, path = "/api/workflows/{id}/template", tag = "Templates", params(("id" = i64, Path)), request_body(content = Option<TemplateFields>), responses(
+    (status = 201, body = Data<Template>),
+    (status = 404, body = Failure),
+    (status = 409, description = "The workflow was never published", body = Failure),
+    (status = 422, description = "Every problem with its path", body = Failure),
+))]
+async fn save(
+    Editor(Identity { tenant, actor, .. }): Editor,
+    State(app): State<App>,
+    Id(id): Id<WorkflowId>,
+    Perhaps(body): Perhaps<TemplateFields>,
+) -> ApiResult<Created<Template>> {
+    let workflow = workflow_get(&mut *app.store.read(tenant).await?, tenant, id).await?;
+    if workflow.published_version == 0 {
+        let message = format!("workflow {id} is only a draft: publish it before a template is made of it");
+        return Err(StoreError::conflict("not_published", message).into());
+    }
+    let mut file = definition::file(&workflow.key, &workflow.definition);
+    file.shift_remove("key");
+    let (definition, variables) = blanked(file);
+    let base = Map::from_iter([
+        ("name".to_owned(), Value::from(workflow.definition.name.clone())),
+        ("description".to_owned(), Value::from(workflow.definition.description.clone())),
+        ("workflow_definition".to_owned(), definition),
+        ("variables".to_owned(), serde_json::to_value(variables).unwrap_or_default()),
+    ]);
+    let content = content(base, body.for_create(), None)?;
+    let made = app
+        .store
+        .write(move |tx| Box::pin(async move { template_create(tx, tenant, actor, &content).await }))
+        .await?;
+    Ok(Created(out(made)))
 }
 
 /// A template that this tenant may change.

@@ -31,6 +31,7 @@ const NO_RECORDS: &[&str] = &[
     "GET /api/live",
     "GET /api/session",
     "GET /api/settings",
+    "GET /api/email-reports",
 ];
 
 /// Query parameters that refer to no record.
@@ -48,6 +49,7 @@ const NO_REFERENCE: &[&str] = &[
     "state",
     "offset",
     "outcome",
+    "reason",
     "priority",
     "role",
     "startDate",

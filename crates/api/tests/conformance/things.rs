@@ -38,6 +38,9 @@ pub struct Things {
     pub template: i64,
     pub api_key: i64,
     pub mail: i64,
+    pub suppression: i64,
+    /// Of the address for word of bounces.
+    pub report_token: String,
     pub approval: i64,
     pub event: String,
     /// Two versions and a draft.
@@ -69,6 +72,7 @@ impl Things {
             "notifications" => self.notification,
             "outbox" => self.mail,
             "submissions" => self.submission,
+            "suppressions" => self.suppression,
             "tags" => self.tag,
             "tickets" => self.ticket,
             "users" => self.user,
@@ -85,7 +89,8 @@ impl Things {
 
     pub fn filled(&self, path: &str) -> String {
         let path = if path.contains("{id}") { path.replace("{id}", &self.id(path)) } else { path.to_owned() };
-        let path = path.replace("{slug}", &self.slug).replace("{token}", &self.token);
+        let token = if path.starts_with("/hooks/email/") { &self.report_token } else { &self.token };
+        let path = path.replace("{slug}", &self.slug).replace("{token}", token);
         path.replace("{number}", "1").replace("{other}", "2")
     }
 
@@ -122,6 +127,9 @@ impl Things {
             "secrets": {"token": canary::INTEGRATION_TOKEN}});
         let integration = id(&make("/api/integrations", integration).await);
         let template = id(&make("/api/workflow-templates", template(mark, sink)).await);
+        let suppressed = json!({"address": format!("no-{mark}@example.com"), "detail": mark});
+        let suppression = id(&make("/api/suppressions", suppressed).await);
+        let reports = house.done(who, "GET /api/email-reports", Value::Null).await;
         let api_key = id(&make("/api/api-keys", json!({"name": mark, "role": "viewer"})).await);
 
         let workflow = workflow(mark, "everything", every_action(user, contact, ticket, mark, sink));
@@ -191,6 +199,8 @@ impl Things {
             template,
             api_key,
             mail: id(&mails[0]),
+            suppression,
+            report_token: reports["url"].as_str().unwrap().trim_start_matches("/hooks/email/").to_owned(),
             approval: id(&approvals[0]),
             event,
             workflow: id(&workflow),

@@ -227,6 +227,7 @@ async fn tags_and_the_outbox() {
         text: Some("We call you back.".to_owned()),
         html: None,
         message_id: "<1@example.com>".to_owned(),
+        ..model::effect::Mail::default()
     };
     house
         .store

@@ -4,5 +4,6 @@
 mod approvals;
 mod house;
 mod journeys;
+mod mailing;
 mod page;
 mod rights;

@@ -112,6 +112,7 @@ async fn a_viewer_reads_no_personal_answer_wherever_a_workflow_put_it() {
         text: None,
         html: None,
         message_id: "<1@example.com>".to_owned(),
+        ..Mail::default()
     };
     let ticket = json!({"title": "Call Grace Hopper", "description": "at grace@example.com", "attributes": {"who": "Grace Hopper"}});
     house

@@ -1,6 +1,6 @@
 use api::definition::{self, Sent};
 use axum::http::Method;
-use rules::{Scope, blank, compile};
+use rules::{Scope, Template, blank, compile, step::tree};
 use serde_json::{Value, json};
 use store::template::templates_built_in;
 
@@ -24,15 +24,17 @@ fn every_built_in_template_makes_a_workflow_that_its_sample_starts() {
         let evaluation = compiled.conditions.evaluate(&scope);
         assert_eq!(evaluation.result, Ok(true), "{key}: {:#}", evaluation.to_output());
         assert_eq!(evaluation.warnings, [""; 0], "{key}");
-        for (step, written) in compiled.steps.iter().zip(definition.actions.as_array().unwrap()) {
-            let entry = actions::catalog().get(&step.action_type).unwrap();
+        tree::visit(&definition.actions, "actions", &mut |path, written| {
+            let Some(entry) = written["type"].as_str().and_then(|kind| actions::catalog().get(kind)) else {
+                return;
+            };
             let is_outside = entry.metadata().suggested_retry.is_some();
-            assert_eq!(is_outside, written.get("retry").is_some(), "{key}: {} and its retry", step.id);
-            let rendered = step.config.render(&scope).unwrap();
+            assert_eq!(is_outside, written.get("retry").is_some(), "{key}: {path} and its retry");
+            let rendered = Template::compile(&written["config"], None, "").unwrap().render(&scope).unwrap();
             // What earlier steps will have made is not known yet.
             let missing = rendered.warnings.iter().filter(|warning| !warning.contains("steps."));
-            assert_eq!(missing.collect::<Vec<_>>(), [""; 0], "{key}: {}", step.id);
-        }
+            assert_eq!(missing.collect::<Vec<_>>(), [""; 0], "{key}: {path}");
+        });
         // Filling in only what must be filled in does, too: what is optional may be left out.
         let required: serde_json::Map<String, Value> = content
             .variables
@@ -121,4 +123,38 @@ async fn a_tenant_has_templates_of_its_own() {
     assert_eq!(house.refused(422, Method::POST, "/api/workflow-templates", Some(unknown)).await, "invalid");
     house.ok(200, Method::DELETE, &path, None).await;
     assert_eq!(house.get(&path).await.0, 404);
+}
+
+#[tokio::test]
+async fn a_workflow_is_saved_as_a_template_without_what_is_its_tenants() {
+    let house = House::new().await;
+    let workflow = json!({
+        "name": "Ours", "trigger_event": "submission_completed", "trigger_config": {"formId": 10}, "conditions": [],
+        "actions": [
+            {"type": "create_ticket", "config": {"title": "Call {{contact.name}}", "assignee": 3}},
+            {"type": "webhook", "config": {"url": "https://example.com/hook", "secret": "whsec_Y2FuYXJ5LXNlY3JldC1vZi1hLXdlYmhvb2s"}},
+        ],
+    });
+    let made = house.ok(201, Method::POST, "/api/workflows", Some(workflow)).await;
+    let path = format!("/api/workflows/{}/template", made["id"]);
+    let saved = house.ok(201, Method::POST, &path, Some(json!({"name": "Saved", "category": "sales"}))).await;
+    let keys: Vec<&Value> =
+        saved["variables"].as_array().unwrap().iter().map(|variable| &variable["key"]).collect();
+    assert_eq!(
+        (&saved["name"], &saved["is_public"], keys),
+        (&json!("Saved"), &json!(false), vec![&json!("form"), &json!("user"), &json!("secret_1")])
+    );
+    assert!(!saved.to_string().contains("Y2FuYXJ5"), "{saved}");
+    let (_, listed) = house.get("/api/workflow-templates?q=Saved").await;
+    assert_eq!(listed["pagination"]["total"], 1);
+    // And a workflow again, of another form.
+    let filling = json!({"variables": {"form": 11, "user": 4, "secret_1": "whsec_YW5vdGhlci1zZWNyZXQtb2YtYS13ZWJob29r"}, "key": "again"});
+    let again = house
+        .ok(201, Method::POST, &format!("/api/workflow-templates/{}/use", saved["id"]), Some(filling))
+        .await;
+    assert_eq!(
+        (&again["trigger_config"]["formId"], &again["actions"][0]["config"]["assignee"]),
+        (&json!(11), &json!(4))
+    );
+    assert_eq!(house.call("other", Method::POST, &path, None).await.0, 404);
 }

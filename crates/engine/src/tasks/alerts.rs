@@ -234,7 +234,7 @@ async fn send_mail(
     profile: &Profile,
     delivery: &Delivery,
 ) -> Result<(MailOutcome, Mail), ActionError> {
-    let mailer = engine.mail.bound(profile.mail_server(), &profile.settings.sender, gate(engine, delivery));
+    let mailer = profile.mailer(&engine.mail, gate(engine, delivery));
     let alert = &delivery.alert;
     let key = actions::alert_key(&engine.installation, alert.id, delivery.moment);
     let subject = match delivery.moment {
@@ -252,13 +252,10 @@ async fn send_mail(
     let mail = Mail {
         from: mailer.default_sender(),
         to: vec![delivery.target.clone()],
-        cc: Vec::new(),
-        bcc: Vec::new(),
-        reply_to: None,
         subject: one_line(subject),
         text: Some(text),
-        html: None,
         message_id: format!("<{key}@vtrustx>"),
+        ..Mail::default()
     };
     let outcome = mailer.send(&mail).await?;
     Ok((outcome, mail))

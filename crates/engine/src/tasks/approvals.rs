@@ -116,7 +116,7 @@ async fn send(
     let deadline = tokio::time::Instant::now() + LONGEST;
     let gate =
         Gate::Line { hosts: &engine.hosts, tenant: approval.tenant_id, permission: &Anybody, deadline };
-    let mailer = engine.mail.bound(profile.mail_server(), &profile.settings.sender, gate);
+    let mailer = profile.mailer(&engine.mail, gate);
     let token = link::seal(&engine.secrets, approval.tenant_id, approval.id, &delivery.address)
         .map_err(|error| ActionError::new(actions::ErrorKind::Unavailable, error.to_string()))?;
     let base = engine.public_url.as_deref().unwrap_or_default();
@@ -149,12 +149,9 @@ fn written(profile: &Profile, delivery: &Delivery, from: &str, address: &str, ke
     Mail {
         from: from.to_owned(),
         to: vec![delivery.address.clone()],
-        cc: Vec::new(),
-        bcc: Vec::new(),
-        reply_to: None,
         subject: one_line(subject),
         text: Some(text),
-        html: None,
         message_id: format!("<{key}@vtrustx>"),
+        ..Mail::default()
     }
 }

@@ -33,6 +33,8 @@ pub struct House {
     pub clock: SimulatedClock,
     /// Of each engine.
     pub workers: usize,
+    /// The installation's; with it the server knows its own address.
+    pub smtp: Option<actions::mail::SmtpServer>,
 }
 
 /// What is left at the end: everything that a repeat or a loss would change.
@@ -48,7 +50,7 @@ pub struct FinalState {
 impl House {
     pub fn new(place: impl Into<Arc<Place>>) -> Self {
         let start: Timestamp = "2026-02-14T10:30:00Z".parse().unwrap();
-        Self { place: place.into(), clock: SimulatedClock::new(start), workers: 4 }
+        Self { place: place.into(), clock: SimulatedClock::new(start), workers: 4, smtp: None }
     }
 
     pub async fn store(&self, faults: Option<Arc<dyn Faults>>) -> StoreResult<Store> {
@@ -94,8 +96,9 @@ impl House {
             retry: RetryPolicy::default(),
             workers: self.workers,
             addresses: AddressPolicy::new(true),
-            smtp: None,
+            smtp: self.smtp.clone(),
             lease,
+            public_url: self.smtp.as_ref().map(|_| "https://vtx.example".to_owned()),
             ..Options::default()
         };
         let started = Engine::start(store.clone(), Arc::new(SecretBox::of_key(&[7; 32])), options).await;

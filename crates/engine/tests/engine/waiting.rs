@@ -16,7 +16,6 @@ use store::{
     approval::{Decider, Ruled, Ruling, approval_decide, link},
     notification::notification_list,
     outbox::outbox_list,
-    secret::SecretBox,
     token::Token,
     user::{NewUser, user_create},
 };

@@ -313,6 +313,7 @@ impl Life<'_> {
             now: started,
             timeout: Duration::from_secs(30),
             mail: &outside,
+            audience: &actions::capability::Everybody,
             http: &outside,
             connections: &outside,
             ledger: &actions::ledger::Forgetful,
@@ -345,6 +346,11 @@ impl Life<'_> {
                 log.resume_at = Some(started.plus(period));
                 log.completed_at = None;
                 log.duration_ms = None;
+                None
+            }
+            Ok(Outcome::Skipped(output)) => {
+                log.status = StepStatus::Skipped;
+                log.output_data = Some(output);
                 None
             }
             Err(error) => {

@@ -5,7 +5,8 @@ use std::ops::Range;
 use actions::{
     ActionError, ErrorKind,
     capability::{
-        Connection, Connections, Http, HttpRequest, HttpResponse, MailOutcome, Mailer, NoConnection,
+        Connection, Connections, Http, HttpRequest, HttpResponse, LONGEST_BODY, MailOutcome, Mailer,
+        NoConnection,
     },
 };
 use bytes::Bytes;
@@ -29,6 +30,10 @@ pub struct Outside {
 
 impl Http for Outside {
     fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, ActionError>> {
+        self.download(request, LONGEST_BODY)
+    }
+
+    fn download(&self, request: HttpRequest, _: usize) -> BoxFuture<'_, Result<HttpResponse, ActionError>> {
         let answer = if self.down.iter().any(|span| span.contains(&self.now)) {
             answer(503, &json!({"error": "maintenance"}))
         } else {

@@ -126,6 +126,13 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0015_entry_index.sqlite.sql"),
         postgres: include_str!("../migrations/0015_entry_index.postgres.sql"),
     },
+    Migration {
+        number: 17,
+        works_with: 1,
+        shared: include_str!("../migrations/0017_mailing.sql"),
+        sqlite: "",
+        postgres: include_str!("../migrations/0017_mailing.postgres.sql"),
+    },
 ];
 
 /// Before it migrations did not say whom they work with.

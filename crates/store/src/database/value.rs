@@ -180,13 +180,13 @@ ids_and_names! {
     ids: model::TenantId, model::WorkflowId, model::ExecutionId, model::LogId, model::EventId, model::FormId,
          model::SubmissionId, model::ContactId, model::TicketId, model::NotificationId, model::TagId, model::UserId,
          model::ApiKeyId, model::IntegrationId, model::TemplateId, model::OutboxId, model::AlertId, model::ApprovalId, model::NodeId,
-         model::DecisionId, model::JobId;
+         model::DecisionId, model::JobId, model::SuppressionId;
     names: model::ExecutionStatus, model::Outcome, model::StepStatus, model::StepType, model::ticket::TicketStatus,
            model::ticket::TicketPriority, model::notification::NotificationType, model::submission::SubmissionStatus,
            model::user::Role, model::template::Category, model::entity::EntityKind, model::alert::AlertKind, model::alert::AlertMoment, model::alert::Channel,
            model::decision::Reason, model::job::JobKind, model::job::JobSource, model::job::JobState,
            model::approval::ApprovalState, model::approval::Decision, crate::approval::Moment,
-           model::event::Called,
+           model::event::Called, model::mailing::SuppressionReason,
 }
 
 /// The parameters of a statement: `params![tenant, id, "open"]`.

@@ -318,6 +318,7 @@ impl Pair {
             text: random.sometimes(70, Random::text),
             html: None,
             message_id: format!("<{}@example.com>", random.below(1_000_000)),
+            ..Mail::default()
         }
     }
 

@@ -236,6 +236,7 @@ testkit::on_both! {
             text: Some("We call you back.".to_owned()),
             html: None,
             message_id: "<1.a1@example.com>".to_owned(),
+            ..Mail::default()
         };
         let (kept, execution) = (mail.clone(), ExecutionId::new(7));
         let id = change!(bench, |tx| outbox_keep(tx, ONE, Some(execution), &kept)).unwrap();

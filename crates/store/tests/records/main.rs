@@ -6,6 +6,7 @@ mod doctor;
 mod ends;
 mod forms;
 mod lists;
+mod mailing;
 mod migrations;
 mod moving;
 mod nodes;

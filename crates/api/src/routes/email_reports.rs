@@ -1,0 +1,136 @@
+//! `/hooks/email/{token}`: where mail services report bounces, complaints and people who unsubscribe; `/api/email-reports`: which address that is.
+//!
+//! The token is the tenant's secret. What the services send is read by its shape ([`shapes`]), so there is one address for all of them.
+
+mod shapes;
+
+use axum::extract::{Request, State};
+use model::{Actor, TenantId};
+use serde::Serialize;
+use store::{
+    mailing::reports::{PATH, report_named, report_opens, report_rotate, report_token},
+    notification::notify_administrators,
+    suppression::report_take,
+};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::submissions::FormAddress as Token;
+use crate::{
+    App,
+    answer::Data,
+    body::{self, Id},
+    error::{ApiError, ApiResult, Failure},
+    identity::Admin,
+    limit::PublicHook,
+};
+use shapes::Word;
+
+/// The routes of this file.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(take)).routes(routes!(get)).routes(routes!(rotate))
+}
+
+/// Where mail services report to.
+#[derive(Debug, Serialize, ToSchema)]
+struct ReportAddress {
+    /// The path on this server, with the tenant's secret in it.
+    #[schema(example = "/hooks/email/1-0123456789abcdef0123456789abcdef")]
+    url: String,
+}
+
+/// What came of a report.
+#[derive(Debug, Serialize, ToSchema)]
+struct Reported {
+    /// How many addresses it was about.
+    reports: usize,
+    /// Of how many of them something was new.
+    changed: usize,
+}
+
+/// Takes in word of bounces, complaints and people who unsubscribe, as Amazon SES (by SNS), Postmark, SendGrid and Mailgun send it, or as
+/// `{"type":"hard_bounce"|"soft_bounce"|"complaint"|"unsubscribe","email","detail"}`, one or a list of them. What is about something else is passed over.
+///
+/// A mailbox that does not exist gets no more mails, who complains or unsubscribes no more marketing; `email_bounced` and `contact_unsubscribed` are emitted.
+#[utoipa::path(post, path = "/hooks/email/{token}", tag = "Email", security(()), params(("token" = String, Path)),
+    request_body(content = Option<String>, content_type = "*/*", description = "JSON, whatever its Content-Type says; 1 MiB at most"),
+    responses(
+        (status = 200, body = Data<Reported>),
+        (status = 404, description = "The address opens nothing", body = Failure),
+        (status = 422, description = "No report that is known", body = Failure),
+        (status = 429, description = "Too often; `Retry-After` says when", body = Failure),
+        (status = 503, description = "More work than can be stored: come back after Retry-After", body = Failure),
+    ))]
+async fn take(
+    _: PublicHook,
+    State(app): State<App>,
+    Id(Token(token)): Id<Token>,
+    request: Request,
+) -> ApiResult<Data<Reported>> {
+    let closed = || ApiError::not_found("a receiver of reports at this address");
+    let tenant = report_named(&token).ok_or_else(closed)?;
+    let is_open =
+        report_opens(&mut *app.store.read(tenant).await?, app.engine.secrets(), tenant, &token).await?;
+    if !is_open {
+        return Err(closed());
+    }
+    let bytes = body::bytes(request).await?;
+    let sent = serde_json::from_slice(&bytes).map_err(|error| {
+        ApiError::unprocessable(vec![model::Problem::at("", format!("is no JSON: {error}"))])
+    })?;
+    let word = shapes::read(&sent).map_err(|problem| ApiError::unprocessable(vec![problem]))?;
+    let reports = match word {
+        Word::Reports(reports) => reports,
+        Word::Confirm(url) => {
+            confirm(&app, tenant, url).await?;
+            Vec::new()
+        }
+    };
+    let count = reports.len();
+    let changed = app.store.write(move |tx| {
+        Box::pin(async move {
+            let mut changed = 0;
+            for report in &reports {
+                changed += usize::from(report_take(tx, tenant, Actor::System.into(), report).await?);
+            }
+            Ok(changed)
+        })
+    });
+    Ok(Data::new(Reported { reports: count, changed: changed.await? }))
+}
+
+/// Amazon SNS asks whether its messages are wanted. An administrator says so by a link: the server itself fetches no address that somebody sends it.
+async fn confirm(app: &App, tenant: TenantId, url: String) -> ApiResult<()> {
+    let text =
+        format!("Amazon SNS will report bounces and complaints here as soon as this link is opened: {url}");
+    let told = app.store.write(move |tx| {
+        Box::pin(async move {
+            notify_administrators(tx, tenant, "Confirm the subscription of Amazon SNS", &text).await
+        })
+    });
+    Ok(told.await?)
+}
+
+/// Where mail services report bounces and complaints to.
+#[utoipa::path(get, path = "/api/email-reports", tag = "Email", responses(
+    (status = 200, body = Data<ReportAddress>),
+    (status = 401, body = Failure),
+))]
+async fn get(Admin(identity): Admin, State(app): State<App>) -> ApiResult<Data<ReportAddress>> {
+    address(&app, identity.tenant).await
+}
+
+/// Gives the tenant another address for reports; the one before opens nothing any more.
+#[utoipa::path(post, path = "/api/email-reports/rotate", tag = "Email", responses(
+    (status = 200, body = Data<ReportAddress>),
+    (status = 401, body = Failure),
+))]
+async fn rotate(Admin(identity): Admin, State(app): State<App>) -> ApiResult<Data<ReportAddress>> {
+    app.store.write(move |tx| Box::pin(report_rotate(tx, identity.tenant))).await?;
+    address(&app, identity.tenant).await
+}
+
+async fn address(app: &App, tenant: TenantId) -> ApiResult<Data<ReportAddress>> {
+    let token = report_token(&mut *app.store.read(tenant).await?, app.engine.secrets(), tenant).await?;
+    Ok(Data::new(ReportAddress { url: format!("{PATH}{token}") }))
+}
