@@ -14,4 +14,9 @@ export const texts = {
   search: "Search",
   total: (total: number, isCapped: boolean) => `${total.toLocaleString()}${isCapped ? "+" : ""}`,
   now: "now",
+  close: "Close",
+  statuses: {
+    pending: "Pending", running: "Running", waiting: "Waiting", retrying: "Retrying", completed: "Completed", failed: "Failed", cancelled: "Cancelled",
+    unmatched: "Not matched", stopped: "Stopped early", withFailures: (count: number) => `Completed, ${count} failed`,
+  },
 };

@@ -246,6 +246,10 @@ export const texts = {
   listHeading: "The workflow as a list",
   canvasLabel: "Workflow canvas. Arrow keys go from step to step, A adds a step, question mark shows all keys.",
   ifRunFails: "If the run fails",
+  statuses: {
+    pending: "Pending", running: "Running", waiting: "Waiting", retrying: "Retrying", completed: "Completed", failed: "Failed", skipped: "Skipped", cancelled: "Cancelled", handled: "Failed, handled", stopped: "Stopped here",
+    would: "Would run", wouldNot: "Would not run", met: "Hold", unmet: "Do not hold",
+  },
   step: (number: number) => `Step ${number}`,
   back: "Workflows",
   more: "More",

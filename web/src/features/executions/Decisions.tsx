@@ -29,7 +29,7 @@ function toneOf(reason: string): Tone {
 
 /** Why a workflow ran, or did not: in sentences, with the conditions that decided. */
 export function Decisions({ workflowId, about }: { workflowId: number; about: About }) {
-  const query = useQuery({ queryKey: ["executions", "decisions", workflowId, about], queryFn: () => take(decisions.GET("/api/workflows/{id}/decisions", { params: { path: { id: workflowId }, query: about } })) });
+  const query = useQuery({ queryKey: ["decisions", workflowId, about], queryFn: () => take(decisions.GET("/api/workflows/{id}/decisions", { params: { path: { id: workflowId }, query: about } })) });
   if (query.error) return <Text size="sm" c="dimmed">{query.error.message}</Text>;
   if (!query.data) return <RowsLoading rows={1} />;
   if (query.data.data.length === 0) return <Text size="sm" c="dimmed">{words.none}</Text>;

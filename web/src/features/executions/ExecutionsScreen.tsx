@@ -9,6 +9,7 @@ import { ExecutionStatusChip } from "../../ui/executionStatus";
 import { useFilters } from "../../ui/filters";
 import { Page } from "../../ui/Page";
 import { EmptyState } from "../../ui/states";
+import { stoppedIn } from "../../ui/stopped";
 import { Countdown, duration, Time } from "../../ui/Time";
 import { BulkBar } from "./BulkBar";
 import { ExecutionFilters } from "./ExecutionFilters";
@@ -23,7 +24,7 @@ export function ExecutionsScreen() {
   const { filters } = useFilters();
   const mayEdit = useMay("editor");
   const [chosen, setChosen] = useState<ReadonlySet<number>>(new Set());
-  const pages = usePages(["executions", filters], (cursor) => take(api.GET("/api/workflow-executions", { params: { query: queryOf(filters, cursor) } })));
+  const pages = usePages(["executions", "list", filters], (cursor) => take(api.GET("/api/workflow-executions", { params: { query: queryOf(filters, cursor) } })));
   const toggle = (id: number) => setChosen((before) => new Set(before.has(id) ? [...before].filter((one) => one !== id) : [...before, id]));
   const shown = pages.rows?.map((row) => row.id) ?? [];
   const isAll = shown.length > 0 && shown.every((id) => chosen.has(id));
@@ -54,10 +55,11 @@ const columns: Column<Execution>[] = [
 ];
 
 function Name({ execution }: { execution: Execution }) {
+  const why = execution.error ?? stoppedIn(execution.result)?.reason;
   return (
     <Link to="/executions/$executionId" params={{ executionId: String(execution.id) }} className="plain">
       <Text span size="sm" fw={500}>{execution.workflow_name}</Text> <Text span size="xs" c="dimmed" className="numbers">#{execution.id}</Text>
-      {execution.error && <Text size="xs" c="dimmed" lineClamp={1}>{execution.error}</Text>}
+      {why && <Text size="xs" c="dimmed" lineClamp={1}>{why}</Text>}
     </Link>
   );
 }

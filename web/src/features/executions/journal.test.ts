@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { joinOf, type Log, stepsOf, titleOf, verdictOf } from "./journal";
+import { joinOf, type Log, stepsOf, verdictOf } from "./journal";
 
 const log = (step_path: string, attempt: number, begun: string, ended: string): Log => ({
   id: attempt, step_number: attempt, step_type: "action", step_name: step_path, step_id: step_path, step_path, attempt, status: "failed", input_data: null, output_data: null,
@@ -14,10 +14,6 @@ describe("the journal", () => {
       log("s2", 2, "2026-01-01T11:05:02Z", "2026-01-01T11:05:03Z"),
     ]);
     expect(steps.map((step) => [step.path, step.attempts.length, step.pause])).toEqual([["s1", 1, 0], ["s2", 2, 3_600_000]]);
-  });
-
-  it("calls a step without a name by its type", () => {
-    expect([titleOf("create_ticket"), titleOf("Ask the helpdesk"), titleOf("s1")]).toEqual(["Create ticket", "Ask the helpdesk", "s1"]);
   });
 
   it("knows how conditions are joined, and draws only what has the shape", () => {

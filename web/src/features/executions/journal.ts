@@ -1,4 +1,5 @@
 import type { Schema } from "../../api/client";
+import { named } from "../../ui/stopped";
 import { texts } from "./texts";
 
 export type Log = Schema<"ExecutionLog">;
@@ -17,7 +18,7 @@ export function stepsOf(logs: Log[]): Step[] {
     const begun = time(first.started_at ?? first.created_at);
     const pause = end === undefined || first.carried_from ? 0 : Math.max(0, begun - end);
     end = time(last.completed_at ?? last.resume_at ?? last.created_at);
-    return [{ path, id: last.step_id, name: titleOf(last.step_name), type: last.step_type, attempts, last, pause, ...within(path) }];
+    return [{ path, id: last.step_id, name: named(last.step_name), type: last.step_type, attempts, last, pause, ...within(path) }];
   });
 }
 
@@ -73,15 +74,14 @@ export function verdictOf(output: unknown): Verdict | undefined {
   return output as Verdict;
 }
 
-/** A step without a name of its own is called by its type: `create_ticket` is "Create ticket" to a person. */
-export function titleOf(name: string): string {
-  if (!/^[a-z]+(_[a-z]+)*$/.test(name)) return name;
-  return name.charAt(0).toUpperCase() + name.slice(1).replaceAll("_", " ");
-}
-
 /** How the conditions of a step are joined, from what it was given: its first entry says so. */
 export function joinOf(input: unknown): string | undefined {
   const first: unknown = Array.isArray(input) ? input[0] : input;
   if (typeof first !== "object" || first === null || !("logic" in first)) return undefined;
   return typeof first.logic === "string" ? first.logic : undefined;
+}
+
+/** A step that failed and whose "if it fails" ran to its end: for the run it is none of its failures. */
+export function isHandled({ status, output_data: output }: Pick<Log, "status" | "output_data">): boolean {
+  return status === "failed" && typeof output === "object" && output !== null && Reflect.get(output, "handled") === true;
 }

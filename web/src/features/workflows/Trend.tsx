@@ -11,7 +11,7 @@ export function Trend({ workflowId }: { workflowId: number }) {
   const { ref, entry } = useIntersection({ rootMargin: "80px" });
   const start = new Date(Date.now() - (DAYS - 1) * 86_400_000).toISOString().slice(0, 10);
   const query = useQuery({
-    queryKey: ["overview", "trend", workflowId, start],
+    queryKey: ["trend", workflowId, start],
     enabled: entry?.isIntersecting === true,
     staleTime: 300_000,
     queryFn: () => takeData(api.GET("/api/workflow-executions/stats/overview", { params: { query: { workflowId, startDate: start } } })),

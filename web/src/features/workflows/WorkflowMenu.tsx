@@ -2,6 +2,7 @@ import { ActionIcon, Menu } from "@mantine/core";
 import { IconArchive, IconCopy, IconDots, IconDownload, IconPlayerPause, IconPlayerPlay, IconPlayerTrackNext, IconPower } from "@tabler/icons-react";
 import { useState } from "react";
 import { api, type Schema, take, takeData } from "../../api/client";
+import { definitionOf } from "../../api/definition";
 import { useMay } from "../../api/session";
 import { useConfirm } from "../../ui/confirm";
 import { sayFailure } from "../../ui/notice";
@@ -20,7 +21,7 @@ export function WorkflowMenu({ workflow }: { workflow: Schema<"Workflow"> }) {
   const turnOn = useAction(() => takeData(api.POST("/api/workflows/{id}/activate", path)), { touches, done: texts.turnedOn });
   const turnOff = useAction(() => takeData(api.POST("/api/workflows/{id}/deactivate", path)), { touches, done: texts.turnedOff });
   const archive = useAction(() => take(api.DELETE("/api/workflows/{id}", path)), { touches, done: texts.archived });
-  const duplicate = useAction(() => takeData(api.POST("/api/workflows", { body: copyOf(workflow) })), { touches, done: texts.duplicated });
+  const duplicate = useAction(() => duplicated(workflow.id), { touches, done: texts.duplicated });
   const [isRunOpen, setRunOpen] = useState(false);
   const words = texts.menu;
   return (
@@ -51,7 +52,9 @@ export function WorkflowMenu({ workflow }: { workflow: Schema<"Workflow"> }) {
   );
 }
 
-function copyOf(workflow: Schema<"Workflow">): Schema<"WorkflowFields"> {
-  const { description, trigger_event, trigger_config, conditions, actions, logUnmatched } = workflow;
-  return { name: texts.copyOf(workflow.name), description: description ?? null, trigger_event, trigger_config, conditions, actions, logUnmatched, is_active: false };
+/** Another workflow with everything that this one has: its draft where there is one, for that is what is shown. Kept as a draft, so that nothing of it is refused. */
+async function duplicated(id: number): Promise<Schema<"Workflow">> {
+  const original = await takeData(api.GET("/api/workflows/{id}", { params: { path: { id } } }));
+  const definition = definitionOf(original) as Schema<"WorkflowFields">;
+  return takeData(api.POST("/api/workflows", { params: { query: { draft: true } }, body: { ...definition, name: texts.copyOf(definition.name) } }));
 }

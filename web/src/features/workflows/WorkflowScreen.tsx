@@ -4,6 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { type ComponentProps, lazy, Suspense, useState } from "react";
 import { api, type Schema, takeData } from "../../api/client";
+import { definitionOf } from "../../api/definition";
 import { useMay } from "../../api/session";
 import { JsonBlock } from "../../ui/JsonBlock";
 import { Page } from "../../ui/Page";
@@ -36,7 +37,7 @@ export function WorkflowScreen() {
     [texts.one.unmatched, workflow.unmatched_count, { outcome: "unmatched" }],
     [texts.one.failed, workflow.failure_count, { status: "failed" }],
   ];
-  const definition = workflow.draft ?? definitionOf(workflow);
+  const definition = definitionOf(workflow);
   return (
     <Page title={workflow.name} above={back} hint={workflow.description} actions={<Actions workflow={workflow} />}>
       <SimpleGrid cols={{ base: 2, sm: 4 }} className="panel" p="md">
@@ -58,16 +59,6 @@ export function WorkflowScreen() {
       </details>
     </Page>
   );
-}
-
-/** The fields that versions keep, without the record's own. */
-function definitionOf(workflow: Schema<"Workflow">): Record<string, unknown> {
-  const { name, description, trigger_event, trigger_config, conditions, actions, logUnmatched } = workflow;
-  const rules = Object.fromEntries(["enrolment", "debounce", "concurrency", "rateLimit", "goal", "onFailure"].flatMap((key) => {
-    const value: unknown = Reflect.get(workflow, key);
-    return value === undefined || value === null || (Array.isArray(value) && value.length === 0) ? [] : [[key, value]];
-  }));
-  return { name, description, trigger_event, trigger_config, conditions, actions, ...rules, logUnmatched };
 }
 
 function Actions({ workflow }: { workflow: Schema<"Workflow"> }) {

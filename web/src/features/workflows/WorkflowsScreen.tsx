@@ -39,7 +39,7 @@ const columns: Column<Workflow>[] = [
 export function WorkflowsScreen() {
   const { filters } = useFilters();
   const mayEdit = useMay("editor");
-  const pages = usePages(["workflows", filters], (cursor) => take(api.GET("/api/workflows", { params: { query: queryOf(filters, cursor) } })));
+  const pages = usePages(["workflows", "list", filters], (cursor) => take(api.GET("/api/workflows", { params: { query: queryOf(filters, cursor) } })));
   const imports = useAction(importFiles, { touches: ["workflows"], done: texts.imported });
   const isFiltered = Boolean(filters["q"] ?? filters["state"]);
   const empty = isFiltered

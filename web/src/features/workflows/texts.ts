@@ -39,7 +39,7 @@ export const texts = {
   },
   turnedOn: "Switched on. The next event that matches starts it.",
   turnedOff: "Switched off. Executions that have begun go on.",
-  duplicated: "Duplicated. The copy is switched off.",
+  duplicated: "Duplicated. The copy is a draft: look it over, then publish it.",
   archived: "Archived. Its history stays.",
   archiveConfirm: (name: string) => ({ title: `Archive “${name}”?`, text: "It starts no more and leaves the list. Executions that have begun go on, the history stays.", action: "Archive" }),
   one: { succeeded: "Succeeded", unmatched: "Not matched", failed: "Failed", definition: "Definition", draft: "Draft, not published yet", edit: "Edit" },

@@ -14,19 +14,9 @@ import { iconOf } from "./icons";
 
 export type CanvasNode = Node<{ node: GraphNode }, GraphNode["kind"]>;
 
-const STATUS_TEXT: Record<StepStatus, { text: string; color: string }> = {
-  pending: { text: "Pending", color: "gray" },
-  running: { text: "Running", color: "blue" },
-  waiting: { text: "Waiting", color: "yellow" },
-  retrying: { text: "Retrying", color: "yellow" },
-  completed: { text: "Completed", color: "teal" },
-  failed: { text: "Failed", color: "red" },
-  skipped: { text: "Skipped", color: "gray" },
-  cancelled: { text: "Cancelled", color: "gray" },
-  would: { text: "Would run", color: "teal" },
-  met: { text: "Hold", color: "teal" },
-  unmet: { text: "Do not hold", color: "red" },
-  wouldNot: { text: "Would not run", color: "gray" },
+const STATUS_COLOR: Record<StepStatus, string> = {
+  pending: "gray", running: "blue", waiting: "yellow", retrying: "yellow", completed: "teal", failed: "red", skipped: "gray", cancelled: "gray", handled: "yellow", stopped: "yellow", would: "teal", met: "teal", unmet: "red",
+  wouldNot: "gray",
 };
 
 function Card({ id, title, text, icon, kind, conditionText, disabled, label, stepId }: { id: string; title: string; text: string; icon: ReactNode; kind: string; conditionText?: boolean; disabled?: boolean; label: string; stepId?: string }) {
@@ -34,7 +24,7 @@ function Card({ id, title, text, icon, kind, conditionText, disabled, label, ste
   const selected = canvas.selected.has(id);
   const problems = canvas.problems.get(id) ?? 0;
   const status = canvas.statuses[stepId ?? id];
-  const said = status ? STATUS_TEXT[status] : undefined;
+  const said = status && { text: texts.statuses[status], color: STATUS_COLOR[status] };
   const detail = canvas.details[stepId ?? id];
   const passedBy = canvas.taken !== undefined && !canvas.taken.has(id);
   const choose = (event: { shiftKey: boolean; ctrlKey: boolean; metaKey: boolean }): void => {
