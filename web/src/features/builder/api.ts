@@ -58,7 +58,10 @@ export const api = {
   saveDraft: (id: number, definition: Definition, version: number) => ask<WorkflowRecord>("PUT", `/api/workflows/${id}?draft=true`, { ...definition, version }),
   validate: (definition: Definition) => ask<{ problems: Problem[] }>("POST", "/api/workflows/validate", definition),
   /** When the clock would start a workflow with this trigger. */
-  nextTimes: async (config: JsonObject) => (await ask<{ nextTimes?: string[] }>("POST", "/api/workflows/validate", { name: "-", trigger_event: "schedule", trigger_config: config, actions: [] })).nextTimes ?? [],
+  nextTimes: async (config: JsonObject) => {
+    const { problems, nextTimes } = await ask<{ problems: Problem[]; nextTimes?: string[] }>("POST", "/api/workflows/validate", { name: "-", trigger_event: "schedule", trigger_config: config, actions: [] });
+    return { valid: !problems.some(({ path }) => path.startsWith("trigger_config")), nextTimes: nextTimes ?? [] };
+  },
   rotateHook: (id: number) => ask<WorkflowRecord>("POST", `/api/workflows/${id}/rotate-hook`),
   publish: (id: number, note: string, version: number) => ask<WorkflowRecord>("POST", `/api/workflows/${id}/publish`, { ...(note === "" ? {} : { note }), version }),
   discardDraft: (id: number) => ask<WorkflowRecord>("DELETE", `/api/workflows/${id}/draft`),

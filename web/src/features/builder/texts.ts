@@ -48,6 +48,9 @@ export const texts = {
     endAt: "Not after",
     next: "Next times",
     never: "Never, as it stands.",
+    notSet: "Not known yet: something above is still missing or wrong.",
+    notKnown: "Not known:",
+    nextOfRecords: "Each record has a time of its own.",
   },
   hook: {
     address: "Address",

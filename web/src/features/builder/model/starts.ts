@@ -35,11 +35,38 @@ export function paceOf(config: JsonObject): Pace {
 
 const PACES: Record<Pace, JsonObject> = { cron: { cron: "0 9 * * 1-5" }, every: { every: "1h" }, relativeTo: { relativeTo: "submission.submittedAt", offset: "7d" } };
 
-/** The config with another pace; what belongs to every schedule stays. */
+/** The fields that a schedule of each pace has; of others the server says that there are none. */
+const PACE_FIELDS: Record<Pace, readonly string[]> = {
+  cron: ["cron", "timeZone", "misfire", "startAt", "endAt"],
+  every: ["every", "misfire", "startAt", "endAt"],
+  relativeTo: ["relativeTo", "offset", "at", "timeZone", "startAt", "endAt"],
+};
+
+/** The config with another pace; what such a schedule has as well stays. */
 export function withPace(config: JsonObject, pace: Pace): JsonObject {
-  const kept = Object.entries(config).filter(([name]) => !["cron", "every", "relativeTo", "offset", "at"].includes(name));
+  const kept = Object.entries(config).filter(([name]) => PACE_FIELDS[pace].includes(name) && !(name in PACES[pace]));
   return { ...PACES[pace], ...Object.fromEntries(kept) };
 }
+
+/** Which places of `trigger_config` have a field in the form, as paths inside it: a problem anywhere else has to be said by itself. */
+export function triggerFields(event: string, config: JsonObject): (readonly string[])[] {
+  switch (startKindOf(event)) {
+    case "manual":
+      return [];
+    case "schedule":
+      return PACE_FIELDS[paceOf(config)].map((name) => [name]);
+    case "webhook": {
+      const kind = isObject(config.auth) && typeof config.auth.type === "string" ? config.auth.type : "none";
+      const auth = ["type", ...Object.keys(HOOK_AUTHS[kind]?.properties ?? {})].map((name) => ["auth", name]);
+      return [...auth, ["respond"], ["dedupeHeader"], ...(config.respond === "result" ? [["timeout"]] : [])];
+    }
+    case "event":
+      return [...(event === "submission_completed" ? [["formId"]] : []), ...(RECORD_EVENTS.test(event) ? [["fields"]] : []), ...(Array.isArray(config.conditions) ? [["conditions"]] : [])];
+  }
+}
+
+/** Events of which one may ask that certain fields have changed. */
+export const RECORD_EVENTS = /^(contact|ticket)_updated$/;
 
 /** The common rhythms, that need no expression to be written. */
 export type Rhythm = { kind: "hourly"; minute: number } | { kind: "daily" | "weekdays"; time: string } | { kind: "weekly"; time: string; day: number } | { kind: "monthly"; time: string; day: number } | { kind: "custom" };
