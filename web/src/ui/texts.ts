@@ -15,6 +15,9 @@ export const texts = {
   total: (total: number, isCapped: boolean) => `${total.toLocaleString()}${isCapped ? "+" : ""}`,
   now: "now",
   close: "Close",
+  yes: "Yes",
+  no: "No",
+  actors: { user: (id: number) => `User ${id}`, key: (id: number) => `API key ${id}`, execution: (id: number) => `Execution ${id}` },
   statuses: {
     pending: "Pending", running: "Running", waiting: "Waiting", retrying: "Retrying", completed: "Completed", failed: "Failed", cancelled: "Cancelled",
     unmatched: "Not matched", stopped: "Stopped early", withFailures: (count: number) => `Completed, ${count} failed`,

@@ -114,6 +114,8 @@ export const texts = {
     runs: "Workflows that it started",
     why: "No workflow was started by this answer. Either none listens to this form, or those that do were switched off when it came.",
     whyNot: "Why did a workflow not run?",
+    noneListens: "No workflow listens to answers. Make one that starts with “A form was answered”.",
+    someOf: (shown: number, total: number) => `The newest ${shown} of ${total} workflows that listen to answers. The others say it on their own pages.`,
     unnamed: "Anonymous",
     form: "Form",
     conditionsFailed: "its conditions did not hold",

@@ -24,7 +24,12 @@ export const texts = {
   cancelConfirm: { title: "Cancel the execution?", text: "Steps that have run stay done; no more are begun.", action: "Cancel execution" },
   retried: "Running again, as a new execution.",
   cancelled: "Cancelled.",
-  decisions: { none: "Nothing is on record.", run: (id: number) => `Execution ${id}` },
+  decisions: {
+    none: "Nothing is on record: no event of it was kept, or it is older than what is kept.",
+    noneRefused: "Its rules of entry have refused nothing so far.",
+    failed: "This could not be found out.",
+    limited: (most: number) => `The newest ${most} are shown.`,
+    run: (id: number) => `Execution ${id}` },
   places: {
     branch: (number: number) => `Branch ${number}`,
     round: (number: number) => `Round ${number}`,

@@ -2,7 +2,7 @@ export const texts = {
   title: "Workflows",
   search: "Search by name",
   trend: (completed: number, failed: number, days: number) => `In the last ${days} days: ${completed} completed, ${failed} failed`,
-  whyNot: { title: "Why did it not run?", answer: "For an answer", choose: "Choose an answer; without one, what its rules refused", clear: "Of no answer in particular" },
+  whyNot: { title: "Why did it not run?", answer: "For an answer", choose: "Choose an answer; without one, what its rules refused", clear: "Of no answer in particular", noAnswers: "There are no answers yet.", newest: (count: number) => `The newest ${count}; of an older one its own page says it.` },
   runNow: "Run now",
   asJson: "Definition as JSON",
   run: {
