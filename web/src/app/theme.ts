@@ -1,4 +1,5 @@
 import { type CSSVariablesResolver, createTheme, type MantineColorsTuple } from "@mantine/core";
+import { texts } from "../ui/texts";
 
 /** The accent of the pages that the server renders itself, as a scale. */
 const sea: MantineColorsTuple = [
@@ -18,8 +19,8 @@ export const theme = createTheme({
   respectReducedMotion: true,
   components: {
     Table: { defaultProps: { verticalSpacing: "sm" } },
-    Modal: { defaultProps: { centered: true, closeButtonProps: { "aria-label": "Close" } } },
-    Drawer: { defaultProps: { position: "right", size: "lg", closeButtonProps: { "aria-label": "Close" } } },
+    Modal: { defaultProps: { centered: true, closeButtonProps: { "aria-label": texts.close } } },
+    Drawer: { defaultProps: { position: "right", size: "lg", closeButtonProps: { "aria-label": texts.close } } },
     Tooltip: { defaultProps: { withArrow: true, openDelay: 300 } },
   },
 });

@@ -11,6 +11,7 @@ export const texts = {
   addRow: "Add one more",
   removeRow: (name: string) => `Remove ${name}`,
   addBranch: "Add a branch",
+  branch: (number: number) => `Branch ${number}`,
   rowUp: (name: string) => `Move ${name} up`,
   rowDown: (name: string) => `Move ${name} down`,
   choose: "Choose",
@@ -19,9 +20,6 @@ export const texts = {
   row: (number: number) => `Number ${number}`,
   unit: (field: string) => `${field}: unit`,
   units: { s: "seconds", m: "minutes", h: "hours", d: "days", w: "weeks" },
-  asText: "Write it as text",
   listHint: "Enter adds one",
   showMore: (count: number) => `${count} more ${count === 1 ? "field" : "fields"}`,
-  secret: "Kept secret: what is stored is not shown again.",
-  nothingToSet: "There is nothing to set here.",
 };

@@ -1,5 +1,6 @@
 // What the builder asks the server for. Few calls, each with the shape that the builder reads.
 import { tellSignedOut } from "../../api/client";
+import { texts } from "../../api/texts";
 import type { OperatorInfo } from "./model/conditions";
 import type { ActionInfo } from "./model/catalogue";
 import type { Definition } from "./model/definition";
@@ -48,7 +49,7 @@ async function ask<T>(method: string, path: string, body?: unknown): Promise<T> 
   const answer = (await response.json().catch(() => ({}))) as Partial<Answer<T>>;
   if (response.status === 401) tellSignedOut();
   if (!response.ok || answer.data === undefined) {
-    throw new ApiFailure(response.status, answer.error?.code ?? "no_answer", answer.error?.message ?? `The server answered with status ${response.status}.`, answer.error?.details ?? []);
+    throw new ApiFailure(response.status, answer.error?.code ?? "no_answer", answer.error?.message ?? texts.noReason(response.status), answer.error?.details ?? []);
   }
   return answer.data;
 }

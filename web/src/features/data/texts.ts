@@ -3,7 +3,6 @@ const nothing = { title: "Nothing matches", hint: "Search for another word or cl
 export const texts = {
   nothing,
   runs: "What workflows did",
-  created: "Created",
   changed: "Changed",
   saved: "Saved.",
   made: "Created.",
@@ -118,6 +117,5 @@ export const texts = {
     someOf: (shown: number, total: number) => `The newest ${shown} of ${total} workflows that listen to answers. The others say it on their own pages.`,
     unnamed: "Anonymous",
     form: "Form",
-    conditionsFailed: "its conditions did not hold",
   },
 };

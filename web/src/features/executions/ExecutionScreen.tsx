@@ -16,7 +16,7 @@ import { AnchorLink } from "../../ui/links";
 import { stoppedIn } from "../../ui/stopped";
 import { Called } from "./Called";
 import classes from "./executions.module.css";
-import { type Made as MadeRecord, madeBy } from "./journal";
+import { awaitedAt, type Made as MadeRecord, madeBy } from "./journal";
 import { type Asked, Steps } from "./Steps";
 import { texts } from "./texts";
 import { useJournal } from "./useJournal";
@@ -127,7 +127,7 @@ function Waiting({ execution }: { execution: Execution }) {
   if (ended.has(execution.status) || !execution.wake_at) return null;
   return (
     <div className="panel" style={{ padding: "12px 16px", marginBottom: 16, borderLeft: "3px solid #c58a12" }}>
-      <Text size="sm">{execution.status === "retrying" ? words.nextRetry : words.wakes} <strong><Countdown until={execution.wake_at} over={words.due} /></strong> · <Time at={execution.wake_at} exact /></Text>
+      <Text size="sm">{execution.status === "retrying" ? words.nextRetry : words.goesOn[awaitedAt(execution.logs, execution.wake_at)]} <strong><Countdown until={execution.wake_at} over={words.due} /></strong> · <Time at={execution.wake_at} exact /></Text>
     </div>
   );
 }

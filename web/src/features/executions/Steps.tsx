@@ -6,7 +6,7 @@ import { StatusChip, type Tone } from "../../ui/StatusChip";
 import { Countdown, duration } from "../../ui/Time";
 import { Conditions } from "./Conditions";
 import classes from "./executions.module.css";
-import { isHandled, joinOf, type Log, type Step, stepsOf, type Verdict, verdictOf } from "./journal";
+import { awaitedBy, isHandled, joinOf, type Log, type Step, stepsOf, storyOf } from "./journal";
 import { texts } from "./texts";
 import type { Journal } from "./useJournal";
 
@@ -100,17 +100,17 @@ function StepStatus({ log, isOver, hasEnded }: { log: Log; isOver: boolean; hasE
   if (hasEnded) return <StatusChip tone="waiting">{words.endedHere}</StatusChip>;
   if (isHandled(log)) return <StatusChip tone="waiting">{words.handled}</StatusChip>;
   if (log.step_type === "condition" && log.status === "completed") {
-    return verdictOf(log.output_data)?.result === false ? <StatusChip tone="quiet">{words.conditionsNotMet}</StatusChip> : <StatusChip tone="good">{words.conditionsMet}</StatusChip>;
+    return storyOf(log)?.result === false ? <StatusChip tone="quiet">{words.conditionsNotMet}</StatusChip> : <StatusChip tone="good">{words.conditionsMet}</StatusChip>;
   }
   if (!isOver && log.resume_at && log.status !== "completed" && log.status !== "skipped") {
-    return <Group gap={6} wrap="nowrap"><StatusChip tone="waiting">{log.status === "failed" ? words.willRetry : words.waiting}</StatusChip><Text span size="xs" c="dimmed"><Countdown until={log.resume_at} over={words.due} /></Text></Group>;
+    return <Group gap={6} wrap="nowrap"><StatusChip tone="waiting">{log.status === "failed" ? words.willRetry : words.waiting}</StatusChip><Text span size="xs" c="dimmed">{awaitedBy(log) !== "time" && `${words.atMost} `}<Countdown until={log.resume_at} over={words.due} /></Text></Group>;
   }
   const { label, tone } = statuses[log.status];
   return <StatusChip tone={tone}>{label}</StatusChip>;
 }
 
 function Attempt({ log }: { log: Log }) {
-  const verdict: Verdict | undefined = log.step_type === "condition" ? verdictOf(log.output_data) : undefined;
+  const verdict = storyOf(log);
   return (
     <div style={{ display: "grid", gap: 10, minWidth: 0 }}>
       {log.error && <Text size="sm" c="var(--mantine-color-error)" style={{ overflowWrap: "anywhere" }}>{log.error}</Text>}

@@ -74,11 +74,33 @@ export function verdictOf(output: unknown): Verdict | undefined {
   return output as Verdict;
 }
 
+/** The verdict that a row tells: of the workflow's conditions, of a filter, or of what a wait looked at again when it was over. */
+export function storyOf({ input_data: input, output_data: output }: Pick<Log, "input_data" | "output_data">): Verdict | undefined {
+  const passed: unknown = typeof output === "object" && output !== null ? Reflect.get(output, "passed") : undefined;
+  if (typeof passed !== "boolean") return verdictOf(output);
+  const conditions: unknown = [output, input].map((told) => (typeof told === "object" && told !== null ? Reflect.get(told, "conditions") : undefined)).find(Array.isArray);
+  return { result: passed, ...(Array.isArray(conditions) && { conditions: conditions as Verdict[] }) };
+}
+
 /** How the conditions of a step are joined, from what it was given: its first entry says so. */
 export function joinOf(input: unknown): string | undefined {
   const first: unknown = Array.isArray(input) ? input[0] : input;
   if (typeof first !== "object" || first === null || !("logic" in first)) return undefined;
   return typeof first.logic === "string" ? first.logic : undefined;
+}
+
+/** What a run that rests goes on with: a time, or something that may come earlier than the time at which it is given up. */
+export type Awaited = "time" | "event" | "decision" | "run";
+
+export function awaitedAt(logs: readonly Log[], wakeAt: string): Awaited {
+  const log = logs.findLast(({ resume_at: at, status }) => at === wakeAt && (status === "running" || status === "pending"));
+  return log ? awaitedBy(log) : "time";
+}
+
+export function awaitedBy({ step_type: type, input_data: input }: Pick<Log, "step_type" | "input_data">): Awaited {
+  if (type === "approval") return "decision";
+  if (type === "workflow") return "run";
+  return type === "wait" && typeof input === "object" && input !== null && "event" in input ? "event" : "time";
 }
 
 /** A step that failed and whose "if it fails" ran to its end: for the run it is none of its failures. */

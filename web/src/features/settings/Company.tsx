@@ -18,7 +18,7 @@ const fields: Field[] = [
   { name: "useSmtp", label: words.useSmtp, kind: "switch" },
   { name: "smtp.host", label: `${words.smtp}: ${words.host}`, isShown: hasServer },
   { name: "smtp.port", label: `${words.smtp}: ${words.port}`, kind: "number", isShown: hasServer },
-  { name: "smtp.security", label: `${words.smtp}: ${words.security}`, kind: "select", choices: [{ value: "starttls", label: "STARTTLS" }, { value: "tls", label: "TLS" }, { value: "none", label: "None" }], isShown: hasServer },
+  { name: "smtp.security", label: `${words.smtp}: ${words.security}`, kind: "select", choices: [{ value: "starttls", label: "STARTTLS" }, { value: "tls", label: "TLS" }, { value: "none", label: words.noSecurity }], isShown: hasServer },
   { name: "smtp.username", label: `${words.smtp}: ${words.username}`, isShown: hasServer },
   { name: "smtp.password", label: `${words.smtp}: ${words.password}`, kind: "password", hint: words.passwordSet, isShown: hasServer },
   ...words.days.map((day, index): Field => ({ name: `day${index}`, label: `${words.week}: ${day}`, ...(index === 0 && { hint: words.hours }) })),

@@ -123,6 +123,7 @@ function Inner({ view, minimap = true, controls = true, label, children, onBackg
           zoomOnDoubleClick={false}
           deleteKeyCode={null}
           selectionKeyCode={null}
+          panActivationKeyCode={null}
           multiSelectionKeyCode={null}
           onlyRenderVisibleElements={nodes.length > MANY}
           onPaneClick={() => onBackground?.()}

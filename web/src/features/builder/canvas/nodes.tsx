@@ -2,7 +2,7 @@
 import { Badge } from "@mantine/core";
 import { IconAlertTriangle, IconFilter, IconPlus } from "@tabler/icons-react";
 import { Handle, type Node, type NodeProps, Position } from "@xyflow/react";
-import { type KeyboardEvent, memo, type ReactNode, useState } from "react";
+import { memo, type ReactNode, useState } from "react";
 import { inWords, summary, titleOf } from "../model/catalogue";
 import { sentence } from "../model/conditions";
 import type { GraphNode } from "../model/graph";
@@ -86,10 +86,6 @@ function Card({ id, title, text, icon, kind, conditionText, disabled, label, ste
           onDragStart={(event) => stepId !== undefined && canvas.onDragStart?.(stepId, event.dataTransfer)}
           onDragEnd={() => canvas.onDragEnd?.()}
           onClick={choose}
-          onKeyDown={(event: KeyboardEvent) => {
-            // The screen's own keys handle Enter, so that it opens the panel once.
-            if (event.key === " ") event.preventDefault();
-          }}
         >
           {inside}
         </button>

@@ -2,6 +2,7 @@
 import type { JsonSchema } from "../../../forms/schema";
 import type { Definition } from "./definition";
 import { isObject, type JsonObject } from "./json";
+import { texts } from "./texts";
 
 export type StartKind = "event" | "schedule" | "webhook" | "manual";
 
@@ -122,34 +123,36 @@ export function rhythmFrom(kind: Rhythm["kind"], before: Rhythm): Exclude<Rhythm
   }
 }
 
-export const WEEKDAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+export const WEEKDAYS = texts.weekdays;
+
+const words = texts.starts;
 
 function rhythmText(cron: string): string {
   const rhythm = rhythmOf(cron);
   switch (rhythm.kind) {
     case "hourly":
-      return `Every hour at ${String(rhythm.minute).padStart(2, "0")} minutes past`;
+      return words.hourly(String(rhythm.minute).padStart(2, "0"));
     case "daily":
-      return `Every day at ${rhythm.time}`;
+      return words.daily(rhythm.time);
     case "weekdays":
-      return `Monday to Friday at ${rhythm.time}`;
+      return words.weekdays(rhythm.time);
     case "weekly":
-      return `Every ${WEEKDAYS[rhythm.day] ?? "week"} at ${rhythm.time}`;
+      return words.weekly(WEEKDAYS[rhythm.day] ?? words.week, rhythm.time);
     case "monthly":
-      return `On day ${rhythm.day} of every month at ${rhythm.time}`;
+      return words.monthly(rhythm.day, rhythm.time);
     case "custom":
-      return `At ${cron}`;
+      return words.custom(cron);
   }
 }
 
 /** When a schedule starts it, in words. */
 export function scheduleText(config: JsonObject): string {
   const zone = typeof config.timeZone === "string" ? ` (${config.timeZone})` : "";
-  if (typeof config.every === "string" || typeof config.every === "number") return `Every ${String(config.every)}`;
+  if (typeof config.every === "string" || typeof config.every === "number") return words.every(String(config.every));
   if (typeof config.relativeTo === "string") {
     const offset = typeof config.offset === "string" && config.offset !== "" ? config.offset : "0d";
-    const distance = offset.startsWith("-") ? `${offset.slice(1)} before` : `${offset.replace(/^\+/, "")} after`;
-    return `${distance} ${config.relativeTo}${typeof config.at === "string" ? `, at ${config.at}` : ""}`;
+    const said = offset.startsWith("-") ? words.before(offset.slice(1), config.relativeTo) : words.after(offset.replace(/^\+/, ""), config.relativeTo);
+    return typeof config.at === "string" ? words.at(said, config.at) : said;
   }
   return typeof config.cron === "string" && config.cron !== "" ? `${rhythmText(config.cron)}${zone}` : "";
 }
@@ -159,7 +162,7 @@ export type EntryRule = "enrolment" | "debounce" | "concurrency" | "rateLimit" |
 
 type Rule = { name: EntryRule; begin: JsonObject; schema: JsonSchema };
 
-const key: JsonSchema = { type: "string", title: "Counted for each", description: "A template; what has the same value counts as one.", format: "template-text" };
+const key: JsonSchema = { type: "string", title: texts.rules.key, description: texts.rules.keyHint, format: "template-text" };
 
 export const ENTRY_RULES: readonly Rule[] = [
   {
@@ -169,8 +172,8 @@ export const ENTRY_RULES: readonly Rule[] = [
       type: "object",
       required: ["policy"],
       properties: {
-        policy: { type: "string", title: "How often", enum: ["every_time", "once", "once_per"] },
-        period: { type: ["integer", "string"], format: "duration", title: "Once in", description: "For “once per”: how long it takes until the same one may enter again." },
+        policy: { type: "string", title: texts.rules.policy, enum: ["every_time", "once", "once_per"] },
+        period: { type: ["integer", "string"], format: "duration", title: texts.rules.period, description: texts.rules.periodHint },
         key: { ...key, default: "{{contact.id}}" },
       },
     },
@@ -178,7 +181,7 @@ export const ENTRY_RULES: readonly Rule[] = [
   {
     name: "debounce",
     begin: { key: "{{contact.id}}", for: "30s" },
-    schema: { type: "object", required: ["for", "key"], properties: { for: { type: ["integer", "string"], format: "duration", title: "Quiet for" }, key } },
+    schema: { type: "object", required: ["for", "key"], properties: { for: { type: ["integer", "string"], format: "duration", title: texts.rules.quiet }, key } },
   },
   {
     name: "concurrency",
@@ -187,8 +190,8 @@ export const ENTRY_RULES: readonly Rule[] = [
       type: "object",
       required: ["limit", "behavior"],
       properties: {
-        limit: { type: "integer", minimum: 1, title: "Runs at once" },
-        behavior: { type: "string", enum: ["queue", "drop", "cancel_running"], title: "When there is no room", description: "Wait in a queue, drop the new one, or cancel what runs." },
+        limit: { type: "integer", minimum: 1, title: texts.rules.atOnce },
+        behavior: { type: "string", enum: ["queue", "drop", "cancel_running"], title: texts.rules.noRoom, description: texts.rules.noRoomHint },
         key,
       },
     },
@@ -196,7 +199,7 @@ export const ENTRY_RULES: readonly Rule[] = [
   {
     name: "rateLimit",
     begin: { limit: 100, per: "1m" },
-    schema: { type: "object", required: ["limit", "per"], properties: { limit: { type: "integer", minimum: 1, title: "Starts at most" }, per: { type: ["integer", "string"], format: "duration", title: "In" } } },
+    schema: { type: "object", required: ["limit", "per"], properties: { limit: { type: "integer", minimum: 1, title: texts.rules.most }, per: { type: ["integer", "string"], format: "duration", title: texts.rules.per } } },
   },
   {
     name: "goal",
@@ -204,7 +207,7 @@ export const ENTRY_RULES: readonly Rule[] = [
     schema: {
       type: "object",
       required: ["event"],
-      properties: { event: { type: "string", title: "Event", description: "When it comes for the same contact, runs that wait end as completed." }, conditions: { type: "array", format: "conditions", items: { type: "object" }, title: "Only if" } },
+      properties: { event: { type: "string", title: texts.rules.event, description: texts.rules.eventHint }, conditions: { type: "array", format: "conditions", items: { type: "object" }, title: texts.rules.onlyIf } },
     },
   },
 ];
@@ -218,16 +221,16 @@ export function ruleOf(definition: Definition, name: EntryRule): JsonObject | un
 export const HOOK_AUTHS: Record<string, JsonSchema> = {
   none: { type: "object", properties: {} },
   basic: { type: "object", required: ["username", "password"], properties: { username: { type: "string" }, password: { type: "string", writeOnly: true } } },
-  header: { type: "object", required: ["name", "value"], properties: { name: { type: "string", title: "Header", description: "Such as X-Api-Key" }, value: { type: "string", writeOnly: true } } },
+  header: { type: "object", required: ["name", "value"], properties: { name: { type: "string", title: texts.auths.header, description: texts.auths.headerHint }, value: { type: "string", writeOnly: true } } },
   hmac: {
     type: "object",
     required: ["header", "secret"],
     properties: {
-      header: { type: "string", title: "Header with the signature", description: "Such as X-Signature" },
+      header: { type: "string", title: texts.auths.signature, description: texts.auths.signatureHint },
       secret: { type: "string", writeOnly: true },
       algorithm: { type: "string", enum: ["sha256", "sha512"], default: "sha256" },
       encoding: { type: "string", enum: ["hex", "base64"], default: "hex" },
-      prefix: { type: "string", title: "What stands before it", description: "Such as sha256=" },
+      prefix: { type: "string", title: texts.auths.prefix, description: texts.auths.prefixHint },
     },
   },
   standard_webhooks: { type: "object", required: ["secret"], properties: { secret: { type: "string", writeOnly: true } } },

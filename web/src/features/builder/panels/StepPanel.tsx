@@ -33,8 +33,8 @@ export function StepPanel({ place }: { place: Place }) {
   };
 
   const suggestions = useMemo((): Record<string, readonly Suggestion[]> => {
-    const users = people.map((person) => ({ value: String(person.id), label: person.name ?? person.email, group: "People" }));
-    const ways = connections.map(({ name, provider }) => ({ value: name, label: `${name} (${provider})`, group: "Connections" }));
+    const users = people.map((person) => ({ value: String(person.id), label: person.name ?? person.email, group: texts.people }));
+    const ways = connections.map(({ name, provider }) => ({ value: name, label: `${name} (${provider})`, group: texts.connections }));
     return { "user-id": users, connection: ways };
   }, [people, connections]);
 
