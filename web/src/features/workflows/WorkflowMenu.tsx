@@ -1,6 +1,6 @@
 import { ActionIcon, Menu } from "@mantine/core";
-import { IconArchive, IconCopy, IconDots, IconDownload, IconPlayerPause, IconPlayerPlay, IconPlayerTrackNext, IconPower } from "@tabler/icons-react";
-import { useState } from "react";
+import { IconArchive, IconCopy, IconDots, IconDownload, IconHistory, IconListCheck, IconPlayerPause, IconPlayerPlay, IconPlayerTrackNext, IconPower, IconStack2 } from "@tabler/icons-react";
+import { lazy, Suspense, useState } from "react";
 import { api, type Schema, take, takeData } from "../../api/client";
 import { definitionOf } from "../../api/definition";
 import { useMay } from "../../api/session";
@@ -11,6 +11,8 @@ import { exportFile } from "./files";
 import { RunDialog } from "./RunDialog";
 import { texts } from "./texts";
 import { MenuItemLink } from "../../ui/links";
+
+const StartDialog = lazy(() => import("../jobs").then((jobs) => ({ default: jobs.StartDialog })));
 
 const touches = ["workflows", "overview"];
 
@@ -23,21 +25,26 @@ export function WorkflowMenu({ workflow }: { workflow: Schema<"Workflow"> }) {
   const archive = useAction(() => take(api.DELETE("/api/workflows/{id}", path)), { touches, done: texts.archived });
   const duplicate = useAction(() => duplicated(workflow.id), { touches, done: texts.duplicated });
   const [isRunOpen, setRunOpen] = useState(false);
+  const [isManyOpen, setManyOpen] = useState(false);
   const words = texts.menu;
   return (
     <>
       {dialog}
       <RunDialog workflow={workflow} isOpen={isRunOpen} close={() => setRunOpen(false)} />
-      <Menu position="bottom-end" width={200}>
+      {isManyOpen && <Suspense><StartDialog workflow={workflow} isOpen close={() => setManyOpen(false)} /></Suspense>}
+      <Menu position="bottom-end" width={220}>
         <Menu.Target>
           <ActionIcon variant="subtle" color="gray" aria-label={words.label(workflow.name)}><IconDots size={18} /></ActionIcon>
         </Menu.Target>
         <Menu.Dropdown>
           <MenuItemLink to="/executions" search={{ workflowId: String(workflow.id) }} leftSection={<IconPlayerPlay size={16} />}>{words.runs}</MenuItemLink>
+          {workflow.published_version > 0 && <MenuItemLink to="/workflows/$workflowId/versions" params={{ workflowId: String(workflow.id) }} leftSection={<IconHistory size={16} />}>{words.versions}</MenuItemLink>}
+          <MenuItemLink to="/jobs" search={{ workflowId: String(workflow.id) }} leftSection={<IconListCheck size={16} />}>{words.jobs}</MenuItemLink>
           <Menu.Item leftSection={<IconDownload size={16} />} onClick={() => void exportFile(workflow).catch(sayFailure)}>{words.export}</Menu.Item>
           {mayEdit && !workflow.archived_at && (
             <>
               {workflow.published_version > 0 && <Menu.Item leftSection={<IconPlayerTrackNext size={16} />} onClick={() => setRunOpen(true)}>{words.run}</Menu.Item>}
+              {workflow.published_version > 0 && <Menu.Item leftSection={<IconStack2 size={16} />} onClick={() => setManyOpen(true)}>{words.runMany}</Menu.Item>}
               {workflow.is_active
                 ? <Menu.Item leftSection={<IconPlayerPause size={16} />} onClick={() => turnOff.mutate(undefined)}>{words.turnOff}</Menu.Item>
                 : <Menu.Item leftSection={<IconPower size={16} />} onClick={() => turnOn.mutate(undefined)}>{words.turnOn}</Menu.Item>}

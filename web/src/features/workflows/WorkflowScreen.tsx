@@ -1,4 +1,4 @@
-import { Button, SimpleGrid, Skeleton, Text, Title } from "@mantine/core";
+import { Button, Group, SimpleGrid, Skeleton, Text, Title } from "@mantine/core";
 import { IconChevronLeft, IconPencil, IconPlayerPlay } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
@@ -14,6 +14,7 @@ import { RunDialog } from "./RunDialog";
 import { texts } from "./texts";
 import { WhyNot } from "./WhyNot";
 import { WorkflowMenu } from "./WorkflowMenu";
+import { WorkflowState } from "./WorkflowState";
 import classes from "./workflows.module.css";
 
 const PreviewCanvas = lazy(() => import("../builder").then((builder) => ({ default: builder.PreviewCanvas })));
@@ -39,7 +40,7 @@ export function WorkflowScreen() {
   ];
   const definition = definitionOf(workflow);
   return (
-    <Page title={workflow.name} above={back} hint={workflow.description} actions={<Actions workflow={workflow} />}>
+    <Page title={workflow.name} above={back} hint={<Hint workflow={workflow} />} actions={<Actions workflow={workflow} />}>
       <SimpleGrid cols={{ base: 2, sm: 4 }} className="panel" p="md">
         {numbers.map(([label, count, search]) => (
           <div key={label}>
@@ -58,6 +59,20 @@ export function WorkflowScreen() {
         <JsonBlock label={texts.one.definition} value={definition} />
       </details>
     </Page>
+  );
+}
+
+/** What it is for, whether it is on, and which version runs. */
+function Hint({ workflow }: { workflow: Schema<"Workflow"> }) {
+  const version = texts.versions.current(workflow.published_version);
+  return (
+    <>
+      {workflow.description && <Text size="sm" mb={4} style={{ overflowWrap: "anywhere" }}>{workflow.description}</Text>}
+      <Group gap="md">
+        <WorkflowState workflow={workflow} />
+        {workflow.published_version > 0 ? <AnchorLink to="/workflows/$workflowId/versions" params={{ workflowId: String(workflow.id) }} size="sm">{version}</AnchorLink> : <span>{version}</span>}
+      </Group>
+    </>
   );
 }
 
