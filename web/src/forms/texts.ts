@@ -4,6 +4,7 @@ export const texts = {
   searchVariables: "Search variables",
   noVariable: "No variable has that name.",
   noJson: "This is not finished JSON yet.",
+  further: "Further fields",
   addPair: "Add a field",
   pairName: "Field",
   pairValue: "Value",

@@ -89,6 +89,7 @@ export function Editor({ first, actions, operators, mayEdit, back }: Props) {
   const { known, forms } = useKnown(first.id, definition);
   const people = useQuery({ queryKey: ["builder", "people"], queryFn: api.people, retry: false });
   const connections = useQuery({ queryKey: ["builder", "connections"], queryFn: api.connections, retry: false });
+  const providers = useQuery({ queryKey: ["builder", "providers"], queryFn: api.providers, retry: false, staleTime: Infinity });
 
   useEffect(() => {
     if (told === undefined) return undefined;
@@ -106,7 +107,7 @@ export function Editor({ first, actions, operators, mayEdit, back }: Props) {
   const nameOf = useMemo(() => nameIn(variables), [variables]);
   const problems = useMemo(() => placeProblems(definition, draft.problems), [definition, draft.problems]);
   const context: BuilderContext = {
-    workflowId: first.id, definition, state, dispatch, edit, actions, operators, forms, people: people.data ?? NOBODY, connections: connections.data ?? NOBODY, known, problems, mayEdit, nameOf,
+    workflowId: first.id, definition, state, dispatch, edit, actions, operators, forms, people: people.data ?? NOBODY, connections: connections.data ?? NOBODY, providers: providers.data ?? NOBODY, known, problems, mayEdit, nameOf,
     hookUrl: typeof draft.record.hook_url === "string" ? draft.record.hook_url : undefined,
     rotateHook: async () => {
       try {

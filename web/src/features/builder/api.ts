@@ -3,6 +3,7 @@ import { tellSignedOut } from "../../api/client";
 import { texts } from "../../api/texts";
 import type { OperatorInfo } from "./model/conditions";
 import type { ActionInfo } from "./model/catalogue";
+import type { Connection, Provider } from "./model/connections";
 import type { Definition } from "./model/definition";
 import type { Json, JsonObject } from "./model/json";
 import type { Problem } from "./model/problems";
@@ -78,6 +79,7 @@ export const api = {
   contact: (id: number) => ask<JsonObject>("GET", `/api/contacts/${id}`),
   executions: (workflowId: number) => ask<Execution[]>("GET", `/api/workflow-executions?workflowId=${workflowId}&limit=20`),
   people: () => ask<Person[]>("GET", "/api/users?limit=200"),
-  connections: () => ask<{ id: number; name: string; provider: string }[]>("GET", "/api/integrations?limit=200"),
+  connections: () => ask<Connection[]>("GET", "/api/integrations?limit=200"),
+  providers: () => ask<Provider[]>("GET", "/api/providers"),
   session: () => ask<{ role: "admin" | "editor" | "viewer" }>("GET", "/api/session"),
 };
