@@ -18,7 +18,7 @@ export const theme = createTheme({
   cursorType: "pointer",
   respectReducedMotion: true,
   components: {
-    Table: { defaultProps: { verticalSpacing: "sm" } },
+    Table: { defaultProps: { verticalSpacing: "sm", horizontalSpacing: "md" } },
     Modal: { defaultProps: { centered: true, closeButtonProps: { "aria-label": texts.close } } },
     Drawer: { defaultProps: { position: "right", size: "lg", closeButtonProps: { "aria-label": texts.close } } },
     Tooltip: { defaultProps: { withArrow: true, openDelay: 300 } },

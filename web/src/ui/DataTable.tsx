@@ -46,7 +46,7 @@ export function DataTable<Row>({ label, pages, columns, keyOf, empty }: Props<Ro
         </Table>
       </div>
       <Center mt="sm" style={{ flexDirection: "column", gap: 6 }}>
-        {pages.total !== undefined && <Text size="xs" c="dimmed" className="numbers">{pages.rows.length.toLocaleString()} / {texts.total(pages.total, pages.totalIsCapped)}</Text>}
+        {pages.total !== undefined && <Text size="xs" c="dimmed" className="numbers">{pages.hasMore ? texts.shown(pages.rows.length, texts.total(pages.total, pages.totalIsCapped)) : texts.inAll(texts.total(pages.total, pages.totalIsCapped))}</Text>}
         {pages.hasMore && <Button variant="default" size="sm" loading={pages.isLoadingMore} onClick={pages.more}>{texts.more}</Button>}
       </Center>
     </>

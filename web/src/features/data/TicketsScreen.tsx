@@ -33,8 +33,8 @@ function useFields(): Field[] {
   return [
     { name: "title", label: words.fields.title, isRequired: true },
     { name: "description", label: words.fields.description, kind: "area" },
-    { name: "status", label: words.fields.status, kind: "select", choices: statuses, isRequired: true },
-    { name: "priority", label: words.fields.priority, kind: "select", choices: priorities, isRequired: true },
+    { name: "status", label: words.fields.status, kind: "select", choices: statuses, isRequired: true, isHalf: true },
+    { name: "priority", label: words.fields.priority, kind: "select", choices: priorities, isRequired: true, isHalf: true },
     { name: "assignee_id", label: words.fields.assignee_id, kind: "select", choices: people },
     { name: "tags", label: words.fields.tags, kind: "tags" },
   ];

@@ -125,11 +125,19 @@ function Back() {
 
 function Waiting({ execution }: { execution: Execution }) {
   if (ended.has(execution.status) || !execution.wake_at) return null;
+  const awaited = awaitedAt(execution.logs, execution.wake_at);
   return (
     <div className="panel" style={{ padding: "12px 16px", marginBottom: 16, borderLeft: "3px solid #c58a12" }}>
-      <Text size="sm">{execution.status === "retrying" ? words.nextRetry : words.goesOn[awaitedAt(execution.logs, execution.wake_at)]} <strong><Countdown until={execution.wake_at} over={words.due} /></strong> · <Time at={execution.wake_at} exact /></Text>
+      <Text size="sm">{execution.status === "retrying" ? words.nextRetry : words.goesOn[awaited]} <strong><Countdown until={execution.wake_at} over={words.due} /></strong> · <Time at={execution.wake_at} exact />{awaited === "decision" && <> · <ToDecision executionId={execution.id} /></>}</Text>
     </div>
   );
+}
+
+/** The way to what has to be decided. */
+function ToDecision({ executionId }: { executionId: number }) {
+  const query = useQuery({ queryKey: ["approvals", "of", executionId], queryFn: () => take(api.GET("/api/approvals", { params: { query: { executionId, status: "open", limit: 1 } } })) });
+  const id = query.data?.data[0]?.id;
+  return id === undefined ? null : <Link to="/approvals" search={{ open: String(id) }}>{words.toDecision}</Link>;
 }
 
 /** That it is over before its last step is the first thing to know of it, and why. */

@@ -1,10 +1,11 @@
-import { Checkbox, Text } from "@mantine/core";
+import { Checkbox, Group, Text } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { api, type Schema, take } from "../../api/client";
 import { usePages } from "../../api/queries";
 import { useMay } from "../../api/session";
 import { type Column, DataTable } from "../../ui/DataTable";
+import { EventName } from "../../ui/events";
 import { ExecutionStatusChip } from "../../ui/executionStatus";
 import { useFilters } from "../../ui/filters";
 import { Page } from "../../ui/Page";
@@ -48,8 +49,8 @@ export function ExecutionsScreen() {
 
 const columns: Column<Execution>[] = [
   { title: words.workflow, cell: (row) => <Name execution={row} /> },
-  { title: words.status, width: 170, cell: (row) => <Status execution={row} /> },
-  { title: words.event, from: "lg", width: 200, cell: (row) => <Text size="xs" c="dimmed" ff="monospace">{row.trigger_event}</Text> },
+  { title: words.status, width: 185, cell: (row) => <Status execution={row} /> },
+  { title: words.event, from: "lg", width: 200, cell: (row) => <EventName event={row.trigger_event} /> },
   { title: words.begun, from: "sm", width: 140, cell: (row) => <Time at={row.created_at} /> },
   { title: words.took, from: "md", width: 100, isNumber: true, cell: (row) => duration(row.duration_ms) },
 ];
@@ -66,9 +67,9 @@ function Name({ execution }: { execution: Execution }) {
 
 function Status({ execution }: { execution: Execution }) {
   return (
-    <>
+    <Group gap={8} wrap="nowrap">
       <ExecutionStatusChip {...execution} />
-      {execution.wake_at && <Text size="xs" c="dimmed"><Countdown until={execution.wake_at} over={texts.detail.due} /></Text>}
-    </>
+      {execution.wake_at && <Text span size="xs" c="dimmed" style={{ whiteSpace: "nowrap" }}><Countdown until={execution.wake_at} over={texts.detail.due} /></Text>}
+    </Group>
   );
 }

@@ -52,7 +52,7 @@ function StepRow({ step, isOver, hasEnded, asked }: RowProps) {
   const { last, attempts } = step;
   const element = useRef<HTMLLIElement>(null);
   // What went wrong or was decided is what one has come to see.
-  const [isOpen, setOpen] = useState((last.status === "failed" && !isHandled(last)) || hasEnded || step.type === "condition");
+  const [isOpen, setOpen] = useState((last.status === "failed" && !isHandled(last)) || hasEnded || (step.type === "condition" && storyOf(last)?.conditions?.length !== 0));
   const [seen, setSeen] = useState<number>();
   if (asked !== undefined && asked !== seen) {
     setSeen(asked);
@@ -116,7 +116,7 @@ function Attempt({ log }: { log: Log }) {
       {log.error && <Text size="sm" c="var(--mantine-color-error)" style={{ overflowWrap: "anywhere" }}>{log.error}</Text>}
       {log.warnings.map((warning) => <Text key={warning} size="sm" c="dimmed">{warning}</Text>)}
       {log.carried_from && <Text size="xs" c="dimmed">{words.carried(log.carried_from)}</Text>}
-      {verdict ? <Conditions verdict={{ logic: joinOf(log.input_data), ...verdict }} /> : (
+      {verdict?.conditions?.length === 0 ? <Text size="sm" c="dimmed">{words.noConditions}</Text> : verdict ? <Conditions verdict={{ logic: joinOf(log.input_data), ...verdict }} /> : (
         <>
           {log.input_data !== null && log.input_data !== undefined && <div><Text size="xs" c="dimmed" mb={4}>{words.input}</Text><JsonBlock value={log.input_data} label={`${words.input}: ${log.step_name}, ${words.attempt(log.attempt)}`} /></div>}
           {log.output_data && <div><Text size="xs" c="dimmed" mb={4}>{words.output}</Text><JsonBlock value={log.output_data} label={`${words.output}: ${log.step_name}, ${words.attempt(log.attempt)}`} /></div>}

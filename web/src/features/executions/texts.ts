@@ -1,6 +1,6 @@
 export const texts = {
   title: "Executions",
-  search: "Search in data and errors",
+  search: "Search data, errors",
   columns: { select: "Select", id: "Execution", workflow: "Workflow", status: "Status", event: "Event", begun: "Started", took: "Took" },
   filters: { workflow: "Workflow", status: "Status", outcome: "Conditions", failures: "Failed steps", from: "From", to: "To", notMatched: "Not matched", matched: "Matched", stopped: "Stopped", withFailures: "With failed steps" },
   by: (what: string, id: string) => `Only of ${what} ${id}`,
@@ -48,6 +48,8 @@ export const texts = {
     handled: "Failed, handled",
     endedHere: "Ended the run",
     loadingRows: "The rest of this long run is being read. What is drawn is not all of it yet.",
+    noConditions: "It has no conditions: every such event counts.",
+    toDecision: "Open the approval",
     held: "held",
     didNotHold: "did not hold",
     waiting: "Waiting",

@@ -48,6 +48,8 @@ function Choosing({ workflow, close }: Omit<Props, "isOpen">) {
   const problems = fieldProblems(failure);
   const act = { onError: setFailure };
   if (preview) {
+    // A backfill passes over what was taken before; as far as it was looked at, that is known.
+    const count = kind === "run" ? preview.total : preview.total - preview.verdicts.taken_before;
     return (
       <Stack>
         <Failure failure={failure} />
@@ -55,10 +57,10 @@ function Choosing({ workflow, close }: Omit<Props, "isOpen">) {
         <Group justify="space-between" gap="xs">
           <Button variant="subtle" color="gray" onClick={() => setPreview(undefined)}>{words.back}</Button>
           <Button
-            data-autofocus disabled={preview.total === 0} loading={start.isPending}
+            data-autofocus disabled={count === 0} loading={start.isPending}
             onClick={() => start.mutate(undefined, { ...act, onSuccess: () => { close(); void navigate({ to: "/jobs", search: { workflowId: String(workflow.id) } }); } })}
           >
-            {words.go(preview.total)}
+            {words.go(count)}
           </Button>
         </Group>
       </Stack>
@@ -101,11 +103,11 @@ function Filters({ source, filter, set, problems }: { source: Source; filter: Fi
   return (
     <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="sm">
       {has("formId") && <Select label={own.form} placeholder={own.formAny} clearable searchable data={forms.data?.data.map(({ id, name }) => ({ value: String(id), label: name })) ?? []} value={filter.formId ? String(filter.formId) : null} error={problems["filter.formId"]} onChange={(id) => set({ formId: id === null ? null : Number(id) })} />}
-      <NumberInput label={own.contact} placeholder={own.contactHint} allowDecimal={false} min={1} value={filter.contactId ?? ""} error={problems["filter.contactId"]} onChange={(id) => set({ contactId: typeof id === "number" ? id : null })} />
+      <NumberInput label={own.contact} placeholder={own.contactHint} hideControls allowDecimal={false} min={1} value={filter.contactId ?? ""} error={problems["filter.contactId"]} onChange={(id) => set({ contactId: typeof id === "number" ? id : null })} />
       {text("segment", own.segment)}
-      {text("tag", own.tag)}
       {day("from", own.from)}
       {day("until", own.until)}
+      {text("tag", own.tag)}
     </SimpleGrid>
   );
 }

@@ -6,8 +6,8 @@ export type Source = Schema<"JobSourceName">;
 
 /** Which filters make sense for which records. */
 export const filtersOf: Record<Source, readonly (keyof Filter)[]> = {
-  submissions: ["formId", "contactId", "tag", "from", "until"],
-  contacts: ["contactId", "segment", "tag", "from", "until"],
+  submissions: ["formId", "contactId", "from", "until", "tag"],
+  contacts: ["contactId", "segment", "from", "until", "tag"],
 };
 
 /** A filter with only what is set, and only what the source has. Days are meant as the browser's clock has them. */

@@ -36,7 +36,7 @@ export function VersionsScreen() {
   if (list.length === 0) return <Page title={words.title} above={back} size={1000}><div className="panel"><EmptyState {...words.empty} /></div></Page>;
   return (
     <Page title={words.title} above={back} size={1000}>
-      <Comparing workflow={workflow.data} versions={list} />
+      {(list.length > 1 || workflow.data.has_draft) && <Comparing workflow={workflow.data} versions={list} />}
       {mayEdit && workflow.data.published_version > 1 && <MoveRuns workflowId={id} version={workflow.data.published_version} />}
       <Title order={2} mt="lg" mb="xs">{words.all}</Title>
       <Versions versions={list} />
@@ -65,7 +65,7 @@ function Comparing({ workflow, versions }: { workflow: Schema<"Workflow">; versi
         <Select label={words.to} allowDeselect={false} data={choices} value={after} onChange={(to) => set({ to: to ?? undefined })} w={190} />
       </Group>
       {before === after
-        ? <Text size="sm" c="dimmed">{choices.length < 2 ? words.onlyOne : words.same}</Text>
+        ? <Text size="sm" c="dimmed">{words.same}</Text>
         : comparison.data ? <Changes changes={comparison.data.changes} /> : comparison.error ? <ErrorState error={comparison.error} again={() => void comparison.refetch()} /> : <RowsLoading rows={3} />}
     </section>
   );

@@ -6,6 +6,7 @@ import { api, type Schema, take, takeData } from "../../api/client";
 import { usePages } from "../../api/queries";
 import { useMay } from "../../api/session";
 import { type Column, DataTable } from "../../ui/DataTable";
+import { EventName } from "../../ui/events";
 import { FilterSelect } from "../../ui/FilterSelect";
 import { useFilters } from "../../ui/filters";
 import { Page } from "../../ui/Page";
@@ -28,7 +29,7 @@ const words = texts.columns;
 const columns: Column<Workflow>[] = [
   { title: words.name, cell: (row) => <Name workflow={row} /> },
   { title: texts.state.label, width: 110, cell: (row) => <WorkflowState workflow={row} /> },
-  { title: words.trigger, from: "md", width: 200, cell: (row) => <Text size="xs" c="dimmed" ff="monospace">{row.trigger_event}</Text> },
+  { title: words.trigger, from: "md", width: 200, cell: (row) => <EventName event={row.trigger_event} /> },
   { title: words.last, from: "sm", width: 140, cell: (row) => (row.last_executed_at ? <Time at={row.last_executed_at} /> : <Text size="sm" c="dimmed">{texts.never}</Text>) },
   { title: words.trend, from: "lg", width: 120, cell: (row) => <Trend workflowId={row.id} /> },
   { title: words.runs, from: "sm", width: 90, isNumber: true, cell: (row) => <Runs workflow={row} /> },

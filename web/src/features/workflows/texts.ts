@@ -38,7 +38,6 @@ export const texts = {
     live: (number: number) => `Version ${number} (live)`,
     isLive: "Live",
     same: "Choose two different sides.",
-    onlyOne: "There is one version so far: nothing to compare it with.",
     noDifference: "They are the same.",
     kinds: { added: "Added", removed: "Removed", moved: "Moved", changed: "Changed" },
     empty: { title: "Nothing was published yet", hint: "The first version appears here when the workflow is published." },

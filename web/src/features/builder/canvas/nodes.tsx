@@ -1,9 +1,9 @@
 // One component for each kind of node.
 import { Badge } from "@mantine/core";
-import { IconAlertTriangle, IconFilter, IconPlus } from "@tabler/icons-react";
+import { IconAlertTriangle, IconCheck, IconFilter, IconPlus } from "@tabler/icons-react";
 import { Handle, type Node, type NodeProps, Position } from "@xyflow/react";
 import { memo, type ReactNode, useState } from "react";
-import { inWords, summary, titleOf } from "../model/catalogue";
+import { stepText, titleOf } from "../model/catalogue";
 import { sentence } from "../model/conditions";
 import type { GraphNode } from "../model/graph";
 import { texts } from "../texts";
@@ -51,7 +51,12 @@ function Card({ id, title, text, icon, kind, conditionText, disabled, label, ste
               {problems}
             </Badge>
           )}
-          {said && (
+          {said && (status === "completed" || status === "met") && (
+            <span className={classes.done} title={said.text}>
+              <IconCheck size={14} stroke={2.4} />
+            </span>
+          )}
+          {said && status !== "completed" && status !== "met" && (
             <Badge size="sm" variant="light" color={said.color} c="var(--mantine-color-text)" tt="none">
               {said.text}
             </Badge>
@@ -103,15 +108,15 @@ const TriggerNode = memo(function TriggerNode() {
 });
 
 const ConditionsNode = memo(function ConditionsNode() {
-  const { definition, operators, nameOf } = useCanvas();
+  const { definition, operators, nameOf, readOnly } = useCanvas();
   const list = definition.conditions ?? [];
   const text = sentence(list, operators, nameOf);
   const title = text === "" ? texts.always : texts.conditions;
-  return <Card id="conditions" kind="conditions" title={title} text={text === "" ? texts.alwaysHint : text} conditionText icon={<IconFilter size={20} />} label={title} />;
+  return <Card id="conditions" kind="conditions" title={title} text={text === "" ? (readOnly ? texts.alwaysSaid : texts.alwaysHint) : text} conditionText icon={<IconFilter size={20} />} label={title} />;
 });
 
 const StepNode = memo(function StepNode({ data }: NodeProps<CanvasNode>) {
-  const { actions, nameOf } = useCanvas();
+  const { actions, operators, nameOf } = useCanvas();
   const { node } = data;
   if (node.kind !== "step") return null;
   const { step } = node;
@@ -123,7 +128,7 @@ const StepNode = memo(function StepNode({ data }: NodeProps<CanvasNode>) {
       id={node.id}
       kind="step"
       title={title}
-      text={inWords(summary(step), nameOf) || texts.notSetUp}
+      text={stepText(step, operators, nameOf) || texts.notSetUp}
       icon={<Icon size={20} />}
       disabled={step.disabled === true}
       label={`${texts.step(node.number)}: ${title}`}

@@ -1,5 +1,6 @@
 // What the palette offers: what the server's catalogue says, and nothing else. Control steps come in it as soon as the server has them.
 import { emptyOf, fieldsOf, type JsonSchema } from "../../../forms/schema";
+import { type OperatorInfo, sentence } from "./conditions";
 import type { Step } from "./definition";
 import { isObject, type Json, type JsonObject } from "./json";
 import { texts } from "./texts";
@@ -89,7 +90,7 @@ const TELLING: Record<string, (config: JsonObject) => string> = {
   approval: (config) => short(config.title),
   run_workflow: (config) => (config.workflowId ? does.workflow(short(config.workflowId), config.wait !== false) : ""),
   set: (config) => short(config.variables),
-  stop: (config) => [short(config.status), short(config.message)].filter(Boolean).join(": "),
+  stop: (config) => [config.status === "failed" ? does.fails : "", short(config.message)].filter(Boolean).join(": ") || does.ends,
 };
 
 /** One line that says what a step does; empty when there is nothing to say yet. */
@@ -97,6 +98,13 @@ export function summary(step: Step): string {
   const config = isObject(step.config) ? step.config : {};
   const telling = TELLING[step.type];
   return telling ? telling(config) : short(Object.values(config).find((value) => typeof value === "string" && value !== "") ?? "");
+}
+
+/** What a step does, in one line with names: its fields, else the conditions that it asks. */
+export function stepText(step: Step, operators: readonly OperatorInfo[], nameOf: (field: string) => string): string {
+  const said = inWords(summary(step), nameOf);
+  const conditions = isObject(step.config) ? step.config.conditions : undefined;
+  return said === "" && Array.isArray(conditions) ? sentence(conditions, operators, nameOf) : said;
 }
 
 /** A text with its variables by name: "NPS Detractor: [Your name]". */

@@ -19,6 +19,8 @@ export const texts = {
     becomes: (field: string, entity: string, value: string) => `${field} of the ${entity} becomes ${value}`,
     tag: (tag: string, entity: string) => `${tag} on the ${entity}`,
     record: "record",
+    ends: "The run ends here",
+    fails: "The run fails",
     lasts: (time: string) => `For ${time}`,
     of: (items: string) => `Of ${items}`,
     rounds: (most: string, pause: string) => `${most} rounds at most${pause === "" ? "" : `, ${pause} apart`}`,

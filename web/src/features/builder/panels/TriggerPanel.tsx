@@ -8,6 +8,7 @@ import { ENTRY_RULES, freshStart, RECORD_EVENTS, type StartKind, startKindOf, tr
 import { variablesAt } from "../model/variables";
 import { useBuilder } from "../state";
 import { texts } from "../texts";
+import { eventCalled, EVENTS } from "../triggerWords";
 import { ConditionBuilder } from "./ConditionBuilder";
 import { ConditionsField } from "./ConditionsField";
 import { EntryRules } from "./EntryRules";
@@ -49,23 +50,23 @@ export function TriggerPanel() {
       )}
       {kind === "event" && <Autocomplete
         label={texts.event}
-        description={event in texts.events ? texts.events[event] : texts.eventHint}
+        description={event in EVENTS ? texts.eventName(event) : texts.eventHint}
         withAsterisk
-        data={Object.keys(texts.events)}
+        data={Object.values(EVENTS)}
         renderOption={({ option }) => (
           <div>
-            <Text size="sm">{texts.events[option.value] ?? option.value}</Text>
+            <Text size="sm">{option.value}</Text>
             <Text size="xs" c="dimmed" ff="monospace">
-              {option.value}
+              {eventCalled(option.value)}
             </Text>
           </div>
         )}
-        filter={({ options, search }) => (search in texts.events ? options : options.filter((option) => "value" in option && (option.value.includes(search) || texts.events[option.value]?.toLowerCase().includes(search.toLowerCase()))))}
-        value={event}
+        filter={({ options, search }) => (Object.values(EVENTS).includes(search) ? options : options.filter((option) => "value" in option && (option.value.toLowerCase().includes(search.toLowerCase()) || eventCalled(option.value).includes(search))))}
+        value={EVENTS[event] ?? event}
         error={errorAt(["trigger_event"])}
         disabled={!mayEdit}
         inputWrapperOrder={["label", "input", "description", "error"]}
-        onChange={(value) => set(["trigger_event"], value)}
+        onChange={(value) => set(["trigger_event"], eventCalled(value))}
       />}
       {event === "submission_completed" && (
         <Select
