@@ -1,5 +1,5 @@
 // One workflow being edited: brings the state, the draft, the canvas, the panels and the keys together.
-import { Button, Kbd, Modal } from "@mantine/core";
+import { Button, Kbd, Modal, VisuallyHidden } from "@mantine/core";
 import { useMediaQuery } from "@mantine/hooks";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, useCallback, useEffect, useMemo, useReducer, useRef, useState } from "react";
@@ -96,6 +96,10 @@ export function Editor({ first, actions, operators, mayEdit, back }: Props) {
     const timer = setTimeout(() => setTold(undefined), TOLD_FOR);
     return () => clearTimeout(timer);
   }, [told]);
+
+  useEffect(() => {
+    document.title = texts.pageTitle(definition.name);
+  }, [definition.name]);
 
   const edit = useCallback(
     (label: string, made: Edit | undefined, select?: readonly string[]) => {
@@ -326,6 +330,7 @@ export function Editor({ first, actions, operators, mayEdit, back }: Props) {
   return (
     <BuilderContextProvider value={context}>
       <div className={classes.screen}>
+        <VisuallyHidden component="h1">{definition.name}</VisuallyHidden>
         <Toolbar
           record={draft.record} saving={draft.saving} view={view} back={back} publishOpen={publishOpen} busy={busy} onPublishOpen={setPublishOpen} onPublish={(note, on) => void publish(note, on)}
           onActive={(active) => void setActive(active)} onView={() => setAsList(view === "canvas")} onShortcuts={() => setShortcuts(true)} onRetry={() => void draft.save()}

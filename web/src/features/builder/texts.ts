@@ -115,6 +115,7 @@ export const texts = {
   saveFailed: "The draft could not be saved. It is kept here, and tried again.",
   retry: "Try again",
   close: "Close",
+  pageTitle: (name: string) => `${name} · VTrustX Workflows`,
   name: "Name of the workflow",
   description: "Description",
   descriptionHint: "What it is for, in a sentence",

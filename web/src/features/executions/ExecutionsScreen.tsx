@@ -67,7 +67,7 @@ function Name({ execution }: { execution: Execution }) {
 
 function Status({ execution }: { execution: Execution }) {
   return (
-    <Group gap={8} wrap="nowrap">
+    <Group gap="0 8px">
       <ExecutionStatusChip {...execution} />
       {execution.wake_at && <Text span size="xs" c="dimmed" style={{ whiteSpace: "nowrap" }}><Countdown until={execution.wake_at} over={texts.detail.due} /></Text>}
     </Group>

@@ -68,7 +68,7 @@ export const texts = {
     actions: "Actions",
     actionsText: (done: number, failed: number) => (failed > 0 ? `${done} done, ${failed} failed` : `${done} done`),
     nextRetry: "Next attempt in",
-    goesOn: { time: "Goes on in", event: "Waits for an event, at the latest for", decision: "Waits for a decision, at the latest for", run: "Waits for the run that it called; looks again in" },
+    goesOn: { time: "Goes on in", event: "Waits for an event, at most", decision: "Waits for a decision, at most", run: "Waits for the run that it called; looks again in" },
     atMost: "at most",
     due: "due now",
     failedWith: "It failed",
