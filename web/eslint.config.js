@@ -2,7 +2,7 @@ import javascript from "@eslint/js";
 import hooks from "eslint-plugin-react-hooks";
 import typescript from "typescript-eslint";
 
-const features = ["approvals", "builder", "data", "executions", "overview", "settings", "templates", "workflows"];
+const features = ["approvals", "builder", "data", "executions", "jobs", "overview", "settings", "templates", "workflows"];
 const message = "ui <- forms <- features <- app, and a feature uses another one only by its index";
 const forbid = (patterns) => ({ "no-restricted-imports": ["error", { patterns: [{ regex: patterns, message }] }] });
 

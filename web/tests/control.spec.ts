@@ -210,7 +210,7 @@ test("a session that ends costs nothing: one signs in above the screen, and the 
   await expect.poll(async () => (await stored(page.request, id)).name, { timeout: 20_000 }).toBe("Typed while signed out");
 });
 
-test("fifty random edits are undone to the start", async ({ page }) => {
+test("fifty random edits are undone to the start, and redone to the end", async ({ page }) => {
   const actions = [{ id: "s1", type: "create_ticket", config: {} }, { id: "s2", type: "branch", config: { branches: [{ name: "One", conditions: [], actions: [{ id: "s3", type: "delay", config: { duration: "1h" } }] }], else: [] } }, { id: "s4", type: "stop", config: {} }];
   const id = await draft(page.request, "Fifty", { actions });
   await open(page, id);
@@ -221,17 +221,27 @@ test("fifty random edits are undone to the start", async ({ page }) => {
     seed = (seed * 16_807) % 2_147_483_647;
     return seed % below;
   };
+  const undo = page.getByRole("button", { name: "Undo" });
+  const redo = page.getByRole("button", { name: "Redo" });
+  const canvas = () => page.locator("[data-node]").evaluateAll((nodes) => nodes.map((node) => `${node.getAttribute("data-node")} ${node.getAttribute("data-disabled")} ${node.parentElement?.style.transform ?? ""}`).join("\n"));
+  const beginning = await canvas();
   const keys = ["d", "o", "Alt+ArrowUp", "Alt+ArrowDown", "Delete", "d"];
-  for (let edits = 0; edits < 50; edits += 1) {
+  for (let edits = 0; edits < 50; ) {
     for (let moves = random(4); moves >= 0; moves -= 1) await page.keyboard.press("ArrowDown");
+    const before = await canvas();
     await page.keyboard.press(keys[random(keys.length)] ?? "d");
+    if ((await canvas()) !== before) edits += 1;
     for (let moves = random(5); moves > 0; moves -= 1) await page.keyboard.press("ArrowUp");
   }
-  const undo = page.getByRole("button", { name: "Undo" });
-  await expect(undo).toBeEnabled();
-  for (let presses = 0; presses < 60 && (await undo.isEnabled()); presses += 1) await page.keyboard.press("Control+z");
-  await expect(undo).toBeDisabled();
+  const end = await canvas();
+  let undone = 0;
+  for (; undone < 80 && (await undo.isEnabled()); undone += 1) await page.keyboard.press("Control+z");
+  expect(undone).toBeGreaterThanOrEqual(50);
+  expect(await canvas()).toBe(beginning);
   await expect.poll(async () => (await stored(page.request, id)).actions).toEqual(actions);
+  for (let redone = 0; redone < undone; redone += 1) await page.keyboard.press("Control+Shift+z");
+  await expect(redo).toBeDisabled();
+  expect(await canvas()).toBe(end);
 });
 
 test("several runs are cancelled at once", async ({ page }) => {

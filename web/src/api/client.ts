@@ -1,6 +1,7 @@
 import createClient from "openapi-fetch";
 import { ApiFailure } from "./failure";
 import type { components, paths } from "./schema";
+import { texts } from "./texts";
 
 /** A type of the OpenAPI document. */
 export type Schema<Name extends keyof components["schemas"]> = components["schemas"][Name];
@@ -29,7 +30,7 @@ export async function take<Body>(request: Promise<Answer<Body>>): Promise<Body> 
   try {
     answer = await request;
   } catch {
-    throw new ApiFailure(0, "unreachable", "The server cannot be reached. Check the connection, then try again.");
+    throw new ApiFailure(0, "unreachable", texts.unreachable);
   }
   if (answer.response.ok && answer.data !== undefined) return answer.data;
   if (answer.response.status === 401) tellSignedOut();
@@ -46,5 +47,5 @@ function failureOf(body: unknown, status: number): ApiFailure {
     const { error } = body as Schema<"Failure">;
     return new ApiFailure(status, error.code, error.message, error.details);
   }
-  return new ApiFailure(status, "unknown", `The server answered with status ${status}. Try again in a moment.`);
+  return new ApiFailure(status, "unknown", texts.noReason(status));
 }

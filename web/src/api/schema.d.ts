@@ -1681,7 +1681,7 @@ export interface components {
              */
             required: number;
             /** @description What they are asked besides: questions as a form has them. */
-            form: Record<string, unknown>[];
+            form: components["schemas"]["Question"][];
             /** @description Who started the run, posted its event or published the version may decide. */
             allow_self: boolean;
             /** @description What was said so far, in order. */
@@ -2132,7 +2132,7 @@ export interface components {
                  */
                 required: number;
                 /** @description What they are asked besides: questions as a form has them. */
-                form: Record<string, unknown>[];
+                form: components["schemas"]["Question"][];
                 /** @description Who started the run, posted its event or published the version may decide. */
                 allow_self: boolean;
                 /** @description What was said so far, in order. */
@@ -4772,7 +4772,7 @@ export interface components {
                  */
                 required: number;
                 /** @description What they are asked besides: questions as a form has them. */
-                form: Record<string, unknown>[];
+                form: components["schemas"]["Question"][];
                 /** @description Who started the run, posted its event or published the version may decide. */
                 allow_self: boolean;
                 /** @description What was said so far, in order. */

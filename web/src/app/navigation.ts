@@ -1,5 +1,5 @@
 import {
-  IconAddressBook, IconBell, IconBook2, IconChartHistogram, IconForms, IconGitBranch, IconHandStop, IconMailbox, IconPlayerPlay, IconSettings,
+  IconAddressBook, IconBell, IconBook2, IconChartHistogram, IconForms, IconGitBranch, IconHandStop, IconListCheck, IconMailbox, IconPlayerPlay, IconSettings,
   IconTicket, IconTemplate,
 } from "@tabler/icons-react";
 import { texts } from "./texts";
@@ -12,6 +12,7 @@ export const navigation = [
     { to: "/", label: words.overview, icon: IconChartHistogram },
     { to: "/workflows", label: words.workflows, icon: IconGitBranch },
     { to: "/executions", label: words.executions, icon: IconPlayerPlay },
+    { to: "/jobs", label: words.jobs, icon: IconListCheck },
     { to: "/templates", label: words.templates, icon: IconTemplate },
   ],
   [

@@ -20,6 +20,7 @@ const root = createRootRoute({
 const overview = () => import("../features/overview");
 const workflows = () => import("../features/workflows");
 const executions = () => import("../features/executions");
+const jobs = () => import("../features/jobs");
 const templates = () => import("../features/templates");
 const data = () => import("../features/data");
 const settings = () => import("../features/settings");
@@ -32,8 +33,10 @@ const tree = root.addChildren([
   createRoute({ ...at, path: "/workflows", component: lazyRouteComponent(workflows, "WorkflowsScreen") }),
   createRoute({ ...at, path: "/workflows/$workflowId", component: lazyRouteComponent(workflows, "WorkflowScreen") }),
   createRoute({ ...at, path: "/workflows/$workflowId/edit", component: lazyRouteComponent(builder, "BuilderPage") }),
+  createRoute({ ...at, path: "/workflows/$workflowId/versions", component: lazyRouteComponent(workflows, "VersionsScreen") }),
   createRoute({ ...at, path: "/executions", component: lazyRouteComponent(executions, "ExecutionsScreen") }),
   createRoute({ ...at, path: "/executions/$executionId", component: lazyRouteComponent(executions, "ExecutionScreen") }),
+  createRoute({ ...at, path: "/jobs", component: lazyRouteComponent(jobs, "JobsScreen") }),
   createRoute({ ...at, path: "/templates", component: lazyRouteComponent(templates, "TemplatesScreen") }),
   createRoute({ ...at, path: "/forms", component: lazyRouteComponent(data, "FormsScreen") }),
   createRoute({ ...at, path: "/forms/$formId", component: lazyRouteComponent(data, "FormScreen") }),

@@ -7,6 +7,7 @@ export const texts = {
     overview: "Overview",
     workflows: "Workflows",
     executions: "Executions",
+    jobs: "Jobs",
     templates: "Templates",
     forms: "Forms",
     contacts: "Contacts",

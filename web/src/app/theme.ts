@@ -1,12 +1,18 @@
 import { type CSSVariablesResolver, createTheme, type MantineColorsTuple } from "@mantine/core";
+import { texts } from "../ui/texts";
 
 /** The accent of the pages that the server renders itself, as a scale. */
 const sea: MantineColorsTuple = [
   "#e6f6f8", "#cfe9ee", "#a3d4dd", "#73becb", "#4dabbc", "#2f97aa", "#17849a", "#0b6e80", "#085a69", "#054651",
 ];
 
+/** The dark side in the hue of the ground, so that fields, icons and the canvas do not stand out as grey. */
+const dark: MantineColorsTuple = [
+  "#c9d1da", "#b2bcc8", "#8793a1", "#5a6673", "#36404b", "#2a333d", "#222a33", "#1a2027", "#151a20", "#12161b",
+];
+
 export const theme = createTheme({
-  colors: { sea },
+  colors: { sea, dark },
   primaryColor: "sea",
   primaryShade: 7,
   autoContrast: true,
@@ -17,9 +23,9 @@ export const theme = createTheme({
   cursorType: "pointer",
   respectReducedMotion: true,
   components: {
-    Table: { defaultProps: { verticalSpacing: "sm" } },
-    Modal: { defaultProps: { centered: true, closeButtonProps: { "aria-label": "Close" } } },
-    Drawer: { defaultProps: { position: "right", size: "lg", closeButtonProps: { "aria-label": "Close" } } },
+    Table: { defaultProps: { verticalSpacing: "sm", horizontalSpacing: "md" } },
+    Modal: { defaultProps: { centered: true, closeButtonProps: { "aria-label": texts.close } } },
+    Drawer: { defaultProps: { position: "right", size: "lg", closeButtonProps: { "aria-label": texts.close } } },
     Tooltip: { defaultProps: { withArrow: true, openDelay: 300 } },
   },
 });

@@ -1,9 +1,10 @@
-import { Autocomplete, NumberInput, PasswordInput, Select, Switch, TagsInput } from "@mantine/core";
+import { Autocomplete, NumberInput, PasswordInput, Select, Switch, TagsInput, Text } from "@mantine/core";
 import { DurationField } from "./fields/DurationField";
 import type { FieldProps } from "./fields/field";
 import { JsonField } from "./fields/JsonField";
 import { PairsField } from "./fields/PairsField";
 import { RowsField } from "./fields/RowsField";
+import classes from "./forms.module.css";
 import { withKey } from "./objects";
 import { type FieldKind, flattened, type JsonSchema, labelOf, typesOf, wordOf } from "./schema";
 import { SchemaForm, type SchemaFormContext } from "./SchemaForm";
@@ -29,6 +30,32 @@ function textOf(value: unknown): string {
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 
+/** The fields of an object inside; what it has beside them is a list of names and values, where the schema takes more. */
+function Group({ name, schema, value, error, disabled, onChange, context, path }: Omit<Props, "kind">) {
+  const object = typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
+  const known = Object.keys(schema.properties ?? {});
+  const further = Object.fromEntries(Object.entries(object).filter(([key]) => !known.includes(key)));
+  const takesMore = schema.additionalProperties !== undefined && schema.additionalProperties !== false;
+  const isElsewhere = known.some((inner) => context.errorAt([...path, inner]) !== undefined);
+  const replaced = (rest: unknown): Record<string, unknown> => ({ ...Object.fromEntries(Object.entries(object).filter(([key]) => known.includes(key))), ...(typeof rest === "object" && rest !== null ? rest : {}) });
+  return (
+    <fieldset className={classes.rows}>
+      <legend className={classes.legend}>{labelOf(name, schema)}</legend>
+      <SchemaForm schema={schema} value={value} path={path} context={context} disabled={disabled} onChange={(inner, item) => onChange(withKey(value, inner, item))} />
+      {(takesMore || Object.keys(further).length > 0) && (
+        <div style={{ marginTop: 12 }}>
+          <PairsField name={name} label={texts.further} schema={{}} value={further} required={false} error={undefined} variables={context.variables} disabled={disabled} onChange={(rest) => onChange(replaced(rest))} />
+        </div>
+      )}
+      {error && !isElsewhere && (
+        <Text size="xs" c="var(--mantine-color-error)" role="alert" mt={4}>
+          {error}
+        </Text>
+      )}
+    </fieldset>
+  );
+}
+
 /** One field, by its kind: the one place that knows which input that is. */
 export function SchemaField({ kind, context, path, ...field }: Props) {
   const { name, label, value, required, error, disabled, onChange } = field;
@@ -47,7 +74,7 @@ export function SchemaField({ kind, context, path, ...field }: Props) {
     case "suggestion":
       return <Autocomplete {...described} data={(schema.examples ?? []).map(String)} value={textOf(value)} placeholder={textOf(schema.default)} onChange={(text) => onChange(typed(text, schema))} />;
     case "switch":
-      return <Switch label={label} description={schema.description} error={error} disabled={disabled} checked={value === true} onChange={(event) => onChange(event.currentTarget.checked ? true : undefined)} />;
+      return <Switch label={label} description={schema.description} error={error} disabled={disabled} checked={(value ?? schema.default) === true} onChange={(event) => onChange(event.currentTarget.checked === (schema.default === true) ? undefined : event.currentTarget.checked)} />;
     case "number":
       return <NumberInput {...described} value={typeof value === "number" ? value : ""} placeholder={textOf(schema.default)} {...(schema.minimum === undefined ? {} : { min: schema.minimum })} {...(schema.maximum === undefined ? {} : { max: schema.maximum })} onChange={(number) => onChange(typeof number === "number" ? number : undefined)} />;
     case "secret":
@@ -64,10 +91,7 @@ export function SchemaField({ kind, context, path, ...field }: Props) {
       return <RowsField {...withVariables} context={context} path={path} />;
     case "group":
       return (
-        <fieldset style={{ border: 0, padding: 0, margin: 0 }}>
-          <legend>{labelOf(name, schema)}</legend>
-          <SchemaForm schema={schema} value={value} path={path} context={context} disabled={disabled} onChange={(inner, item) => onChange(withKey(value, inner, item))} />
-        </fieldset>
+        <Group {...field} schema={schema} context={context} path={path} />
       );
     case "conditions":
       return context.conditions?.({ label, description: schema.description, path, value, disabled }) ?? null;

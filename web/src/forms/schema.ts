@@ -1,4 +1,5 @@
 // Which input a JSON Schema asks for. One closed list of kinds, decided here and nowhere else.
+import { texts } from "./texts";
 
 export type JsonSchema = {
   type?: string | string[];
@@ -138,7 +139,7 @@ export function emptyRow(schema: JsonSchema, number: number): Record<string, unk
   const shape = flattened(schema);
   const row: Record<string, unknown> = {};
   for (const { name, schema: property, required } of fieldsOf(shape)) {
-    if (name === "name" && required && typesOf(property).includes("string")) row[name] = `Branch ${number}`;
+    if (name === "name" && required && typesOf(property).includes("string")) row[name] = texts.branch(number);
     else {
       const value = emptyOf(property, required, 1);
       if (value !== undefined) row[name] = value;

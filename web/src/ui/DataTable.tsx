@@ -17,6 +17,11 @@ export type Column<Row> = {
 
 type Props<Row> = { label: string; pages: Pages<Row>; columns: Column<Row>[]; keyOf: (row: Row) => number; empty: ReactNode };
 
+/** On a phone columns are as wide as they have to be; what is narrow anyway stays so. */
+function widthOf(width: number | string | undefined) {
+  return typeof width === "number" && width < 60 ? width : { sm: width };
+}
+
 /** A list by cursor: its states, its rows, and the way to more. */
 export function DataTable<Row>({ label, pages, columns, keyOf, empty }: Props<Row>) {
   if (!pages.rows) {
@@ -30,7 +35,7 @@ export function DataTable<Row>({ label, pages, columns, keyOf, empty }: Props<Ro
           <Table.Thead>
             <Table.Tr>
               {columns.map((column) => (
-                <Table.Th key={column.title} visibleFrom={column.from} w={column.width} style={{ textAlign: column.isNumber ? "end" : "start", fontWeight: 500, fontSize: 13, color: "var(--mantine-color-dimmed)" }}>{column.head ?? column.title}</Table.Th>
+                <Table.Th key={column.title} visibleFrom={column.from} w={widthOf(column.width)} style={{ textAlign: column.isNumber ? "end" : "start", fontWeight: 500, fontSize: 13, color: "var(--mantine-color-dimmed)" }}>{column.head ?? column.title}</Table.Th>
               ))}
             </Table.Tr>
           </Table.Thead>
@@ -46,7 +51,7 @@ export function DataTable<Row>({ label, pages, columns, keyOf, empty }: Props<Ro
         </Table>
       </div>
       <Center mt="sm" style={{ flexDirection: "column", gap: 6 }}>
-        {pages.total !== undefined && <Text size="xs" c="dimmed" className="numbers">{pages.rows.length.toLocaleString()} / {texts.total(pages.total, pages.totalIsCapped)}</Text>}
+        {pages.total !== undefined && <Text size="xs" c="dimmed" className="numbers">{pages.hasMore ? texts.shown(pages.rows.length, texts.total(pages.total, pages.totalIsCapped)) : texts.inAll(texts.total(pages.total, pages.totalIsCapped))}</Text>}
         {pages.hasMore && <Button variant="default" size="sm" loading={pages.isLoadingMore} onClick={pages.more}>{texts.more}</Button>}
       </Center>
     </>

@@ -8,7 +8,7 @@ export function FilterSelect({ name, label, choices, searchable = false }: { nam
   const { filters, set } = useFilters();
   return (
     <Select
-      aria-label={label} placeholder={label} data={choices} value={filters[name] ?? null} clearable searchable={searchable} size="sm" w={170} clearButtonProps={{ "aria-label": `${label}: all` }}
+      aria-label={label} placeholder={label} data={choices} value={filters[name] ?? null} clearable searchable={searchable} size="sm" w={152} clearButtonProps={{ "aria-label": `${label}: all` }}
       onChange={(value) => set({ [name]: value ?? undefined })}
     />
   );

@@ -1,5 +1,5 @@
-import { Alert, Button, Group, NumberInput, PasswordInput, Select, Stack, Switch, TagsInput, Textarea, TextInput } from "@mantine/core";
-import { type FormEvent, useState } from "react";
+import { Alert, Button, Group, NumberInput, PasswordInput, Select, Switch, TagsInput, Textarea, TextInput, Title } from "@mantine/core";
+import { type FormEvent, Fragment, useState } from "react";
 import { fieldProblems, reasonOf } from "../api/failure";
 import { texts } from "./texts";
 
@@ -12,7 +12,12 @@ export type Field = {
   kind?: "text" | "email" | "area" | "select" | "tags" | "switch" | "number" | "password";
   choices?: { value: string; label: string }[];
   hint?: string;
+  placeholder?: string;
   isRequired?: boolean;
+  /** Stands beside the next one where there is room. */
+  isHalf?: boolean;
+  /** The heading under which this field and those after it stand. */
+  section?: string;
   /** Whether the field has a meaning beside these values. */
   isShown?: (values: Values) => boolean;
 };
@@ -50,13 +55,16 @@ export function RecordForm({ fields, initial, save, action = texts.save, isReadO
 
   return (
     <form onSubmit={(event) => void submit(event)}>
-      <Stack gap="sm">
-        {failure !== null && !hasPlace && <Alert color="red" variant="outline" role="alert">{reasonOf(failure)}</Alert>}
+      <div className="record-form">
+        {failure !== null && !hasPlace && <Alert className="whole" color="red" variant="outline" role="alert">{reasonOf(failure)}</Alert>}
         {fields.filter((field) => field.isShown?.(values) ?? true).map((field) => (
-          <Input key={field.name} field={field} value={values[field.name] ?? null} problem={problems[field.name]} isReadOnly={isReadOnly} set={(value) => setValues({ ...values, [field.name]: value })} />
+          <Fragment key={field.name}>
+            {field.section && <Title order={2} className="whole section">{field.section}</Title>}
+            <div className={field.isHalf ? "half" : "whole"}><Input field={field} value={values[field.name] ?? null} problem={problems[field.name]} isReadOnly={isReadOnly} set={(value) => setValues({ ...values, [field.name]: value })} /></div>
+          </Fragment>
         ))}
-        {!isReadOnly && <Group justify="flex-end"><Button type="submit" loading={isBusy} disabled={Object.keys(changed).length === 0}>{action}</Button></Group>}
-      </Stack>
+        {!isReadOnly && <Group justify="flex-end" className="whole"><Button type="submit" loading={isBusy} disabled={Object.keys(changed).length === 0}>{action}</Button></Group>}
+      </div>
     </form>
   );
 }
@@ -64,7 +72,7 @@ export function RecordForm({ fields, initial, save, action = texts.save, isReadO
 type InputProps = { field: Field; value: FieldValue; problem: string | undefined; isReadOnly: boolean; set: (value: FieldValue) => void };
 
 function Input({ field, value, problem, isReadOnly, set }: InputProps) {
-  const shared = { label: field.label, description: field.hint, error: problem, required: field.isRequired ?? false };
+  const shared = { label: field.label, description: field.hint, error: problem, required: field.isRequired ?? false, ...(field.placeholder && { placeholder: field.placeholder }) };
   const text = typeof value === "string" ? value : "";
   switch (field.kind ?? "text") {
     case "switch":

@@ -18,7 +18,7 @@ export function SearchBox({ label, name = "q" }: { label: string; name?: string 
   }
   return (
     <TextInput
-      type="search" aria-label={label} placeholder={label} leftSection={<IconSearch size={16} aria-hidden />} value={text} size="sm" style={{ flex: "1 1 200px", maxWidth: 340 }}
+      type="search" aria-label={label} placeholder={label} leftSection={<IconSearch size={16} aria-hidden />} value={text} size="sm" style={{ flex: "1 1 180px", maxWidth: 340 }}
       onChange={(event) => {
         setText(event.currentTarget.value);
         send(event.currentTarget.value);

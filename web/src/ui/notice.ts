@@ -1,5 +1,6 @@
 import { notifications } from "@mantine/notifications";
 import { reasonOf } from "../api/failure";
+import { texts } from "./texts";
 
 export function say(message: string): void {
   notifications.show({ message, autoClose: 4000, withCloseButton: false });
@@ -7,5 +8,5 @@ export function say(message: string): void {
 
 /** Stays until it is closed: it says why something did not happen. */
 export function sayFailure(error: unknown): void {
-  notifications.show({ message: reasonOf(error), color: "red", autoClose: 12_000, closeButtonProps: { "aria-label": "Close" } });
+  notifications.show({ message: reasonOf(error), color: "red", autoClose: 12_000, closeButtonProps: { "aria-label": texts.close } });
 }

@@ -14,4 +14,18 @@ export const texts = {
   search: "Search",
   total: (total: number, isCapped: boolean) => `${total.toLocaleString()}${isCapped ? "+" : ""}`,
   now: "now",
+  close: "Close",
+  events: {
+    submission_completed: "A form was answered", contact_created: "A contact was created", contact_updated: "A contact was changed", ticket_created: "A ticket was created", ticket_updated: "A ticket was changed",
+    execution_failed: "A run has failed", alert_raised: "An alert was raised", alert_resolved: "An alert was resolved", schedule: "On a schedule", webhook: "A webhook is called", manual: "Started by hand",
+  },
+  shown: (shown: number, total: string) => `${shown.toLocaleString()} of ${total}`,
+  inAll: (total: string) => `${total} in all`,
+  yes: "Yes",
+  no: "No",
+  actors: { user: (id: number) => `User ${id}`, key: (id: number) => `API key ${id}`, execution: (id: number) => `Execution ${id}` },
+  statuses: {
+    pending: "Pending", running: "Running", waiting: "Waiting", retrying: "Retrying", completed: "Completed", failed: "Failed", cancelled: "Cancelled",
+    unmatched: "Not matched", stopped: "Stopped early", withFailures: (count: number) => `Completed, ${count} failed`,
+  },
 };

@@ -73,7 +73,7 @@ pub struct ApprovalOut {
     /// How many have to approve.
     required: i64,
     /// What they are asked besides: questions as a form has them.
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<super::forms::Question>)]
     form: Vec<Question>,
     /// Who started the run, posted its event or published the version may decide.
     allow_self: bool,

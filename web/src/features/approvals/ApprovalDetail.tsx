@@ -1,22 +1,30 @@
 import { Alert, Button, Group, Stack, Text, Textarea, Title } from "@mantine/core";
 import { useState } from "react";
-import { takeData } from "../../api/client";
+import { api, type Schema, takeData } from "../../api/client";
 import { fieldProblems, reasonOf } from "../../api/failure";
+import { useActorName } from "../../ui/actors";
+import { answerText } from "../../ui/answer";
 import { AnchorLink } from "../../ui/links";
 import { StatusChip } from "../../ui/StatusChip";
 import { Time } from "../../ui/Time";
 import { useAction } from "../../ui/useAction";
 import { AnswerField } from "./AnswerField";
-import { type Approval, approvals, type Decision } from "../../api/approvals";
+import classes from "./approvals.module.css";
 import { texts } from "./texts";
+
+type Approval = Schema<"Approval">;
+type Ruling = Schema<"ApprovalRuling">;
 
 /** One thing to decide: the story, the questions, and the two buttons. */
 export function ApprovalDetail({ approval, close }: { approval: Approval; close: () => void }) {
+  const nameOf = useActorName();
+  const labels = new Map(approval.form.map(({ key, label }) => [key, label]));
   return (
     <Stack gap="md">
       <Group gap="md">
         <AnchorLink to="/executions/$executionId" params={{ executionId: String(approval.execution_id) }} size="sm">{texts.run(approval.execution_id)}</AnchorLink>
         <Text size="sm" c="dimmed">{texts.needed(approval.decisions.filter(({ decision }) => decision === "approved").length, approval.required)}</Text>
+        <Text size="sm" c="dimmed">{texts.asked} {approval.approvers.map((approver) => approverName(approver, nameOf)).join(", ")}</Text>
       </Group>
       {approval.message && <Text size="sm" style={{ whiteSpace: "pre-wrap", overflowWrap: "anywhere" }}>{approval.message}</Text>}
       {approval.status === "open" ? (approval.may_decide ? <Deciding approval={approval} close={close} /> : <Text size="sm" c="dimmed">{texts.mayNot}</Text>) : <StatusChip tone={approval.status === "approved" ? "good" : approval.status === "rejected" ? "bad" : "quiet"}>{texts.states[approval.status]}</StatusChip>}
@@ -24,10 +32,15 @@ export function ApprovalDetail({ approval, close }: { approval: Approval; close:
         <section>
           <Title order={3} mb="xs">{texts.said}</Title>
           <Stack gap="sm">
-            {approval.decisions.map(({ by, decision, comment, at }) => (
+            {approval.decisions.map(({ by, decision, comment, form, at }) => (
               <div key={`${by} ${at}`}>
-                <Group gap="sm"><StatusChip tone={decision === "approved" ? "good" : "bad"}>{texts.states[decision]}</StatusChip><Text size="sm">{by}</Text><Text size="xs" c="dimmed"><Time at={at} /></Text></Group>
-                {comment && <Text size="sm" c="dimmed" pl={15}>{comment}</Text>}
+                <Group gap="sm"><StatusChip tone={decision === "approved" ? "good" : "bad"}>{texts.states[decision]}</StatusChip><Text size="sm">{nameOf(by)}</Text><Text size="xs" c="dimmed"><Time at={at} /></Text></Group>
+                {comment && <Text size="sm" pl={15} style={{ whiteSpace: "pre-wrap", overflowWrap: "anywhere" }}>{comment}</Text>}
+                {Object.keys(form).length > 0 && (
+                  <dl className={classes["given"]} aria-label={texts.given}>
+                    {Object.entries(form).map(([key, answer]) => <div key={key}><dt>{labels.get(key) ?? key}</dt><dd>{answerText(answer)}</dd></div>)}
+                  </dl>
+                )}
               </div>
             ))}
           </Stack>
@@ -37,17 +50,24 @@ export function ApprovalDetail({ approval, close }: { approval: Approval; close:
   );
 }
 
+/** One of those who are asked: a person, everybody of a role, or an address. */
+function approverName(approver: Record<string, unknown>, nameOf: (by: string) => string): string {
+  const { userId, role, email } = approver;
+  if (typeof userId === "number") return nameOf(`user:${userId}`);
+  return typeof role === "string" ? (texts.roles[role] ?? role) : String(email);
+}
+
 function Deciding({ approval, close }: { approval: Approval; close: () => void }) {
   const [answers, setAnswers] = useState<Record<string, unknown>>({});
   const [comment, setComment] = useState("");
   const [failure, setFailure] = useState<unknown>(null);
-  const decide = useAction((body: Decision) => takeData(approvals.POST("/api/approvals/{id}/decide", { params: { path: { id: approval.id } }, body })), {
+  const decide = useAction((body: Ruling) => takeData(api.POST("/api/approvals/{id}/decide", { params: { path: { id: approval.id } }, body })), {
     touches: ["approvals", "executions", "overview"],
     done: ({ status }) => (status === "rejected" ? texts.rejected : texts.approved),
   });
   const problems = fieldProblems(failure);
   const hasPlace = Object.keys(problems).some((path) => path.startsWith("form."));
-  const send = (decision: Decision["decision"]) => {
+  const send = (decision: Ruling["decision"]) => {
     setFailure(null);
     const form = Object.fromEntries(Object.entries(answers).filter(([, answer]) => answer !== undefined && answer !== "" && answer !== null));
     decide.mutate({ decision, ...(comment.trim() && { comment: comment.trim() }), ...(Object.keys(form).length > 0 && { form }) }, { onSuccess: close, onError: setFailure });

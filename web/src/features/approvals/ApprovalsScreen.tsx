@@ -1,6 +1,6 @@
 import { Anchor, Group, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { take, takeData } from "../../api/client";
+import { api, type Schema, take, takeData } from "../../api/client";
 import { usePages } from "../../api/queries";
 import { type Column, DataTable } from "../../ui/DataTable";
 import { FilterSelect } from "../../ui/FilterSelect";
@@ -10,9 +10,10 @@ import { Page } from "../../ui/Page";
 import { EmptyState } from "../../ui/states";
 import { StatusChip, type Tone } from "../../ui/StatusChip";
 import { Countdown, Time } from "../../ui/Time";
-import { type Approval, approvals } from "../../api/approvals";
 import { ApprovalDetail } from "./ApprovalDetail";
 import { texts } from "./texts";
+
+type Approval = Schema<"Approval">;
 
 const words = texts.columns;
 const tones: Record<Approval["status"], Tone> = { open: "waiting", approved: "good", rejected: "bad", timed_out: "quiet", cancelled: "quiet" };
@@ -20,9 +21,9 @@ const tones: Record<Approval["status"], Tone> = { open: "waiting", approved: "go
 /** What waits for a decision, the newest first; what was decided is a filter away. */
 export function ApprovalsScreen() {
   const { filters } = useFilters();
-  const status = filters["status"] ?? "open";
+  const status = filters["status"] && filters["status"] in texts.states ? (filters["status"] as Approval["status"]) : "open";
   const record = useOpenRecord();
-  const pages = usePages(["approvals", status], (cursor) => take(approvals.GET("/api/approvals", { params: { query: { status, ...(cursor && { cursor }) } } })));
+  const pages = usePages(["approvals", status], (cursor) => take(api.GET("/api/approvals", { params: { query: { status, ...(cursor && { cursor }) } } })));
   const columns: Column<Approval>[] = [
     { title: words.title, cell: (row) => <Title approval={row} open={() => record.open(row.id)} /> },
     { title: words.state, width: 190, from: "xs", cell: (row) => <StatusChip tone={tones[row.status]}>{texts.states[row.status]}</StatusChip> },
@@ -48,6 +49,6 @@ function Title({ approval, open }: { approval: Approval; open: () => void }) {
 }
 
 function Opened({ id, close }: ReturnType<typeof useOpenRecord>) {
-  const query = useQuery({ queryKey: ["approvals", "one", id], enabled: id !== undefined, queryFn: () => takeData(approvals.GET("/api/approvals/{id}", { params: { path: { id: id ?? 0 } } })) });
+  const query = useQuery({ queryKey: ["approvals", "one", id], enabled: id !== undefined, queryFn: () => takeData(api.GET("/api/approvals/{id}", { params: { path: { id: id ?? 0 } } })) });
   return <OpenRecord title={query.data?.title ?? texts.one} isOpen={id !== undefined} close={close} query={query}>{(approval) => <ApprovalDetail key={approval.id} approval={approval} close={close} />}</OpenRecord>;
 }

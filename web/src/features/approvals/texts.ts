@@ -17,8 +17,9 @@ export const texts = {
   approved: "Approved. The run goes on.",
   rejected: "Rejected. The run goes on.",
   said: "What was said",
-  yes: "Yes",
-  no: "No",
+  given: "Answers given",
+  asked: "Asked:",
+  roles: { viewer: "every viewer", editor: "every editor", admin: "every administrator" } as Record<string, string>,
   waitsUntil: "Can be decided until",
   mayNot: "You can read this; somebody else is asked to decide.",
 };

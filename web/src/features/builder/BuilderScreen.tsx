@@ -38,7 +38,7 @@ export function BuilderScreen({ workflowId, back }: BuilderScreenProps) {
   if (!workflow.data || !actions.data || !operators.data || !session.data)
     return (
       <Center h="100%">
-        <Loader size="sm" role="status" aria-label="Loading" />
+        <Loader size="sm" role="status" aria-label={texts.loading} />
       </Center>
     );
   return <Editor key={workflowId} first={workflow.data} actions={actions.data} operators={operators.data} mayEdit={session.data.role !== "viewer"} back={back} />;

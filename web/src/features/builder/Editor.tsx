@@ -1,8 +1,9 @@
 // One workflow being edited: brings the state, the draft, the canvas, the panels and the keys together.
-import { Button, Kbd, Modal } from "@mantine/core";
+import { Button, Kbd, Modal, VisuallyHidden } from "@mantine/core";
 import { useMediaQuery } from "@mantine/hooks";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, useCallback, useEffect, useMemo, useReducer, useRef, useState } from "react";
+import { reasonOf } from "../../api/failure";
 import { api, ApiFailure, type WorkflowRecord } from "./api";
 import classes from "./builder.module.css";
 import { DRAGGED_ACTION, DRAGGED_STEPS, type StepStatus } from "./canvas/context";
@@ -88,12 +89,17 @@ export function Editor({ first, actions, operators, mayEdit, back }: Props) {
   const { known, forms } = useKnown(first.id, definition);
   const people = useQuery({ queryKey: ["builder", "people"], queryFn: api.people, retry: false });
   const connections = useQuery({ queryKey: ["builder", "connections"], queryFn: api.connections, retry: false });
+  const providers = useQuery({ queryKey: ["builder", "providers"], queryFn: api.providers, retry: false, staleTime: Infinity });
 
   useEffect(() => {
     if (told === undefined) return undefined;
     const timer = setTimeout(() => setTold(undefined), TOLD_FOR);
     return () => clearTimeout(timer);
   }, [told]);
+
+  useEffect(() => {
+    document.title = texts.pageTitle(definition.name);
+  }, [definition.name]);
 
   const edit = useCallback(
     (label: string, made: Edit | undefined, select?: readonly string[]) => {
@@ -105,15 +111,15 @@ export function Editor({ first, actions, operators, mayEdit, back }: Props) {
   const nameOf = useMemo(() => nameIn(variables), [variables]);
   const problems = useMemo(() => placeProblems(definition, draft.problems), [definition, draft.problems]);
   const context: BuilderContext = {
-    workflowId: first.id, definition, state, dispatch, edit, actions, operators, forms, people: people.data ?? NOBODY, connections: connections.data ?? NOBODY, known, problems, mayEdit, nameOf,
+    workflowId: first.id, definition, state, dispatch, edit, actions, operators, forms, people: people.data ?? NOBODY, connections: connections.data ?? NOBODY, providers: providers.data ?? NOBODY, known, problems, mayEdit, nameOf,
     hookUrl: typeof draft.record.hook_url === "string" ? draft.record.hook_url : undefined,
     rotateHook: async () => {
       try {
-        draft.adopt(await api.rotateHook(first.id));
+        await draft.change(() => api.rotateHook(first.id));
         setTold(texts.hook.rotated);
         return undefined;
       } catch (error) {
-        return error instanceof Error ? error.message : String(error);
+        return reasonOf(error);
       }
     },
   };
@@ -212,15 +218,15 @@ export function Editor({ first, actions, operators, mayEdit, back }: Props) {
     setBusy(true);
     try {
       if (!(await draft.save())) return;
-      let next = await api.publish(first.id, note, draft.version.current);
-      if (switchOn && !next.is_active) next = await api.setActive(first.id, true);
-      draft.published(next);
+      let next = await draft.change(() => api.publish(first.id, note, draft.version.current), draft.published);
+      if (switchOn && !next.is_active) next = await draft.change(() => api.setActive(first.id, true));
       draft.setProblems([]);
       setTold(next.is_active ? texts.activated : texts.published(next.published_version));
       void queries.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== "builder" });
     } catch (error) {
-      if (error instanceof ApiFailure) draft.setProblems(error.details);
-      setTold(error instanceof Error ? error.message : String(error));
+      if (error instanceof ApiFailure && error.status === 409) draft.receive(await api.workflow(first.id));
+      else if (error instanceof ApiFailure) draft.setProblems(error.details);
+      setTold(reasonOf(error));
     } finally {
       setBusy(false);
     }
@@ -229,21 +235,24 @@ export function Editor({ first, actions, operators, mayEdit, back }: Props) {
   const setActive = async (active: boolean): Promise<void> => {
     setBusy(true);
     try {
-      draft.published(await api.setActive(first.id, active));
+      await draft.change(() => api.setActive(first.id, active));
       setTold(active ? texts.activated : texts.deactivated);
       void queries.invalidateQueries({ queryKey: ["workflows"] });
     } catch (error) {
-      setTold(error instanceof Error ? error.message : String(error));
+      setTold(reasonOf(error));
     } finally {
       setBusy(false);
     }
   };
 
   const discard = async (): Promise<void> => {
-    const next = await api.discardDraft(first.id);
-    draft.published(next);
-    edit(texts.edits.replace, replaceAll(definition, definitionOf(next)));
-    setTold(texts.discarded);
+    try {
+      const next = await draft.change(() => api.discardDraft(first.id), draft.published);
+      edit(texts.edits.replace, replaceAll(definition, definitionOf(next)));
+      setTold(texts.discarded);
+    } catch (error) {
+      setTold(reasonOf(error));
+    }
   };
 
   /** From node to node, in reading order. */
@@ -321,6 +330,7 @@ export function Editor({ first, actions, operators, mayEdit, back }: Props) {
   return (
     <BuilderContextProvider value={context}>
       <div className={classes.screen}>
+        <VisuallyHidden component="h1">{definition.name}</VisuallyHidden>
         <Toolbar
           record={draft.record} saving={draft.saving} view={view} back={back} publishOpen={publishOpen} busy={busy} onPublishOpen={setPublishOpen} onPublish={(note, on) => void publish(note, on)}
           onActive={(active) => void setActive(active)} onView={() => setAsList(view === "canvas")} onShortcuts={() => setShortcuts(true)} onRetry={() => void draft.save()}

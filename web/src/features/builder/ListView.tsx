@@ -1,7 +1,7 @@
 // The workflow as a nested list: for screen readers, for phones, and for whoever likes text.
 import { Badge, Button, Group, Text } from "@mantine/core";
 import { IconPlus } from "@tabler/icons-react";
-import { inWords, summary, titleOf } from "./model/catalogue";
+import { stepText, titleOf } from "./model/catalogue";
 import { sentence } from "./model/conditions";
 import { isStep } from "./model/definition";
 import { nodeIdOf } from "./model/graph";
@@ -62,7 +62,7 @@ function Row({ id, title, text, selected, problems, onSelect, disabled = false }
 }
 
 function Steps({ list, onSelect, onGap, label }: { list: Path; onSelect: (nodeId: string, event: { extend: boolean; open: boolean }) => void; onGap: (gap: Gap) => void; label: string }) {
-  const { definition, actions, nameOf, state, problems, mayEdit } = useBuilder();
+  const { definition, actions, operators, nameOf, state, problems, mayEdit } = useBuilder();
   const found = valueAt(definition, list);
   const steps = Array.isArray(found) ? found.filter(isStep) : [];
   const chosen = new Set(selectedIds(state.selection));
@@ -75,7 +75,7 @@ function Steps({ list, onSelect, onGap, label }: { list: Path; onSelect: (nodeId
             <Row
               id={nodeIdOf(step, path)}
               title={titleOf(step, actions)}
-              text={inWords(summary(step), nameOf) || texts.notSetUp}
+              text={stepText(step, operators, nameOf) || texts.notSetUp}
               disabled={step.disabled === true}
               selected={step.id !== undefined && chosen.has(step.id)}
               problems={problems.filter(({ node }) => typeof node === "object" && node.stepId === step.id).length}

@@ -1,7 +1,9 @@
 // What the builder asks the server for. Few calls, each with the shape that the builder reads.
 import { tellSignedOut } from "../../api/client";
+import { texts } from "../../api/texts";
 import type { OperatorInfo } from "./model/conditions";
 import type { ActionInfo } from "./model/catalogue";
+import type { Connection, Provider } from "./model/connections";
 import type { Definition } from "./model/definition";
 import type { Json, JsonObject } from "./model/json";
 import type { Problem } from "./model/problems";
@@ -48,7 +50,7 @@ async function ask<T>(method: string, path: string, body?: unknown): Promise<T> 
   const answer = (await response.json().catch(() => ({}))) as Partial<Answer<T>>;
   if (response.status === 401) tellSignedOut();
   if (!response.ok || answer.data === undefined) {
-    throw new ApiFailure(response.status, answer.error?.code ?? "no_answer", answer.error?.message ?? `The server answered with status ${response.status}.`, answer.error?.details ?? []);
+    throw new ApiFailure(response.status, answer.error?.code ?? "no_answer", answer.error?.message ?? texts.noReason(response.status), answer.error?.details ?? []);
   }
   return answer.data;
 }
@@ -58,7 +60,10 @@ export const api = {
   saveDraft: (id: number, definition: Definition, version: number) => ask<WorkflowRecord>("PUT", `/api/workflows/${id}?draft=true`, { ...definition, version }),
   validate: (definition: Definition) => ask<{ problems: Problem[] }>("POST", "/api/workflows/validate", definition),
   /** When the clock would start a workflow with this trigger. */
-  nextTimes: async (config: JsonObject) => (await ask<{ nextTimes?: string[] }>("POST", "/api/workflows/validate", { name: "-", trigger_event: "schedule", trigger_config: config, actions: [] })).nextTimes ?? [],
+  nextTimes: async (config: JsonObject) => {
+    const { problems, nextTimes } = await ask<{ problems: Problem[]; nextTimes?: string[] }>("POST", "/api/workflows/validate", { name: "-", trigger_event: "schedule", trigger_config: config, actions: [] });
+    return { valid: !problems.some(({ path }) => path.startsWith("trigger_config")), nextTimes: nextTimes ?? [] };
+  },
   rotateHook: (id: number) => ask<WorkflowRecord>("POST", `/api/workflows/${id}/rotate-hook`),
   publish: (id: number, note: string, version: number) => ask<WorkflowRecord>("POST", `/api/workflows/${id}/publish`, { ...(note === "" ? {} : { note }), version }),
   discardDraft: (id: number) => ask<WorkflowRecord>("DELETE", `/api/workflows/${id}/draft`),
@@ -74,6 +79,7 @@ export const api = {
   contact: (id: number) => ask<JsonObject>("GET", `/api/contacts/${id}`),
   executions: (workflowId: number) => ask<Execution[]>("GET", `/api/workflow-executions?workflowId=${workflowId}&limit=20`),
   people: () => ask<Person[]>("GET", "/api/users?limit=200"),
-  connections: () => ask<{ id: number; name: string; provider: string }[]>("GET", "/api/integrations?limit=200"),
+  connections: () => ask<Connection[]>("GET", "/api/integrations?limit=200"),
+  providers: () => ask<Provider[]>("GET", "/api/providers"),
   session: () => ask<{ role: "admin" | "editor" | "viewer" }>("GET", "/api/session"),
 };

@@ -3,6 +3,7 @@ import { createContext, useContext } from "react";
 import type { DryRun, Form, Person } from "./api";
 import type { ActionInfo } from "./model/catalogue";
 import type { OperatorInfo } from "./model/conditions";
+import type { Connection, Provider } from "./model/connections";
 import type { Definition } from "./model/definition";
 import type { Edit } from "./model/edit";
 import { type History, perform, redo, start, undo } from "./model/history";
@@ -82,7 +83,8 @@ export type BuilderContext = {
   operators: readonly OperatorInfo[];
   forms: readonly Form[];
   people: readonly Person[];
-  connections: readonly { name: string; provider: string }[];
+  connections: readonly Connection[];
+  providers: readonly Provider[];
   known: Known;
   problems: readonly Placed[];
   mayEdit: boolean;

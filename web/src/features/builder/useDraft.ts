@@ -22,6 +22,8 @@ export function useDraft(first: WorkflowRecord, definition: Definition, mayEdit:
   const [problems, setProblems] = useState<Problem[]>([]);
   const [conflict, setConflict] = useState<WorkflowRecord>();
   const stored = useRef(definitionOf(first));
+  // As the server gave it: what it hides, such as a secret, differs from what was sent.
+  const given = useRef(definitionOf(first));
   const version = useRef(first.version);
   const present = useRef(definition);
   const underWay = useRef<Promise<void>>(undefined);
@@ -29,6 +31,7 @@ export function useDraft(first: WorkflowRecord, definition: Definition, mayEdit:
 
   const adopt = useCallback((next: WorkflowRecord) => {
     version.current = next.version;
+    given.current = definitionOf(next);
     setRecord(next);
   }, []);
 
@@ -81,17 +84,39 @@ export function useDraft(first: WorkflowRecord, definition: Definition, mayEdit:
     return () => clearTimeout(timer);
   }, [saving, save]);
 
+  /** The record as another act gave it. What somebody else has made of the draft meanwhile is not passed over: it is shown, or asked about. */
+  const receive = useCallback(
+    (next: WorkflowRecord): void => {
+      const theirs = definitionOf(next);
+      if (sameJson(theirs, given.current)) return adopt(next);
+      if (!sameJson(present.current, stored.current)) return setConflict(next);
+      adopt(next);
+      stored.current = theirs;
+      onNewer(theirs);
+    },
+    [adopt, onNewer],
+  );
+
+  /** Another change of the record than saving it, one at a time with the saves: each needs the version that the one before gave. */
+  const change = useCallback(
+    async (call: () => Promise<WorkflowRecord>, then: (next: WorkflowRecord) => void = receive): Promise<WorkflowRecord> => {
+      while (underWay.current) await underWay.current;
+      const made = call();
+      underWay.current = made.then(then, () => undefined).finally(() => {
+        underWay.current = undefined;
+      });
+      await underWay.current;
+      return made;
+    },
+    [receive],
+  );
+
   // Coming back to a window in which nothing is unsaved shows what is stored by now.
   useEffect(() => {
     const look = async (): Promise<void> => {
       if (document.visibilityState !== "visible" || underWay.current || !sameJson(present.current, stored.current)) return;
       const now = await api.workflow(first.id).catch(() => undefined);
-      if (!now || now.version === version.current || !sameJson(present.current, stored.current)) return;
-      const newer = definitionOf(now);
-      adopt(now);
-      if (sameJson(newer, stored.current)) return;
-      stored.current = newer;
-      onNewer(newer);
+      if (now && now.version !== version.current && !underWay.current && sameJson(present.current, stored.current)) receive(now);
     };
     const listen = (): void => void look();
     document.addEventListener("visibilitychange", listen);
@@ -100,7 +125,7 @@ export function useDraft(first: WorkflowRecord, definition: Definition, mayEdit:
       document.removeEventListener("visibilitychange", listen);
       window.removeEventListener("focus", listen);
     };
-  }, [adopt, first.id, onNewer]);
+  }, [first.id, receive]);
 
   // The problems of what is stored, before anything is changed.
   useEffect(() => {
@@ -144,6 +169,7 @@ export function useDraft(first: WorkflowRecord, definition: Definition, mayEdit:
     [adopt, conflict, save],
   );
 
+  /** What was saved last is live, or was thrown away: the record is what is stored. */
   const published = useCallback(
     (next: WorkflowRecord) => {
       adopt(next);
@@ -152,5 +178,5 @@ export function useDraft(first: WorkflowRecord, definition: Definition, mayEdit:
     [adopt],
   );
 
-  return { record, saving, problems, setProblems, conflict, save, resolve, published, adopt, version };
+  return { record, saving, problems, setProblems, conflict, save, resolve, published, change, receive, version };
 }

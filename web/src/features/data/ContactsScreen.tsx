@@ -26,10 +26,10 @@ const words = texts.contacts;
 const fields: Field[] = [
   { name: "name", label: words.fields.name },
   { name: "email", label: words.fields.email, kind: "email" },
-  { name: "phone", label: words.fields.phone },
-  { name: "company", label: words.fields.company },
-  { name: "segment", label: words.fields.segment },
-  { name: "language", label: words.fields.language },
+  { name: "phone", label: words.fields.phone, isHalf: true },
+  { name: "company", label: words.fields.company, isHalf: true },
+  { name: "segment", label: words.fields.segment, isHalf: true },
+  { name: "language", label: words.fields.language, isHalf: true },
   { name: "time_zone", label: words.fields.time_zone },
   { name: "tags", label: words.fields.tags, kind: "tags" },
 ];

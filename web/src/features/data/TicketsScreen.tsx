@@ -2,6 +2,7 @@ import { Anchor, Button, Group, Text } from "@mantine/core";
 import { IconPlus } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { api, type Schema, take, takeData } from "../../api/client";
+import { usePeople } from "../../api/people";
 import { usePages } from "../../api/queries";
 import { useMay } from "../../api/session";
 import { type Column, DataTable } from "../../ui/DataTable";
@@ -15,7 +16,6 @@ import { EmptyState } from "../../ui/states";
 import { StatusChip, type Tone } from "../../ui/StatusChip";
 import { Time } from "../../ui/Time";
 import { useAction } from "../../ui/useAction";
-import { usePeople } from "./people";
 import { RunsOf } from "./RunsOf";
 import { texts } from "./texts";
 import { AnchorLink } from "../../ui/links";
@@ -33,8 +33,8 @@ function useFields(): Field[] {
   return [
     { name: "title", label: words.fields.title, isRequired: true },
     { name: "description", label: words.fields.description, kind: "area" },
-    { name: "status", label: words.fields.status, kind: "select", choices: statuses, isRequired: true },
-    { name: "priority", label: words.fields.priority, kind: "select", choices: priorities, isRequired: true },
+    { name: "status", label: words.fields.status, kind: "select", choices: statuses, isRequired: true, isHalf: true },
+    { name: "priority", label: words.fields.priority, kind: "select", choices: priorities, isRequired: true, isHalf: true },
     { name: "assignee_id", label: words.fields.assignee_id, kind: "select", choices: people },
     { name: "tags", label: words.fields.tags, kind: "tags" },
   ];

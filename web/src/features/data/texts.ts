@@ -3,7 +3,6 @@ const nothing = { title: "Nothing matches", hint: "Search for another word or cl
 export const texts = {
   nothing,
   runs: "What workflows did",
-  created: "Created",
   changed: "Changed",
   saved: "Saved.",
   made: "Created.",
@@ -114,8 +113,9 @@ export const texts = {
     runs: "Workflows that it started",
     why: "No workflow was started by this answer. Either none listens to this form, or those that do were switched off when it came.",
     whyNot: "Why did a workflow not run?",
+    noneListens: "No workflow listens to answers. Make one that starts with “A form was answered”.",
+    someOf: (shown: number, total: number) => `The newest ${shown} of ${total} workflows that listen to answers. The others say it on their own pages.`,
     unnamed: "Anonymous",
     form: "Form",
-    conditionsFailed: "its conditions did not hold",
   },
 };

@@ -20,7 +20,7 @@ function Condition({ verdict }: { verdict: Verdict }) {
   const Icon = verdict.result ? IconCheck : IconX;
   return (
     <li className={classes["condition"]} data-held={verdict.result}>
-      <Icon size={16} aria-label={verdict.result ? "held" : "did not hold"} className={classes["mark"]} />
+      <Icon size={16} aria-label={verdict.result ? texts.detail.held : texts.detail.didNotHold} className={classes["mark"]} />
       <div style={{ minWidth: 0 }}>
         {verdict.conditions ? (
           <>

@@ -24,7 +24,7 @@ export function ExecutionFilters() {
       ]} />
       <FilterSelect name="hasFailures" label={words.failures} choices={[{ value: "true", label: words.withFailures }]} />
       {(["startDate", "endDate"] as const).map((name) => (
-        <TextInput key={name} type="date" size="sm" w={150} aria-label={name === "startDate" ? words.from : words.to} value={filters[name]?.slice(0, 10) ?? ""} onChange={(event) => set({ [name]: event.currentTarget.value })} />
+        <TextInput key={name} type="date" size="sm" w={136} aria-label={name === "startDate" ? words.from : words.to} value={filters[name]?.slice(0, 10) ?? ""} onChange={(event) => set({ [name]: event.currentTarget.value })} />
       ))}
       {origins.map(([name, what]) => (
         <Button key={name} size="sm" variant="light" onClick={() => set({ [name]: undefined })} aria-label={`${texts.by(what, filters[name] ?? "")}. ${texts.everything}`}>{texts.by(what, filters[name] ?? "")} ×</Button>

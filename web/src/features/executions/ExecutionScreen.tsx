@@ -13,8 +13,10 @@ import { ErrorState, RowsLoading } from "../../ui/states";
 import { Countdown, duration, Time } from "../../ui/Time";
 import { useAction } from "../../ui/useAction";
 import { AnchorLink } from "../../ui/links";
+import { stoppedIn } from "../../ui/stopped";
+import { Called } from "./Called";
 import classes from "./executions.module.css";
-import { type Made as MadeRecord, madeBy } from "./journal";
+import { awaitedAt, type Made as MadeRecord, madeBy } from "./journal";
 import { type Asked, Steps } from "./Steps";
 import { texts } from "./texts";
 import { useJournal } from "./useJournal";
@@ -23,9 +25,6 @@ import { useJournal } from "./useJournal";
 const RunCanvas = lazy(() => import("../builder").then((builder) => ({ default: builder.RunCanvas })));
 
 type Execution = Schema<"ExecutionDetail">;
-
-/** An execution that another one's step has called names it. */
-type Called = { parent_id?: number | null | undefined };
 
 const words = texts.detail;
 const ended = new Set<Execution["status"]>(["completed", "failed", "cancelled"]);
@@ -54,7 +53,9 @@ export function ExecutionScreen() {
           <Text size="sm" style={{ overflowWrap: "anywhere" }}>{execution.error}</Text>
         </div>
       )}
+      <Stopped execution={execution} />
       <Facts execution={execution} />
+      {calls(execution) && <Called executionId={id} />}
       <Journal execution={execution} />
       <Title order={2} mt="lg" mb="xs">{words.trigger}</Title>
       <JsonBlock value={execution.trigger_data} label={words.trigger} />
@@ -69,6 +70,7 @@ function Journal({ execution }: { execution: Execution }) {
   return (
     <>
       <Made logs={journal.logs} />
+      {journal.error ? <ErrorState error={journal.error} again={journal.again} /> : !journal.isWhole && <Text size="sm" c="dimmed" mt="sm" role="status">{words.loadingRows}</Text>}
       <Title order={2} mt="lg" mb="xs">{words.canvas}</Title>
       <div className={`panel ${classes["canvas"] ?? ""}`}>
         <Suspense fallback={<Skeleton height="100%" />}>
@@ -79,7 +81,7 @@ function Journal({ execution }: { execution: Execution }) {
         </Suspense>
       </div>
       <Title order={2} mt="lg" mb="xs">{words.steps}</Title>
-      <Steps journal={journal} isOver={ended.has(execution.status)} asked={asked} />
+      <Steps journal={journal} isOver={ended.has(execution.status)} endedAt={stoppedIn(execution.result)?.path} asked={asked} />
     </>
   );
 }
@@ -123,15 +125,52 @@ function Back() {
 
 function Waiting({ execution }: { execution: Execution }) {
   if (ended.has(execution.status) || !execution.wake_at) return null;
+  const awaited = awaitedAt(execution.logs, execution.wake_at);
   return (
     <div className="panel" style={{ padding: "12px 16px", marginBottom: 16, borderLeft: "3px solid #c58a12" }}>
-      <Text size="sm">{execution.status === "retrying" ? words.nextRetry : words.wakes} <strong><Countdown until={execution.wake_at} over={words.due} /></strong> · <Time at={execution.wake_at} exact /></Text>
+      <Text size="sm">{execution.status === "retrying" ? words.nextRetry : words.goesOn[awaited]} <strong><Countdown until={execution.wake_at} over={words.due} /></strong> · <Time at={execution.wake_at} exact />{awaited === "decision" && <> · <ToDecision executionId={execution.id} /></>}</Text>
     </div>
   );
 }
 
+/** The way to what has to be decided. */
+function ToDecision({ executionId }: { executionId: number }) {
+  const query = useQuery({ queryKey: ["approvals", "of", executionId], queryFn: () => take(api.GET("/api/approvals", { params: { query: { executionId, status: "open", limit: 1 } } })) });
+  const id = query.data?.data[0]?.id;
+  return id === undefined ? null : <Link to="/approvals" search={{ open: String(id) }}>{words.toDecision}</Link>;
+}
+
+/** That it is over before its last step is the first thing to know of it, and why. */
+function Stopped({ execution }: { execution: Execution }) {
+  const stopped = stoppedIn(execution.result);
+  if (!stopped) return null;
+  const chain = chainOf(execution.result);
+  return (
+    <div className="panel" role="status" style={{ padding: "12px 16px", marginBottom: 16, borderLeft: "3px solid #c58a12" }}>
+      <Text size="sm" fw={600}>{stopped.path === undefined ? words.refused : words.stopped}</Text>
+      <Text size="sm" style={{ overflowWrap: "anywhere" }}>{stopped.reason}</Text>
+      {chain.length > 0 && <Text size="sm" c="dimmed" mt={4}>{words.chain} {chain.map((id) => <Run key={id} id={id} />)}</Text>}
+    </div>
+  );
+}
+
+/** The runs, each started by the one before, at whose end this one was stopped. */
+function chainOf(result: Execution["result"]): number[] {
+  const chain: unknown = result?.["chain"];
+  if (!Array.isArray(chain)) return [];
+  return chain.flatMap((link: unknown) => {
+    const id: unknown = typeof link === "object" && link !== null ? Reflect.get(link, "executionId") : undefined;
+    return typeof id === "number" ? [id] : [];
+  });
+}
+
+/** Only a run that has called others is asked for them. */
+function calls({ logs, logs_next_cursor: next }: Execution): boolean {
+  return !!next || logs.some((log) => log.step_type === "workflow");
+}
+
 function Facts({ execution }: { execution: Execution }) {
-  const { contact_id: contact, submission_id: submission, retry_of: original, parent_id: parent } = execution as Execution & Called;
+  const { contact_id: contact, submission_id: submission, retry_of: original, parent_id: parent } = execution;
   const steps = execution.logs.filter((log) => log.step_type !== "condition");
   const done = steps.filter((log) => log.status === "completed").length;
   return (

@@ -1,14 +1,16 @@
-import { Checkbox, Text } from "@mantine/core";
+import { Checkbox, Group, Text } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { api, type Schema, take } from "../../api/client";
 import { usePages } from "../../api/queries";
 import { useMay } from "../../api/session";
 import { type Column, DataTable } from "../../ui/DataTable";
+import { EventName } from "../../ui/events";
 import { ExecutionStatusChip } from "../../ui/executionStatus";
 import { useFilters } from "../../ui/filters";
 import { Page } from "../../ui/Page";
 import { EmptyState } from "../../ui/states";
+import { stoppedIn } from "../../ui/stopped";
 import { Countdown, duration, Time } from "../../ui/Time";
 import { BulkBar } from "./BulkBar";
 import { ExecutionFilters } from "./ExecutionFilters";
@@ -23,7 +25,7 @@ export function ExecutionsScreen() {
   const { filters } = useFilters();
   const mayEdit = useMay("editor");
   const [chosen, setChosen] = useState<ReadonlySet<number>>(new Set());
-  const pages = usePages(["executions", filters], (cursor) => take(api.GET("/api/workflow-executions", { params: { query: queryOf(filters, cursor) } })));
+  const pages = usePages(["executions", "list", filters], (cursor) => take(api.GET("/api/workflow-executions", { params: { query: queryOf(filters, cursor) } })));
   const toggle = (id: number) => setChosen((before) => new Set(before.has(id) ? [...before].filter((one) => one !== id) : [...before, id]));
   const shown = pages.rows?.map((row) => row.id) ?? [];
   const isAll = shown.length > 0 && shown.every((id) => chosen.has(id));
@@ -47,26 +49,27 @@ export function ExecutionsScreen() {
 
 const columns: Column<Execution>[] = [
   { title: words.workflow, cell: (row) => <Name execution={row} /> },
-  { title: words.status, width: 170, cell: (row) => <Status execution={row} /> },
-  { title: words.event, from: "lg", width: 200, cell: (row) => <Text size="xs" c="dimmed" ff="monospace">{row.trigger_event}</Text> },
+  { title: words.status, width: 185, cell: (row) => <Status execution={row} /> },
+  { title: words.event, from: "lg", width: 200, cell: (row) => <EventName event={row.trigger_event} /> },
   { title: words.begun, from: "sm", width: 140, cell: (row) => <Time at={row.created_at} /> },
   { title: words.took, from: "md", width: 100, isNumber: true, cell: (row) => duration(row.duration_ms) },
 ];
 
 function Name({ execution }: { execution: Execution }) {
+  const why = execution.error ?? stoppedIn(execution.result)?.reason;
   return (
     <Link to="/executions/$executionId" params={{ executionId: String(execution.id) }} className="plain">
       <Text span size="sm" fw={500}>{execution.workflow_name}</Text> <Text span size="xs" c="dimmed" className="numbers">#{execution.id}</Text>
-      {execution.error && <Text size="xs" c="dimmed" lineClamp={1}>{execution.error}</Text>}
+      {why && <Text size="xs" c="dimmed" lineClamp={1}>{why}</Text>}
     </Link>
   );
 }
 
 function Status({ execution }: { execution: Execution }) {
   return (
-    <>
+    <Group gap="0 8px">
       <ExecutionStatusChip {...execution} />
-      {execution.wake_at && <Text size="xs" c="dimmed"><Countdown until={execution.wake_at} over={texts.detail.due} /></Text>}
-    </>
+      {execution.wake_at && <Text span size="xs" c="dimmed" style={{ whiteSpace: "nowrap" }}><Countdown until={execution.wake_at} over={texts.detail.due} /></Text>}
+    </Group>
   );
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { joinOf, type Log, stepsOf, titleOf, verdictOf } from "./journal";
+import { awaitedAt, isHandled, joinOf, type Log, storyOf, stepsOf, verdictOf } from "./journal";
 
 const log = (step_path: string, attempt: number, begun: string, ended: string): Log => ({
   id: attempt, step_number: attempt, step_type: "action", step_name: step_path, step_id: step_path, step_path, attempt, status: "failed", input_data: null, output_data: null,
@@ -16,8 +16,18 @@ describe("the journal", () => {
     expect(steps.map((step) => [step.path, step.attempts.length, step.pause])).toEqual([["s1", 1, 0], ["s2", 2, 3_600_000]]);
   });
 
-  it("calls a step without a name by its type", () => {
-    expect([titleOf("create_ticket"), titleOf("Ask the helpdesk"), titleOf("s1")]).toEqual(["Create ticket", "Ask the helpdesk", "s1"]);
+  it("knows what may come earlier than the time that is named", () => {
+    const at = "2026-01-01T12:00:00Z";
+    const open = (step_type: Log["step_type"], input_data: unknown): Log => ({ ...log("s1", 1, at, at), step_type, status: "running", input_data, resume_at: at }) as Log;
+    expect([open("approval", {}), open("wait", { event: "paid" }), open("wait", { for: "1d" }), open("delay", {})].map((row) => awaitedAt([row], at))).toEqual(["decision", "event", "time", "time"]);
+    expect(awaitedAt([open("approval", {})], "2026-01-02T00:00:00Z")).toBe("time");
+  });
+
+  it("tells a filter's verdict, and a failure that was handled", () => {
+    const told = [{ result: false, field: "a" }];
+    expect(storyOf({ input_data: { conditions: told }, output_data: { passed: false } })).toEqual({ result: false, conditions: told });
+    expect(storyOf({ input_data: {}, output_data: { rechecked: true, passed: true, conditions: told } })).toEqual({ result: true, conditions: told });
+    expect([isHandled({ status: "failed", output_data: { handled: true } }), isHandled({ status: "failed", output_data: null })]).toEqual([true, false]);
   });
 
   it("knows how conditions are joined, and draws only what has the shape", () => {

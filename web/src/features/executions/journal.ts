@@ -1,4 +1,5 @@
 import type { Schema } from "../../api/client";
+import { named } from "../../ui/stopped";
 import { texts } from "./texts";
 
 export type Log = Schema<"ExecutionLog">;
@@ -17,7 +18,7 @@ export function stepsOf(logs: Log[]): Step[] {
     const begun = time(first.started_at ?? first.created_at);
     const pause = end === undefined || first.carried_from ? 0 : Math.max(0, begun - end);
     end = time(last.completed_at ?? last.resume_at ?? last.created_at);
-    return [{ path, id: last.step_id, name: titleOf(last.step_name), type: last.step_type, attempts, last, pause, ...within(path) }];
+    return [{ path, id: last.step_id, name: named(last.step_name), type: last.step_type, attempts, last, pause, ...within(path) }];
   });
 }
 
@@ -73,10 +74,12 @@ export function verdictOf(output: unknown): Verdict | undefined {
   return output as Verdict;
 }
 
-/** A step without a name of its own is called by its type: `create_ticket` is "Create ticket" to a person. */
-export function titleOf(name: string): string {
-  if (!/^[a-z]+(_[a-z]+)*$/.test(name)) return name;
-  return name.charAt(0).toUpperCase() + name.slice(1).replaceAll("_", " ");
+/** The verdict that a row tells: of the workflow's conditions, of a filter, or of what a wait looked at again when it was over. */
+export function storyOf({ input_data: input, output_data: output }: Pick<Log, "input_data" | "output_data">): Verdict | undefined {
+  const passed: unknown = typeof output === "object" && output !== null ? Reflect.get(output, "passed") : undefined;
+  if (typeof passed !== "boolean") return verdictOf(output);
+  const conditions: unknown = [output, input].map((told) => (typeof told === "object" && told !== null ? Reflect.get(told, "conditions") : undefined)).find(Array.isArray);
+  return { result: passed, ...(Array.isArray(conditions) && { conditions: conditions as Verdict[] }) };
 }
 
 /** How the conditions of a step are joined, from what it was given: its first entry says so. */
@@ -84,4 +87,23 @@ export function joinOf(input: unknown): string | undefined {
   const first: unknown = Array.isArray(input) ? input[0] : input;
   if (typeof first !== "object" || first === null || !("logic" in first)) return undefined;
   return typeof first.logic === "string" ? first.logic : undefined;
+}
+
+/** What a run that rests goes on with: a time, or something that may come earlier than the time at which it is given up. */
+export type Awaited = "time" | "event" | "decision" | "run";
+
+export function awaitedAt(logs: readonly Log[], wakeAt: string): Awaited {
+  const log = logs.findLast(({ resume_at: at, status }) => at === wakeAt && (status === "running" || status === "pending"));
+  return log ? awaitedBy(log) : "time";
+}
+
+export function awaitedBy({ step_type: type, input_data: input }: Pick<Log, "step_type" | "input_data">): Awaited {
+  if (type === "approval") return "decision";
+  if (type === "workflow") return "run";
+  return type === "wait" && typeof input === "object" && input !== null && "event" in input ? "event" : "time";
+}
+
+/** A step that failed and whose "if it fails" ran to its end: for the run it is none of its failures. */
+export function isHandled({ status, output_data: output }: Pick<Log, "status" | "output_data">): boolean {
+  return status === "failed" && typeof output === "object" && output !== null && Reflect.get(output, "handled") === true;
 }

@@ -1,21 +1,21 @@
 import { useQuery } from "@tanstack/react-query";
-import { useMemo, useState } from "react";
+import { useMemo } from "react";
 import { api, type Schema, take } from "../../api/client";
 import type { Log } from "./journal";
 
-/** The journal's rows that are here, and the way to the others: the first 1,000 come with the execution. */
-export type Journal = { logs: Log[]; hasMore: boolean; isLoading: boolean; more: () => void };
+/** The journal's rows; while some are still on their way, what is drawn of them is not the whole run. */
+export type Journal = { logs: Log[]; isWhole: boolean; error: Error | null; again: () => void };
 
+/** The first 1,000 rows come with the execution, the others page by page: how a long run went is known only from all of them. */
 export function useJournal(execution: Schema<"ExecutionDetail">): Journal {
-  const [wanted, setWanted] = useState(false);
   const cursor = execution.logs_next_cursor;
   const rest = useQuery({
     queryKey: ["executions", "logs", execution.id, cursor],
-    enabled: wanted && !!cursor,
-    queryFn: async () => {
+    enabled: !!cursor,
+    queryFn: async ({ signal }) => {
       const logs: Log[] = [];
       for (let next: string | null | undefined = cursor; next;) {
-        const page: Schema<"ExecutionLogs"> = await take(api.GET("/api/workflow-executions/{id}/logs", { params: { path: { id: execution.id }, query: { cursor: next, limit: 200 } } }));
+        const page: Schema<"ExecutionLogs"> = await take(api.GET("/api/workflow-executions/{id}/logs", { params: { path: { id: execution.id }, query: { cursor: next, limit: 200 } }, signal }));
         logs.push(...page.data);
         next = page.nextCursor;
       }
@@ -23,5 +23,5 @@ export function useJournal(execution: Schema<"ExecutionDetail">): Journal {
     },
   });
   const logs = useMemo(() => [...execution.logs, ...(rest.data ?? [])], [execution.logs, rest.data]);
-  return { logs, hasMore: !!cursor && !rest.data, isLoading: rest.isFetching, more: () => setWanted(true) };
+  return { logs, isWhole: !cursor || rest.data !== undefined, error: rest.error, again: () => void rest.refetch() };
 }

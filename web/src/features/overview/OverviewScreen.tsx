@@ -115,13 +115,13 @@ function Alerts() {
 
 function ByWorkflow({ shares, inPeriod }: { shares: Schema<"WorkflowShare">[]; inPeriod: Filters }) {
   const words = texts.columns;
-  const head = (title: string, isNumber = true) => <Table.Th style={{ textAlign: isNumber ? "end" : "start", fontWeight: 500, fontSize: 13, color: "var(--mantine-color-dimmed)" }}>{title}</Table.Th>;
+  const head = (title: string, isNumber = true, from?: "sm") => <Table.Th visibleFrom={from} style={{ textAlign: isNumber ? "end" : "start", fontWeight: 500, fontSize: 13, color: "var(--mantine-color-dimmed)" }}>{title}</Table.Th>;
   return (
     <section className="panel" style={{ marginTop: 12 }} aria-label={texts.perWorkflow}>
       <Title order={2} p="md" pb={4}>{texts.perWorkflow}</Title>
-      <Table.ScrollContainer minWidth={480}>
+      <div style={{ overflowX: "auto" }}>
         <Table>
-          <Table.Thead><Table.Tr>{head(words.name, false)}{head(words.runs)}{head(words.failed)}{head(words.rate)}{head(words.took)}</Table.Tr></Table.Thead>
+          <Table.Thead><Table.Tr>{head(words.name, false)}{head(words.runs)}{head(words.failed)}{head(words.rate, true, "sm")}{head(words.took, true, "sm")}</Table.Tr></Table.Thead>
           <Table.Tbody>
             {shares.map((share) => {
               const ended = share.success_count + share.failure_count;
@@ -131,14 +131,14 @@ function ByWorkflow({ shares, inPeriod }: { shares: Schema<"WorkflowShare">[]; i
                   <Table.Td><Link to="/workflows/$workflowId" params={{ workflowId: String(share.id) }} className="plain">{share.name}</Link></Table.Td>
                   <Table.Td ta="end" className="numbers"><Link to="/executions" search={search} className="plain">{share.execution_count.toLocaleString()}</Link></Table.Td>
                   <Table.Td ta="end" className="numbers"><Link to="/executions" search={{ ...search, status: "failed" }} className="plain">{share.failure_count.toLocaleString()}</Link></Table.Td>
-                  <Table.Td ta="end" className="numbers">{ended > 0 ? `${((100 * share.success_count) / ended).toFixed(1)} %` : "—"}</Table.Td>
-                  <Table.Td ta="end" className="numbers">{duration(share.avg_duration)}</Table.Td>
+                  <Table.Td visibleFrom="sm" ta="end" className="numbers">{ended > 0 ? `${((100 * share.success_count) / ended).toFixed(1)} %` : "—"}</Table.Td>
+                  <Table.Td visibleFrom="sm" ta="end" className="numbers">{duration(share.avg_duration)}</Table.Td>
                 </Table.Tr>
               );
             })}
           </Table.Tbody>
         </Table>
-      </Table.ScrollContainer>
+      </div>
     </section>
   );
 }

@@ -11,21 +11,21 @@ type Settings = Schema<"Settings">;
 const words = texts.company;
 const hasServer = (values: Values) => values["useSmtp"] === true;
 const fields: Field[] = [
-  { name: "time_zone", label: words.time_zone, isRequired: true },
-  { name: "retention_days", label: words.retention_days, kind: "number", isRequired: true },
-  { name: "sender.name", label: `${words.sender}: ${words.senderName}` },
-  { name: "sender.email", label: `${words.sender}: ${words.senderEmail}`, kind: "email" },
+  { name: "time_zone", label: words.time_zone, isRequired: true, isHalf: true },
+  { name: "retention_days", label: words.retention_days, kind: "number", isRequired: true, isHalf: true },
+  { name: "sender.name", section: words.mails, label: words.senderName, isHalf: true },
+  { name: "sender.email", label: words.senderEmail, kind: "email", isHalf: true },
   { name: "useSmtp", label: words.useSmtp, kind: "switch" },
-  { name: "smtp.host", label: `${words.smtp}: ${words.host}`, isShown: hasServer },
-  { name: "smtp.port", label: `${words.smtp}: ${words.port}`, kind: "number", isShown: hasServer },
-  { name: "smtp.security", label: `${words.smtp}: ${words.security}`, kind: "select", choices: [{ value: "starttls", label: "STARTTLS" }, { value: "tls", label: "TLS" }, { value: "none", label: "None" }], isShown: hasServer },
-  { name: "smtp.username", label: `${words.smtp}: ${words.username}`, isShown: hasServer },
-  { name: "smtp.password", label: `${words.smtp}: ${words.password}`, kind: "password", hint: words.passwordSet, isShown: hasServer },
-  ...words.days.map((day, index): Field => ({ name: `day${index}`, label: `${words.week}: ${day}`, ...(index === 0 && { hint: words.hours }) })),
+  { name: "smtp.host", label: words.host, isHalf: true, isShown: hasServer },
+  { name: "smtp.port", label: words.port, kind: "number", isHalf: true, isShown: hasServer },
+  { name: "smtp.username", label: words.username, isHalf: true, isShown: hasServer },
+  { name: "smtp.password", label: words.password, kind: "password", hint: words.passwordSet, isHalf: true, isShown: hasServer },
+  { name: "smtp.security", label: words.security, kind: "select", isHalf: true, choices: [{ value: "starttls", label: "STARTTLS" }, { value: "tls", label: "TLS" }, { value: "none", label: words.noSecurity }], isShown: hasServer },
+  ...words.days.map((day, index): Field => ({ name: `day${index}`, label: day, placeholder: words.closed, isHalf: true, ...(index === 0 && { section: words.week }) })),
   { name: "holidays", label: words.holidays, kind: "tags", hint: words.holidaysHint },
-  { name: "quiet.from", label: `${words.quiet}: ${words.from}` },
-  { name: "quiet.to", label: `${words.quiet}: ${words.to}` },
-  { name: "webhook_hosts", label: words.webhook_hosts, kind: "tags", hint: words.webhookHint },
+  { name: "quiet.from", section: words.quiet, label: words.from, placeholder: "22:00", isHalf: true },
+  { name: "quiet.to", label: words.to, placeholder: "07:00", isHalf: true },
+  { name: "webhook_hosts", section: words.webhooks, label: words.webhook_hosts, kind: "tags", hint: words.webhookHint },
 ];
 
 export function Company() {
@@ -35,7 +35,7 @@ export function Company() {
   if (!settings.data) return settings.error ? <ErrorState error={settings.error} again={() => void settings.refetch()} /> : <RowsLoading />;
   const initial = valuesOf(settings.data);
   return (
-    <div className="panel" style={{ padding: 20, maxWidth: 560 }}>
+    <div className="panel" style={{ padding: 20, maxWidth: 640 }}>
       <RecordForm key={settings.data.version} fields={isAdmin ? fields : fields.filter(({ kind }) => kind !== "password")} initial={initial} isReadOnly={!isAdmin} save={async (changed) => save.mutateAsync(changesOf(changed, { ...initial, ...changed }, settings.data))} />
     </div>
   );

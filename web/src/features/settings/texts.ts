@@ -16,7 +16,7 @@ export const texts = {
   },
   keys: {
     new: "New key", name: "Used for", role: "Role", prefix: "Begins with", used: "Last used", never: "Never", actions: "Actions", revoke: "Revoke",
-    made: "The key", madeHint: "Copy it now: it is shown only once.", copy: "Copy the key", copied: "Copied", limit: "Requests a second", limitHint: "Empty: no limit of its own.",
+    made: "The key", madeHint: "Copy it now: it is shown only once.", copy: "Copy the key", copied: "Copied",
     revokeConfirm: (name: string) => ({ title: `Revoke “${name}”?`, text: "Programs that use it are refused from now on.", action: "Revoke" }), revoked: "Revoked.",
     empty: { title: "No keys yet", hint: "A program that posts events needs one." },
   },
@@ -28,10 +28,10 @@ export const texts = {
     statuses: { ok: "Works", failing: "Fails", untried: "Not tested", expired: "Expired", revoked: "Not let in", rate_limited: "Paused" } as Record<string, string>,
   },
   company: {
-    time_zone: "Time zone", retention_days: "Keep history for (days)", sender: "Sender of mails", senderName: "Name", senderEmail: "Address",
-    webhook_hosts: "Hosts that webhooks may call", webhookHint: "Empty: all public ones.", quiet: "Quiet hours", from: "From", to: "To",
+    time_zone: "Time zone", retention_days: "Keep history for (days)", mails: "Mails", senderName: "Name of the sender", senderEmail: "Address of the sender",
+    webhooks: "Webhooks", webhook_hosts: "Hosts that may be called", webhookHint: "Empty: all public ones.", quiet: "Quiet hours", from: "From", to: "To",
     holidays: "Holidays", holidaysHint: "Days such as 2026-12-25", week: "Working hours", closed: "Closed",
-    smtp: "Mail server", host: "Host", port: "Port", security: "Encryption", username: "User", password: "Password", passwordSet: "A password is set; empty keeps it.", useSmtp: "Send mails through a server of your own", hours: "09:00-17:00, several parted by commas",
+    host: "Host", port: "Port", security: "Encryption", noSecurity: "None", username: "User", password: "Password", passwordSet: "A password is set; empty keeps it.", useSmtp: "Send mails through a server of your own", 
     days: ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"],
     badHours: (day: string) => `${day}: write hours as 09:00-17:00`,
   },

@@ -24,8 +24,8 @@ function Filling({ workflow, close }: Omit<Props, "isOpen">) {
   const navigate = useNavigate();
   const [typed, setTyped] = useState<string>();
   const [problem, setProblem] = useState<string>();
-  // What the last run began with is the best example of what it needs.
-  const last = useQuery({ queryKey: ["executions", "last", workflow.id], queryFn: () => take(api.GET("/api/workflow-executions", { params: { query: { workflowId: workflow.id, limit: 1 } } })) });
+  // What the last run began with is the best example of what it needs: taken once, so that nothing changes under somebody's hands.
+  const last = useQuery({ queryKey: ["usual", workflow.id], staleTime: Infinity, gcTime: 0, refetchOnWindowFocus: false, refetchOnReconnect: false, queryFn: () => take(api.GET("/api/workflow-executions", { params: { query: { workflowId: workflow.id, limit: 1 } } })) });
   const usual = last.data?.data[0]?.trigger_data;
   const text = typed ?? (usual ? JSON.stringify(usual, null, 2) : "{}");
   const run = useAction((data: Record<string, unknown>) => takeData(api.POST("/api/workflows/{id}/run", { params: { path: { id: workflow.id } }, body: { data } })), { touches: ["executions", "overview"], done: words.started });

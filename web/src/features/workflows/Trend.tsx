@@ -11,7 +11,7 @@ export function Trend({ workflowId }: { workflowId: number }) {
   const { ref, entry } = useIntersection({ rootMargin: "80px" });
   const start = new Date(Date.now() - (DAYS - 1) * 86_400_000).toISOString().slice(0, 10);
   const query = useQuery({
-    queryKey: ["overview", "trend", workflowId, start],
+    queryKey: ["trend", workflowId, start],
     enabled: entry?.isIntersecting === true,
     staleTime: 300_000,
     queryFn: () => takeData(api.GET("/api/workflow-executions/stats/overview", { params: { query: { workflowId, startDate: start } } })),
@@ -19,7 +19,7 @@ export function Trend({ workflowId }: { workflowId: number }) {
   const known = new Map(query.data?.dailyTrend.map((day) => [day.date, day]));
   const points = Array.from({ length: DAYS }, (_, index) => {
     const day = known.get(new Date(new Date(`${start}T00:00:00Z`).getTime() + index * 86_400_000).toISOString().slice(0, 10));
-    return { good: day?.completed ?? 0, bad: day?.failed ?? 0 };
+    return { good: Math.max(0, (day?.completed ?? 0) - (day?.unmatched ?? 0)), bad: day?.failed ?? 0 };
   });
   const sum = (kind: "good" | "bad") => points.reduce((total, point) => total + point[kind], 0);
   return <div ref={ref} style={{ minHeight: 22 }}>{query.data && <Sparkline points={points} label={texts.trend(sum("good"), sum("bad"), DAYS)} />}</div>;

@@ -2,7 +2,7 @@ import { Select, Stack, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense, useState } from "react";
 import { api, type Schema, take } from "../../api/client";
-import { RowsLoading } from "../../ui/states";
+import { ErrorState, RowsLoading } from "../../ui/states";
 import { texts } from "./texts";
 
 const Decisions = lazy(() => import("../executions").then((executions) => ({ default: executions.Decisions })));
@@ -24,7 +24,8 @@ export function WhyNot({ workflow }: { workflow: Schema<"Workflow"> }) {
     <section aria-label={words.title}>
       <Title order={2} mt="lg" mb="xs">{words.title}</Title>
       <Stack gap="sm" className="panel" p="md">
-        {workflow.trigger_event === "submission_completed" && <Select label={words.answer} placeholder={words.choose} data={choices} value={chosen} onChange={setChosen} searchable clearable clearButtonProps={{ "aria-label": words.clear }} maw={520} />}
+        {answers.error && <ErrorState error={answers.error} again={() => void answers.refetch()} />}
+        {answers.data && <Select label={words.answer} placeholder={words.choose} data={choices} value={chosen} onChange={setChosen} searchable clearable clearButtonProps={{ "aria-label": words.clear }} maw={520} {...(choices.length === 0 && { disabled: true, description: words.noAnswers })} {...(answers.data.pagination.total > choices.length && { description: words.newest(choices.length) })} />}
         <Suspense fallback={<RowsLoading rows={1} />}><Decisions key={chosen} workflowId={workflow.id} about={chosen === null ? {} : { submissionId: Number(chosen) }} /></Suspense>
       </Stack>
     </section>

@@ -1,9 +1,10 @@
-import { Button, SimpleGrid, Skeleton, Text, Title } from "@mantine/core";
+import { Button, Group, SimpleGrid, Skeleton, Text, Title } from "@mantine/core";
 import { IconChevronLeft, IconPencil, IconPlayerPlay } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { type ComponentProps, lazy, Suspense, useState } from "react";
 import { api, type Schema, takeData } from "../../api/client";
+import { definitionOf } from "../../api/definition";
 import { useMay } from "../../api/session";
 import { JsonBlock } from "../../ui/JsonBlock";
 import { Page } from "../../ui/Page";
@@ -13,6 +14,7 @@ import { RunDialog } from "./RunDialog";
 import { texts } from "./texts";
 import { WhyNot } from "./WhyNot";
 import { WorkflowMenu } from "./WorkflowMenu";
+import { WorkflowState } from "./WorkflowState";
 import classes from "./workflows.module.css";
 
 const PreviewCanvas = lazy(() => import("../builder").then((builder) => ({ default: builder.PreviewCanvas })));
@@ -36,9 +38,9 @@ export function WorkflowScreen() {
     [texts.one.unmatched, workflow.unmatched_count, { outcome: "unmatched" }],
     [texts.one.failed, workflow.failure_count, { status: "failed" }],
   ];
-  const definition = workflow.draft ?? definitionOf(workflow);
+  const definition = definitionOf(workflow);
   return (
-    <Page title={workflow.name} above={back} hint={workflow.description} actions={<Actions workflow={workflow} />}>
+    <Page title={workflow.name} above={back} hint={<Hint workflow={workflow} />} actions={<Actions workflow={workflow} />}>
       <SimpleGrid cols={{ base: 2, sm: 4 }} className="panel" p="md">
         {numbers.map(([label, count, search]) => (
           <div key={label}>
@@ -60,14 +62,18 @@ export function WorkflowScreen() {
   );
 }
 
-/** The fields that versions keep, without the record's own. */
-function definitionOf(workflow: Schema<"Workflow">): Record<string, unknown> {
-  const { name, description, trigger_event, trigger_config, conditions, actions, logUnmatched } = workflow;
-  const rules = Object.fromEntries(["enrolment", "debounce", "concurrency", "rateLimit", "goal", "onFailure"].flatMap((key) => {
-    const value: unknown = Reflect.get(workflow, key);
-    return value === undefined || value === null || (Array.isArray(value) && value.length === 0) ? [] : [[key, value]];
-  }));
-  return { name, description, trigger_event, trigger_config, conditions, actions, ...rules, logUnmatched };
+/** What it is for, whether it is on, and which version runs. */
+function Hint({ workflow }: { workflow: Schema<"Workflow"> }) {
+  const version = texts.versions.current(workflow.published_version);
+  return (
+    <>
+      {workflow.description && <Text size="sm" mb={4} style={{ overflowWrap: "anywhere" }}>{workflow.description}</Text>}
+      <Group gap="md">
+        <WorkflowState workflow={workflow} />
+        {workflow.published_version > 0 ? <AnchorLink to="/workflows/$workflowId/versions" params={{ workflowId: String(workflow.id) }} size="sm">{version}</AnchorLink> : <span>{version}</span>}
+      </Group>
+    </>
+  );
 }
 
 function Actions({ workflow }: { workflow: Schema<"Workflow"> }) {

@@ -6,18 +6,19 @@ import { api, type Schema, take, takeData } from "../../api/client";
 import { usePages } from "../../api/queries";
 import { useMay } from "../../api/session";
 import { type Column, DataTable } from "../../ui/DataTable";
+import { EventName } from "../../ui/events";
 import { FilterSelect } from "../../ui/FilterSelect";
 import { useFilters } from "../../ui/filters";
 import { Page } from "../../ui/Page";
 import { SearchBox } from "../../ui/SearchBox";
 import { EmptyState } from "../../ui/states";
-import { StatusChip } from "../../ui/StatusChip";
 import { Time } from "../../ui/Time";
 import { useAction } from "../../ui/useAction";
 import { importFiles } from "./files";
 import { texts } from "./texts";
 import { Trend } from "./Trend";
 import { WorkflowMenu } from "./WorkflowMenu";
+import { WorkflowState } from "./WorkflowState";
 import classes from "./workflows.module.css";
 import { ButtonLink } from "../../ui/links";
 
@@ -27,8 +28,8 @@ const words = texts.columns;
 
 const columns: Column<Workflow>[] = [
   { title: words.name, cell: (row) => <Name workflow={row} /> },
-  { title: texts.state.label, width: 110, cell: (row) => <State workflow={row} /> },
-  { title: words.trigger, from: "md", width: 200, cell: (row) => <Text size="xs" c="dimmed" ff="monospace">{row.trigger_event}</Text> },
+  { title: texts.state.label, width: 110, cell: (row) => <WorkflowState workflow={row} /> },
+  { title: words.trigger, from: "md", width: 200, cell: (row) => <EventName event={row.trigger_event} /> },
   { title: words.last, from: "sm", width: 140, cell: (row) => (row.last_executed_at ? <Time at={row.last_executed_at} /> : <Text size="sm" c="dimmed">{texts.never}</Text>) },
   { title: words.trend, from: "lg", width: 120, cell: (row) => <Trend workflowId={row.id} /> },
   { title: words.runs, from: "sm", width: 90, isNumber: true, cell: (row) => <Runs workflow={row} /> },
@@ -39,7 +40,7 @@ const columns: Column<Workflow>[] = [
 export function WorkflowsScreen() {
   const { filters } = useFilters();
   const mayEdit = useMay("editor");
-  const pages = usePages(["workflows", filters], (cursor) => take(api.GET("/api/workflows", { params: { query: queryOf(filters, cursor) } })));
+  const pages = usePages(["workflows", "list", filters], (cursor) => take(api.GET("/api/workflows", { params: { query: queryOf(filters, cursor) } })));
   const imports = useAction(importFiles, { touches: ["workflows"], done: texts.imported });
   const isFiltered = Boolean(filters["q"] ?? filters["state"]);
   const empty = isFiltered
@@ -100,12 +101,6 @@ function Name({ workflow }: { workflow: Workflow }) {
       {workflow.has_draft && <Text size="xs" c="dimmed">{texts.state.draft}</Text>}
     </>
   );
-}
-
-function State({ workflow }: { workflow: Workflow }) {
-  if (workflow.archived_at) return <StatusChip tone="quiet">{texts.state.archived}</StatusChip>;
-  if (workflow.problems?.length) return <StatusChip tone="bad">{texts.state.problems}</StatusChip>;
-  return workflow.is_active ? <StatusChip tone="good">{texts.state.on}</StatusChip> : <StatusChip tone="quiet">{texts.state.off}</StatusChip>;
 }
 
 function Runs({ workflow }: { workflow: Workflow }) {

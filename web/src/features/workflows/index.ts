@@ -1,2 +1,3 @@
 export { WorkflowsScreen } from "./WorkflowsScreen";
 export { WorkflowScreen } from "./WorkflowScreen";
+export { VersionsScreen } from "./VersionsScreen";

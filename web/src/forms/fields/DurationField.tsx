@@ -1,4 +1,4 @@
-import { Group, NumberInput, Select } from "@mantine/core";
+import { Group, NumberInput, Select, Text } from "@mantine/core";
 import { texts } from "../texts";
 import { TemplateInput } from "../TemplateInput";
 import type { FieldProps } from "./field";
@@ -15,15 +15,17 @@ export function parseDuration(value: unknown): { amount: number; unit: string } 
   return match?.[1] && match[2] ? { amount: Number(match[1]), unit: match[2] } : undefined;
 }
 
-export function DurationField({ name, label, schema, value, required, error, variables, disabled, onChange }: FieldProps) {
-  const parsed = value === undefined || value === "" ? { amount: "" as const, unit: "h" } : parseDuration(value);
+/** `unit` is the one that is offered before anything is typed: what is usual here. */
+export function DurationField({ name, label, schema, value, required, error, variables, disabled, onChange, unit = "h" }: FieldProps & { unit?: string }) {
+  const parsed = value === undefined || value === "" ? { amount: "" as const, unit } : parseDuration(value);
   if (!parsed) {
     return (
       <TemplateInput label={label} name={label} description={schema.description} value={String(value)} required={required} error={error} variables={variables} disabled={disabled} onChange={(text) => onChange(text === "" ? undefined : text)} />
     );
   }
   return (
-    <Group gap="xs" align="flex-end" wrap="nowrap">
+    <div>
+      <Group gap="xs" align="flex-end" wrap="nowrap">
       <NumberInput
         flex={1}
         label={label}
@@ -44,8 +46,14 @@ export function DurationField({ name, label, schema, value, required, error, var
         data={Object.entries(texts.units).map(([unit, text]) => ({ value: unit, label: text }))}
         value={parsed.unit}
         disabled={disabled}
-        onChange={(unit) => unit && onChange(`${parsed.amount === "" ? 1 : parsed.amount}${unit}`)}
+        onChange={(chosen) => chosen && onChange(`${parsed.amount === "" ? 1 : parsed.amount}${chosen}`)}
       />
-    </Group>
+      </Group>
+      {schema.description && (
+        <Text size="xs" c="dimmed" mt={5}>
+          {schema.description}
+        </Text>
+      )}
+    </div>
   );
 }

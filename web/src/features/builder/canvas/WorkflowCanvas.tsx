@@ -73,6 +73,15 @@ function Inner({ view, minimap = true, controls = true, label, children, onBackg
       void flow.setViewport({ x: width / 2 - (graph.width / 2) * zoom, y: 24, zoom });
     } else void flow.setViewport({ x: width / 2 - (graph.width / 2) * 0.85, y: 24, zoom: 0.85 });
   };
+  // A panel that opens or closes at the side takes the middle with it: what was in view stays there.
+  const before = useRef(0);
+  useEffect(() => {
+    const moved = before.current === 0 || width === 0 ? 0 : (width - before.current) / 2;
+    if (width > 0) before.current = width;
+    if (moved === 0) return;
+    const { x, y, zoom } = flow.getViewport();
+    void flow.setViewport({ x: x + moved, y, zoom });
+  }, [flow, width]);
   const started = useRef(false);
   useEffect(() => {
     if (started.current || width === 0) return;
@@ -123,6 +132,7 @@ function Inner({ view, minimap = true, controls = true, label, children, onBackg
           zoomOnDoubleClick={false}
           deleteKeyCode={null}
           selectionKeyCode={null}
+          panActivationKeyCode={null}
           multiSelectionKeyCode={null}
           onlyRenderVisibleElements={nodes.length > MANY}
           onPaneClick={() => onBackground?.()}

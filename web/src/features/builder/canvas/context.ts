@@ -6,7 +6,7 @@ import type { Definition } from "../model/definition";
 import type { Gap } from "../model/operations";
 
 /** How a step went, or would go. */
-export type StepStatus = "pending" | "running" | "waiting" | "retrying" | "completed" | "failed" | "skipped" | "cancelled" | "would" | "wouldNot" | "met" | "unmet";
+export type StepStatus = "pending" | "running" | "waiting" | "retrying" | "completed" | "failed" | "skipped" | "cancelled" | "handled" | "stopped" | "would" | "wouldNot" | "met" | "unmet";
 
 export type CanvasContext = {
   definition: Definition;

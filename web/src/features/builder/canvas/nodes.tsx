@@ -1,9 +1,9 @@
 // One component for each kind of node.
 import { Badge } from "@mantine/core";
-import { IconAlertTriangle, IconFilter, IconPlus } from "@tabler/icons-react";
+import { IconAlertTriangle, IconCheck, IconFilter, IconPlus } from "@tabler/icons-react";
 import { Handle, type Node, type NodeProps, Position } from "@xyflow/react";
-import { type KeyboardEvent, memo, type ReactNode, useState } from "react";
-import { inWords, summary, titleOf } from "../model/catalogue";
+import { memo, type ReactNode, useState } from "react";
+import { stepText, titleOf } from "../model/catalogue";
 import { sentence } from "../model/conditions";
 import type { GraphNode } from "../model/graph";
 import { texts } from "../texts";
@@ -14,19 +14,9 @@ import { iconOf } from "./icons";
 
 export type CanvasNode = Node<{ node: GraphNode }, GraphNode["kind"]>;
 
-const STATUS_TEXT: Record<StepStatus, { text: string; color: string }> = {
-  pending: { text: "Pending", color: "gray" },
-  running: { text: "Running", color: "blue" },
-  waiting: { text: "Waiting", color: "yellow" },
-  retrying: { text: "Retrying", color: "yellow" },
-  completed: { text: "Completed", color: "teal" },
-  failed: { text: "Failed", color: "red" },
-  skipped: { text: "Skipped", color: "gray" },
-  cancelled: { text: "Cancelled", color: "gray" },
-  would: { text: "Would run", color: "teal" },
-  met: { text: "Hold", color: "teal" },
-  unmet: { text: "Do not hold", color: "red" },
-  wouldNot: { text: "Would not run", color: "gray" },
+const STATUS_COLOR: Record<StepStatus, string> = {
+  pending: "gray", running: "blue", waiting: "yellow", retrying: "yellow", completed: "teal", failed: "red", skipped: "gray", cancelled: "gray", handled: "yellow", stopped: "yellow", would: "teal", met: "teal", unmet: "red",
+  wouldNot: "gray",
 };
 
 function Card({ id, title, text, icon, kind, conditionText, disabled, label, stepId }: { id: string; title: string; text: string; icon: ReactNode; kind: string; conditionText?: boolean; disabled?: boolean; label: string; stepId?: string }) {
@@ -34,7 +24,7 @@ function Card({ id, title, text, icon, kind, conditionText, disabled, label, ste
   const selected = canvas.selected.has(id);
   const problems = canvas.problems.get(id) ?? 0;
   const status = canvas.statuses[stepId ?? id];
-  const said = status ? STATUS_TEXT[status] : undefined;
+  const said = status && { text: texts.statuses[status], color: STATUS_COLOR[status] };
   const detail = canvas.details[stepId ?? id];
   const passedBy = canvas.taken !== undefined && !canvas.taken.has(id);
   const choose = (event: { shiftKey: boolean; ctrlKey: boolean; metaKey: boolean }): void => {
@@ -61,7 +51,12 @@ function Card({ id, title, text, icon, kind, conditionText, disabled, label, ste
               {problems}
             </Badge>
           )}
-          {said && (
+          {said && (status === "completed" || status === "met") && (
+            <span className={classes.done} title={said.text}>
+              <IconCheck size={14} stroke={2.4} />
+            </span>
+          )}
+          {said && status !== "completed" && status !== "met" && (
             <Badge size="sm" variant="light" color={said.color} c="var(--mantine-color-text)" tt="none">
               {said.text}
             </Badge>
@@ -96,10 +91,6 @@ function Card({ id, title, text, icon, kind, conditionText, disabled, label, ste
           onDragStart={(event) => stepId !== undefined && canvas.onDragStart?.(stepId, event.dataTransfer)}
           onDragEnd={() => canvas.onDragEnd?.()}
           onClick={choose}
-          onKeyDown={(event: KeyboardEvent) => {
-            // The screen's own keys handle Enter, so that it opens the panel once.
-            if (event.key === " ") event.preventDefault();
-          }}
         >
           {inside}
         </button>
@@ -117,15 +108,15 @@ const TriggerNode = memo(function TriggerNode() {
 });
 
 const ConditionsNode = memo(function ConditionsNode() {
-  const { definition, operators, nameOf } = useCanvas();
+  const { definition, operators, nameOf, readOnly } = useCanvas();
   const list = definition.conditions ?? [];
   const text = sentence(list, operators, nameOf);
   const title = text === "" ? texts.always : texts.conditions;
-  return <Card id="conditions" kind="conditions" title={title} text={text === "" ? texts.alwaysHint : text} conditionText icon={<IconFilter size={20} />} label={title} />;
+  return <Card id="conditions" kind="conditions" title={title} text={text === "" ? (readOnly ? texts.alwaysSaid : texts.alwaysHint) : text} conditionText icon={<IconFilter size={20} />} label={title} />;
 });
 
 const StepNode = memo(function StepNode({ data }: NodeProps<CanvasNode>) {
-  const { actions, nameOf } = useCanvas();
+  const { actions, operators, nameOf } = useCanvas();
   const { node } = data;
   if (node.kind !== "step") return null;
   const { step } = node;
@@ -137,7 +128,7 @@ const StepNode = memo(function StepNode({ data }: NodeProps<CanvasNode>) {
       id={node.id}
       kind="step"
       title={title}
-      text={inWords(summary(step), nameOf) || texts.notSetUp}
+      text={stepText(step, operators, nameOf) || texts.notSetUp}
       icon={<Icon size={20} />}
       disabled={step.disabled === true}
       label={`${texts.step(node.number)}: ${title}`}

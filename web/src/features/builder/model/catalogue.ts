@@ -1,7 +1,9 @@
 // What the palette offers: what the server's catalogue says, and nothing else. Control steps come in it as soon as the server has them.
 import { emptyOf, fieldsOf, type JsonSchema } from "../../../forms/schema";
+import { type OperatorInfo, sentence } from "./conditions";
 import type { Step } from "./definition";
 import { isObject, type Json, type JsonObject } from "./json";
+import { texts } from "./texts";
 
 export type ActionInfo = {
   name: string;
@@ -62,31 +64,33 @@ function short(value: Json | undefined): string {
   return String(value).replace(/\s+/g, " ");
 }
 
+const { does } = texts;
+
 /** Which fields say most about a step, by its type; of others it is the first text. */
 const TELLING: Record<string, (config: JsonObject) => string> = {
-  send_email: (config) => (config.to ? `To ${short(config.to)}${config.subject ? `: ${short(config.subject)}` : ""}` : short(config.subject)),
+  send_email: (config) => (config.to ? does.to(short(config.to), short(config.subject)) : short(config.subject)),
   create_ticket: (config) => `${short(config.title)}${config.priority ? ` (${short(config.priority)})` : ""}`,
   update_contact: (config) => short(config.updates),
-  update_field: (config) => (config.field ? `${short(config.field)} of the ${short(config.entity) || "record"} becomes ${short(config.value)}` : ""),
-  add_tag: (config) => (config.tag ? `${short(config.tag)} on the ${short(config.entity) || "record"}` : ""),
+  update_field: (config) => (config.field ? does.becomes(short(config.field), short(config.entity) || does.record, short(config.value)) : ""),
+  add_tag: (config) => (config.tag ? does.tag(short(config.tag), short(config.entity) || does.record) : ""),
   send_notification: (config) => short(config.title),
   webhook: (config) => (config.url ? `${short(config.method) || "POST"} ${short(config.url)}` : ""),
-  delay: (config) => (config.duration ? `For ${short(config.duration)}` : ""),
+  delay: (config) => (config.duration ? does.lasts(short(config.duration)) : ""),
   sync_integration: (config) => [short(config.integration), short(config.action)].filter(Boolean).join(": "),
-  for_each: (config) => (config.items ? `Of ${short(config.items)}` : ""),
-  repeat: (config) => (config.maxIterations ? `${short(config.maxIterations)} rounds at most${config.pause ? `, ${short(config.pause)} apart` : ""}` : ""),
-  branch: (config) => (config.mode === "all" ? "Every branch whose conditions hold" : "The first branch whose conditions hold"),
-  parallel: (config) => (config.join === "any" ? "At the same time, until one is done" : typeof config.join === "number" ? `At the same time, until ${config.join} are done` : "At the same time, until all are done"),
+  for_each: (config) => (config.items ? does.of(short(config.items)) : ""),
+  repeat: (config) => (config.maxIterations ? does.rounds(short(config.maxIterations), short(config.pause)) : ""),
+  branch: (config) => (config.mode === "all" ? does.everyBranch : does.firstBranch),
+  parallel: (config) => (config.join === "any" ? does.untilOne : typeof config.join === "number" ? does.untilSome(config.join) : does.untilAll),
   wait: (config) => {
-    if (config.for) return `For ${short(config.for)}`;
-    if (config.until) return `Until ${short(config.until)}${config.offset ? ` (${short(config.offset)})` : ""}`;
-    return config.window ? `Until ${short(config.window).replaceAll("_", " ")}` : "";
+    if (config.for) return does.lasts(short(config.for));
+    if (config.until) return does.until(short(config.until), short(config.offset));
+    return config.window ? does.until(short(config.window).replaceAll("_", " "), "") : "";
   },
-  wait_for_event: (config) => (config.event ? `${short(config.event)}, for ${short(config.timeout)} at most` : ""),
+  wait_for_event: (config) => (config.event ? does.atMost(short(config.event), short(config.timeout)) : ""),
   approval: (config) => short(config.title),
-  run_workflow: (config) => (config.workflowId ? `Workflow ${short(config.workflowId)}${config.wait === false ? ", without waiting" : ""}` : ""),
+  run_workflow: (config) => (config.workflowId ? does.workflow(short(config.workflowId), config.wait !== false) : ""),
   set: (config) => short(config.variables),
-  stop: (config) => [short(config.status), short(config.message)].filter(Boolean).join(": "),
+  stop: (config) => [config.status === "failed" ? does.fails : "", short(config.message)].filter(Boolean).join(": ") || does.ends,
 };
 
 /** One line that says what a step does; empty when there is nothing to say yet. */
@@ -94,6 +98,13 @@ export function summary(step: Step): string {
   const config = isObject(step.config) ? step.config : {};
   const telling = TELLING[step.type];
   return telling ? telling(config) : short(Object.values(config).find((value) => typeof value === "string" && value !== "") ?? "");
+}
+
+/** What a step does, in one line with names: its fields, else the conditions that it asks. */
+export function stepText(step: Step, operators: readonly OperatorInfo[], nameOf: (field: string) => string): string {
+  const said = inWords(summary(step), nameOf);
+  const conditions = isObject(step.config) ? step.config.conditions : undefined;
+  return said === "" && Array.isArray(conditions) ? sentence(conditions, operators, nameOf) : said;
 }
 
 /** A text with its variables by name: "NPS Detractor: [Your name]". */

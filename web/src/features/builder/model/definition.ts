@@ -1,5 +1,6 @@
 // The definition of a workflow as the server keeps it. Only what the builder itself looks at is typed; everything else passes through untouched,
 // so that a newer server's fields survive an edit.
+import { definitionOf as definitionIn } from "../../../api/definition";
 import { isObject, type Json, type JsonObject, type Path, valueAt } from "./json";
 
 export type Step = JsonObject & {
@@ -21,19 +22,9 @@ export type Definition = JsonObject & {
   actions?: Json[];
 };
 
-/** What a record of the API has beside the definition in it. */
-const RECORD_FIELDS = new Set([
-  "id", "tenant_id", "key", "is_active", "published_version", "has_draft", "draft", "execution_count", "success_count", "failure_count", "unmatched_count",
-  "last_executed_at", "average_duration_ms", "created_at", "updated_at", "created_by", "updated_by", "version", "archived_at", "problems", "hook_url",
-]);
-
 /** The definition that is edited: the draft, else what is published. */
 export function definitionOf(record: JsonObject): Definition {
-  const source = isObject(record.draft) ? record.draft : record;
-  // What is not set comes as null, or as an empty list: here it is simply not there, as in what is sent.
-  const isSet = (key: string, value: Json | undefined): boolean => value !== null && !(key === "onFailure" && Array.isArray(value) && value.length === 0);
-  const entries = Object.entries(source).filter(([key, value]) => (source !== record || !RECORD_FIELDS.has(key)) && isSet(key, value));
-  const kept: JsonObject = Object.fromEntries(entries);
+  const kept = definitionIn(record) as JsonObject;
   return {
     ...kept,
     name: typeof kept.name === "string" ? kept.name : "",

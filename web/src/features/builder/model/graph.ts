@@ -4,6 +4,7 @@ import { type Definition, isStep, type Step } from "./definition";
 import { type Json, type Path, pathText, valueAt } from "./json";
 import { type ListKind, type NestedList, nestedLists } from "./lists";
 import type { Gap } from "./operations";
+import { texts } from "./texts";
 
 export type GraphNode = { id: string; x: number; y: number; width: number; height: number } & (
   | { kind: "trigger" }
@@ -140,7 +141,7 @@ export function toGraph(definition: Definition): Graph {
   const top = 2 * NODE_HEIGHT + 2 * BETWEEN;
   const ends = drawList(roots, ["actions"], middle, top, ["conditions"]);
   const bottom = top + size.height;
-  nodes.push({ kind: "end", id: "end", label: "End", x: middle - END_WIDTH / 2, y: bottom, width: END_WIDTH, height: END_HEIGHT });
+  nodes.push({ kind: "end", id: "end", label: texts.lists.end, x: middle - END_WIDTH / 2, y: bottom, width: END_WIDTH, height: END_HEIGHT });
   join(ends, "end");
   let width = size.width;
 
@@ -149,7 +150,7 @@ export function toGraph(definition: Definition): Graph {
     const column = listSize(failure);
     const left = size.width + 3 * COLUMN_SPACE;
     const center = left + column.width / 2;
-    nodes.push({ kind: "label", id: "label:onFailure", label: "If the run fails", list: "handler", conditions: undefined, owner: undefined, x: center - LABEL_WIDTH / 2, y: NODE_HEIGHT + 2 * BETWEEN, width: LABEL_WIDTH, height: LABEL_HEIGHT });
+    nodes.push({ kind: "label", id: "label:onFailure", label: texts.lists.ifTheRunFails, list: "handler", conditions: undefined, owner: undefined, x: center - LABEL_WIDTH / 2, y: NODE_HEIGHT + 2 * BETWEEN, width: LABEL_WIDTH, height: LABEL_HEIGHT });
     drawList(failure, ["onFailure"], center, NODE_HEIGHT + 2 * BETWEEN + LABEL_HEIGHT, ["label:onFailure"]);
     width = left + column.width;
   }

@@ -3,6 +3,7 @@
 // `branches[…].actions`): what the server adds is drawn without a change here.
 import { type Definition, isStep, type Step } from "./definition";
 import { isObject, type Json, type JsonObject, type Path } from "./json";
+import { texts } from "./texts";
 
 export type ListKind = "branch" | "else" | "body" | "handler";
 
@@ -19,16 +20,16 @@ export type NestedList = {
 type Slot = { key: string; kind: ListKind; label: string };
 
 const SLOTS: Record<string, Slot[]> = {
-  for_each: [{ key: "actions", kind: "body", label: "For each item" }],
-  repeat: [{ key: "actions", kind: "body", label: "Each round" }],
+  for_each: [{ key: "actions", kind: "body", label: texts.lists.eachItem }],
+  repeat: [{ key: "actions", kind: "body", label: texts.lists.eachRound }],
   wait_for_event: [
-    { key: "actions", kind: "branch", label: "It came" },
-    { key: "onTimeout", kind: "else", label: "Too late" },
+    { key: "actions", kind: "branch", label: texts.lists.came },
+    { key: "onTimeout", kind: "else", label: texts.lists.tooLate },
   ],
   approval: [
-    { key: "onApproved", kind: "branch", label: "Approved" },
-    { key: "onRejected", kind: "branch", label: "Rejected" },
-    { key: "onTimeout", kind: "else", label: "No answer" },
+    { key: "onApproved", kind: "branch", label: texts.lists.approved },
+    { key: "onRejected", kind: "branch", label: texts.lists.rejected },
+    { key: "onTimeout", kind: "else", label: texts.lists.noAnswer },
   ],
 };
 
@@ -49,7 +50,7 @@ function branches(config: JsonObject): NestedList[] {
   const found = Array.isArray(config.branches) ? config.branches : [];
   return found.flatMap((branch, index): NestedList[] => {
     if (!isObject(branch)) return [];
-    const name = typeof branch.name === "string" && branch.name !== "" ? branch.name : `Branch ${index + 1}`;
+    const name = typeof branch.name === "string" && branch.name !== "" ? branch.name : texts.lists.branch(index + 1);
     const path = ["config", "branches", index, "actions"];
     return [{ path, kind: "branch", label: name, ...(Array.isArray(branch.conditions) ? { conditions: branch.conditions } : {}) }];
   });
@@ -66,7 +67,7 @@ export function nestedLists(step: Step): NestedList[] {
   const lists: NestedList[] = [];
   if (step.type === "branch" || step.type === "parallel") {
     lists.push(...branches(config));
-    if (step.type === "branch") lists.push({ path: ["config", "else"], kind: "else", label: "Otherwise" });
+    if (step.type === "branch") lists.push({ path: ["config", "else"], kind: "else", label: texts.lists.otherwise });
   } else if (SLOTS[step.type]) {
     for (const { key, kind, label } of SLOTS[step.type] ?? []) lists.push({ path: ["config", key], kind, label });
   } else {
@@ -76,7 +77,7 @@ export function nestedLists(step: Step): NestedList[] {
       else if (key === "branches") lists.push(...branches(config));
     }
   }
-  if (Array.isArray(step.onError)) lists.push({ path: ["onError"], kind: "handler", label: "If it fails" });
+  if (Array.isArray(step.onError)) lists.push({ path: ["onError"], kind: "handler", label: texts.lists.ifItFails });
   return lists;
 }
 

@@ -54,6 +54,15 @@ describe("a run on the canvas", () => {
     expect(told(rows, "completed").taken).toEqual(["conditions", "end", "label:actions[0].config.else", "step:s1", "step:s5", "trigger"]);
   });
 
+  test("says where it was stopped, and that a failure was handled", () => {
+    const refused = [row("conditions", { step_type: "condition", status: "skipped" })];
+    expect(told(refused, "completed")).toEqual({ states: { conditions: "stopped" }, details: {}, taken: ["conditions", "trigger"] });
+    const rows = [met, row("s1", { output_data: { taken: ["else"], stoppedAt: "s1.else.s9" } })];
+    expect(told(rows, "completed")).toMatchObject({ states: { s1: "stopped" }, taken: ["conditions", "label:actions[0].config.else", "step:s1", "trigger"] });
+    const handled = [met, row("s1", { output_data: { taken: ["else"] } }), row("s5", { status: "failed", output_data: { handled: true } }), row("s5.onError.s6")];
+    expect(told(handled, "completed").states).toEqual({ conditions: "met", s1: "completed", s5: "handled", s6: "stopped" });
+  });
+
   test("of a step that waits says so, until the run is over", () => {
     const rows = [met, row("s1", { step_type: "branch", status: "running", output_data: { taken: ["Calm"] } }), row("s1.branches[1].s4", { step_type: "delay", status: "running", resume_at: "2026-01-01T00:00:00Z" })];
     expect(told(rows, "waiting").states).toMatchObject({ s1: "running", s4: "waiting" });

@@ -1,10 +1,10 @@
 // A run on the canvas: from the journal's rows, how each step went, what is said of it, and which way was taken.
 import type { Definition, Step } from "./definition";
 import { type Graph, toGraph } from "./graph";
-import { isObject, type Json, type JsonObject, pathText, valueAt } from "./json";
+import { isObject, type JsonObject, pathText } from "./json";
 import { isLoop, nestedLists, type NestedList, type Place, places } from "./lists";
 
-export type StepState = "pending" | "running" | "waiting" | "retrying" | "completed" | "failed" | "skipped" | "cancelled" | "met" | "unmet";
+export type StepState = "pending" | "running" | "waiting" | "retrying" | "completed" | "failed" | "skipped" | "cancelled" | "met" | "unmet" | "handled" | "stopped";
 
 /** What is read of a row of the journal. */
 export type Row = {
@@ -29,14 +29,20 @@ export type Run = {
 
 const CONDITIONS = "conditions";
 
+/** A completed step behind which nothing ran: its conditions did not hold, or one inside it said so. */
+function endedTheRun({ output_data: out }: Row): boolean {
+  return isObject(out) && (out.passed === false || typeof out.stoppedAt === "string");
+}
+
 function stateOf(row: Row, status: RunStatus): StepState {
   const isOver = status === "completed" || status === "failed" || status === "cancelled";
   switch (row.status) {
     case "completed":
-      return "completed";
+      return endedTheRun(row) ? "stopped" : "completed";
     case "skipped":
       return "skipped";
     case "failed":
+      if (isObject(row.output_data) && row.output_data.handled === true) return "handled";
       return !isOver && row.resume_at ? "retrying" : "failed";
     case "pending":
       return isOver ? "cancelled" : row.resume_at ? "waiting" : "pending";
@@ -47,14 +53,14 @@ function stateOf(row: Row, status: RunStatus): StepState {
 }
 
 /** What is told of a step that ran several times: what needs attention first. */
-const WEIGHT: StepState[] = ["failed", "retrying", "running", "waiting", "pending", "cancelled", "completed", "skipped"];
+const WEIGHT: StepState[] = ["failed", "retrying", "stopped", "running", "waiting", "pending", "cancelled", "handled", "completed", "skipped"];
 
 function worst(states: readonly StepState[]): StepState {
   return WEIGHT.find((state) => states.includes(state)) ?? "completed";
 }
 
 function passed(state: StepState | undefined): boolean {
-  return state === "completed" || state === "skipped" || state === "failed";
+  return state === "completed" || state === "skipped" || state === "failed" || state === "handled";
 }
 
 function output(rows: readonly Row[]): JsonObject {
@@ -92,7 +98,8 @@ export function runOf(definition: Definition, rows: readonly Row[], status: RunS
     if (step.id === undefined || !mine) continue;
     // Each place in the tree is tried on its own: only its last attempt counts.
     const last = new Map(mine.map((row) => [row.step_path, row]));
-    states[step.id] = worst([...last.values()].map((row) => stateOf(row, status)));
+    const found = worst([...last.values()].map((row) => stateOf(row, status)));
+    states[step.id] = step.type === "stop" && found === "completed" ? "stopped" : found;
     const attempts = Math.max(...mine.map(({ attempt }) => attempt));
     const rounds = isLoop(step) ? roundsText(step, output(mine), roundsSeen(rows, new Set(mine.map(({ step_path }) => step_path)))) : "";
     const times = last.size > 1 ? `${last.size}×` : "";
@@ -100,8 +107,10 @@ export function runOf(definition: Definition, rows: readonly Row[], status: RunS
     if (said !== "") details[step.id] = said;
   }
   const conditions = byStep.get(CONDITIONS)?.at(-1);
-  const matched = conditions && isObject(conditions.output_data) ? conditions.output_data.result !== false : conditions !== undefined;
-  if (conditions) states[CONDITIONS] = conditions.status === "failed" ? "failed" : matched ? "met" : "unmet";
+  // A run that was not let begin has a row of its conditions all the same, which nobody has looked at.
+  const refused = conditions?.status === "skipped";
+  const matched = !refused && (conditions && isObject(conditions.output_data) ? conditions.output_data.result !== false : conditions !== undefined);
+  if (conditions) states[CONDITIONS] = conditions.status === "failed" ? "failed" : refused ? "stopped" : matched ? "met" : "unmet";
   return { states, details, taken: takenOf(all, states, byStep, graph, { matched, completed: status === "completed", began: rows.length > 0 }) };
 }
 
@@ -149,11 +158,4 @@ function takenOf(all: readonly Place[], states: Readonly<Record<string, StepStat
   const lastGap = graph.nodes.findLast((node) => node.kind === "gap" && pathText(node.gap.list) === "actions");
   if (run.completed && run.matched && lastGap && taken.has(lastGap.id)) taken.add("end");
   return taken;
-}
-
-/** The definition in a stored version. */
-export function definitionIn(version: JsonObject): Definition {
-  const found: Json | undefined = valueAt(version, ["definition"]);
-  const kept = isObject(found) ? found : {};
-  return { ...kept, name: typeof kept.name === "string" ? kept.name : "", trigger_event: typeof kept.trigger_event === "string" ? kept.trigger_event : "" };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { newStep } from "./catalogue";
-import { cronOf, rhythmFrom, rhythmOf, scheduleText, withPace } from "./starts";
+import { cronOf, rhythmFrom, rhythmOf, scheduleText, triggerFields, withPace } from "./starts";
 
 describe("schedules", () => {
   test("common rhythms are read from cron expressions and written as them", () => {
@@ -19,6 +19,18 @@ describe("schedules", () => {
     expect(scheduleText({ every: "15m" })).toBe("Every 15m");
     expect(scheduleText({ relativeTo: "contact.attributes.renewal_date", offset: "-3d", at: "09:00" })).toBe("3d before contact.attributes.renewal_date, at 09:00");
     expect(withPace({ relativeTo: "a", offset: "1d", at: "09:00", misfire: "skip" }, "every")).toEqual({ every: "1h", misfire: "skip" });
+  });
+
+  test("of another pace keep only what the server takes from it", () => {
+    expect(withPace({ every: "1h", misfire: "skip", startAt: "2026-01-01T00:00:00Z" }, "relativeTo")).toEqual({ relativeTo: "submission.submittedAt", offset: "7d", startAt: "2026-01-01T00:00:00Z" });
+    expect(withPace({ relativeTo: "contact.created_at", offset: "1d", at: "09:00", timeZone: "Europe/Paris" }, "cron")).toEqual({ cron: "0 9 * * 1-5", timeZone: "Europe/Paris" });
+  });
+
+  test("say which of their fields can be seen: what is wrong with others is said by itself", () => {
+    const has = (event: string, config: Record<string, never | string | object>) => triggerFields(event, config as never).map((path) => path.join("."));
+    expect(has("schedule", { relativeTo: "x" })).not.toContain("misfire");
+    expect(has("webhook", { auth: { type: "basic" } })).toEqual(["auth.type", "auth.username", "auth.password", "respond", "dedupeHeader"]);
+    expect([has("manual", {}), has("order.shipped", {}), has("ticket_updated", {})]).toEqual([[], [], ["fields"]]);
   });
 });
 

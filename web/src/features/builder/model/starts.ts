@@ -2,6 +2,7 @@
 import type { JsonSchema } from "../../../forms/schema";
 import type { Definition } from "./definition";
 import { isObject, type JsonObject } from "./json";
+import { texts } from "./texts";
 
 export type StartKind = "event" | "schedule" | "webhook" | "manual";
 
@@ -35,11 +36,38 @@ export function paceOf(config: JsonObject): Pace {
 
 const PACES: Record<Pace, JsonObject> = { cron: { cron: "0 9 * * 1-5" }, every: { every: "1h" }, relativeTo: { relativeTo: "submission.submittedAt", offset: "7d" } };
 
-/** The config with another pace; what belongs to every schedule stays. */
+/** The fields that a schedule of each pace has; of others the server says that there are none. */
+const PACE_FIELDS: Record<Pace, readonly string[]> = {
+  cron: ["cron", "timeZone", "misfire", "startAt", "endAt"],
+  every: ["every", "misfire", "startAt", "endAt"],
+  relativeTo: ["relativeTo", "offset", "at", "timeZone", "startAt", "endAt"],
+};
+
+/** The config with another pace; what such a schedule has as well stays. */
 export function withPace(config: JsonObject, pace: Pace): JsonObject {
-  const kept = Object.entries(config).filter(([name]) => !["cron", "every", "relativeTo", "offset", "at"].includes(name));
+  const kept = Object.entries(config).filter(([name]) => PACE_FIELDS[pace].includes(name) && !(name in PACES[pace]));
   return { ...PACES[pace], ...Object.fromEntries(kept) };
 }
+
+/** Which places of `trigger_config` have a field in the form, as paths inside it: a problem anywhere else has to be said by itself. */
+export function triggerFields(event: string, config: JsonObject): (readonly string[])[] {
+  switch (startKindOf(event)) {
+    case "manual":
+      return [];
+    case "schedule":
+      return PACE_FIELDS[paceOf(config)].map((name) => [name]);
+    case "webhook": {
+      const kind = isObject(config.auth) && typeof config.auth.type === "string" ? config.auth.type : "none";
+      const auth = ["type", ...Object.keys(HOOK_AUTHS[kind]?.properties ?? {})].map((name) => ["auth", name]);
+      return [...auth, ["respond"], ["dedupeHeader"], ...(config.respond === "result" ? [["timeout"]] : [])];
+    }
+    case "event":
+      return [...(event === "submission_completed" ? [["formId"]] : []), ...(RECORD_EVENTS.test(event) ? [["fields"]] : []), ...(Array.isArray(config.conditions) ? [["conditions"]] : [])];
+  }
+}
+
+/** Events of which one may ask that certain fields have changed. */
+export const RECORD_EVENTS = /^(contact|ticket)_updated$/;
 
 /** The common rhythms, that need no expression to be written. */
 export type Rhythm = { kind: "hourly"; minute: number } | { kind: "daily" | "weekdays"; time: string } | { kind: "weekly"; time: string; day: number } | { kind: "monthly"; time: string; day: number } | { kind: "custom" };
@@ -95,34 +123,36 @@ export function rhythmFrom(kind: Rhythm["kind"], before: Rhythm): Exclude<Rhythm
   }
 }
 
-export const WEEKDAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+export const WEEKDAYS = texts.weekdays;
+
+const words = texts.starts;
 
 function rhythmText(cron: string): string {
   const rhythm = rhythmOf(cron);
   switch (rhythm.kind) {
     case "hourly":
-      return `Every hour at ${String(rhythm.minute).padStart(2, "0")} minutes past`;
+      return words.hourly(String(rhythm.minute).padStart(2, "0"));
     case "daily":
-      return `Every day at ${rhythm.time}`;
+      return words.daily(rhythm.time);
     case "weekdays":
-      return `Monday to Friday at ${rhythm.time}`;
+      return words.weekdays(rhythm.time);
     case "weekly":
-      return `Every ${WEEKDAYS[rhythm.day] ?? "week"} at ${rhythm.time}`;
+      return words.weekly(WEEKDAYS[rhythm.day] ?? words.week, rhythm.time);
     case "monthly":
-      return `On day ${rhythm.day} of every month at ${rhythm.time}`;
+      return words.monthly(rhythm.day, rhythm.time);
     case "custom":
-      return `At ${cron}`;
+      return words.custom(cron);
   }
 }
 
 /** When a schedule starts it, in words. */
 export function scheduleText(config: JsonObject): string {
   const zone = typeof config.timeZone === "string" ? ` (${config.timeZone})` : "";
-  if (typeof config.every === "string" || typeof config.every === "number") return `Every ${String(config.every)}`;
+  if (typeof config.every === "string" || typeof config.every === "number") return words.every(String(config.every));
   if (typeof config.relativeTo === "string") {
     const offset = typeof config.offset === "string" && config.offset !== "" ? config.offset : "0d";
-    const distance = offset.startsWith("-") ? `${offset.slice(1)} before` : `${offset.replace(/^\+/, "")} after`;
-    return `${distance} ${config.relativeTo}${typeof config.at === "string" ? `, at ${config.at}` : ""}`;
+    const said = offset.startsWith("-") ? words.before(offset.slice(1), config.relativeTo) : words.after(offset.replace(/^\+/, ""), config.relativeTo);
+    return typeof config.at === "string" ? words.at(said, config.at) : said;
   }
   return typeof config.cron === "string" && config.cron !== "" ? `${rhythmText(config.cron)}${zone}` : "";
 }
@@ -132,7 +162,7 @@ export type EntryRule = "enrolment" | "debounce" | "concurrency" | "rateLimit" |
 
 type Rule = { name: EntryRule; begin: JsonObject; schema: JsonSchema };
 
-const key: JsonSchema = { type: "string", title: "Counted for each", description: "A template; what has the same value counts as one.", format: "template-text" };
+const key: JsonSchema = { type: "string", title: texts.rules.key, description: texts.rules.keyHint, format: "template-text" };
 
 export const ENTRY_RULES: readonly Rule[] = [
   {
@@ -142,8 +172,8 @@ export const ENTRY_RULES: readonly Rule[] = [
       type: "object",
       required: ["policy"],
       properties: {
-        policy: { type: "string", title: "How often", enum: ["every_time", "once", "once_per"] },
-        period: { type: ["integer", "string"], format: "duration", title: "Once in", description: "For “once per”: how long it takes until the same one may enter again." },
+        policy: { type: "string", title: texts.rules.policy, enum: ["every_time", "once", "once_per"] },
+        period: { type: ["integer", "string"], format: "duration", title: texts.rules.period, description: texts.rules.periodHint },
         key: { ...key, default: "{{contact.id}}" },
       },
     },
@@ -151,7 +181,7 @@ export const ENTRY_RULES: readonly Rule[] = [
   {
     name: "debounce",
     begin: { key: "{{contact.id}}", for: "30s" },
-    schema: { type: "object", required: ["for", "key"], properties: { for: { type: ["integer", "string"], format: "duration", title: "Quiet for" }, key } },
+    schema: { type: "object", required: ["for", "key"], properties: { for: { type: ["integer", "string"], format: "duration", title: texts.rules.quiet }, key } },
   },
   {
     name: "concurrency",
@@ -160,8 +190,8 @@ export const ENTRY_RULES: readonly Rule[] = [
       type: "object",
       required: ["limit", "behavior"],
       properties: {
-        limit: { type: "integer", minimum: 1, title: "Runs at once" },
-        behavior: { type: "string", enum: ["queue", "drop", "cancel_running"], title: "When there is no room", description: "Wait in a queue, drop the new one, or cancel what runs." },
+        limit: { type: "integer", minimum: 1, title: texts.rules.atOnce },
+        behavior: { type: "string", enum: ["queue", "drop", "cancel_running"], title: texts.rules.noRoom, description: texts.rules.noRoomHint },
         key,
       },
     },
@@ -169,7 +199,7 @@ export const ENTRY_RULES: readonly Rule[] = [
   {
     name: "rateLimit",
     begin: { limit: 100, per: "1m" },
-    schema: { type: "object", required: ["limit", "per"], properties: { limit: { type: "integer", minimum: 1, title: "Starts at most" }, per: { type: ["integer", "string"], format: "duration", title: "In" } } },
+    schema: { type: "object", required: ["limit", "per"], properties: { limit: { type: "integer", minimum: 1, title: texts.rules.most }, per: { type: ["integer", "string"], format: "duration", title: texts.rules.per } } },
   },
   {
     name: "goal",
@@ -177,7 +207,7 @@ export const ENTRY_RULES: readonly Rule[] = [
     schema: {
       type: "object",
       required: ["event"],
-      properties: { event: { type: "string", title: "Event", description: "When it comes for the same contact, runs that wait end as completed." }, conditions: { type: "array", format: "conditions", items: { type: "object" }, title: "Only if" } },
+      properties: { event: { type: "string", title: texts.rules.event, description: texts.rules.eventHint }, conditions: { type: "array", format: "conditions", items: { type: "object" }, title: texts.rules.onlyIf } },
     },
   },
 ];
@@ -191,16 +221,16 @@ export function ruleOf(definition: Definition, name: EntryRule): JsonObject | un
 export const HOOK_AUTHS: Record<string, JsonSchema> = {
   none: { type: "object", properties: {} },
   basic: { type: "object", required: ["username", "password"], properties: { username: { type: "string" }, password: { type: "string", writeOnly: true } } },
-  header: { type: "object", required: ["name", "value"], properties: { name: { type: "string", title: "Header", description: "Such as X-Api-Key" }, value: { type: "string", writeOnly: true } } },
+  header: { type: "object", required: ["name", "value"], properties: { name: { type: "string", title: texts.auths.header, description: texts.auths.headerHint }, value: { type: "string", writeOnly: true } } },
   hmac: {
     type: "object",
     required: ["header", "secret"],
     properties: {
-      header: { type: "string", title: "Header with the signature", description: "Such as X-Signature" },
+      header: { type: "string", title: texts.auths.signature, description: texts.auths.signatureHint },
       secret: { type: "string", writeOnly: true },
       algorithm: { type: "string", enum: ["sha256", "sha512"], default: "sha256" },
       encoding: { type: "string", enum: ["hex", "base64"], default: "hex" },
-      prefix: { type: "string", title: "What stands before it", description: "Such as sha256=" },
+      prefix: { type: "string", title: texts.auths.prefix, description: texts.auths.prefixHint },
     },
   },
   standard_webhooks: { type: "object", required: ["secret"], properties: { secret: { type: "string", writeOnly: true } } },

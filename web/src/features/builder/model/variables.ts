@@ -4,6 +4,7 @@ import { type ActionInfo, titleOf } from "./catalogue";
 import type { Definition, Step } from "./definition";
 import { isObject, type Json, type Path, startsWith, valueAt } from "./json";
 import { nestedLists, type Place, places } from "./lists";
+import { texts } from "./texts";
 
 export type Question = { key: string; type: string; label: string; options?: string[] };
 
@@ -29,7 +30,6 @@ const OUTPUTS: Record<string, readonly [path: string, type: string][]> = {
   repeat: [["iterations", "number"], ["satisfied", "boolean"]],
   parallel: [["finished", "list"]],
   wait_for_event: [["timedOut", "boolean"], ["event", "object"]],
-  approval: [["decision", "text"], ["comment", "text"]],
   run_workflow: [["executionId", "number"], ["status", "text"], ["result", "object"]],
 };
 
@@ -42,7 +42,8 @@ const TICKET: readonly [string, string][] = [
 
 /** Fields that say nothing to a person who builds a workflow. */
 const NOISE = new Set(["tenant_id", "created_by", "updated_by", "version", "archived_at"]);
-const NICKNAMES: Record<string, string> = { nps: "NPS score", csat: "Satisfaction score", ces: "Effort score" };
+
+const { groups, nicknames, variables: names } = texts;
 
 export function typeOf(sample: unknown): string {
   if (Array.isArray(sample)) return "list";
@@ -58,7 +59,7 @@ function words(key: string): string {
 }
 
 function labelOf(question: Question): string {
-  const nickname = NICKNAMES[question.type];
+  const nickname = nicknames[question.type];
   if (nickname) return nickname;
   return question.label.length <= 44 ? question.label : words(question.key);
 }
@@ -66,6 +67,16 @@ function labelOf(question: Question): string {
 function key(name: string): string {
   return /^[A-Za-z_][\w-]*$/.test(name) ? `.${name}` : `[${JSON.stringify(name)}]`;
 }
+
+/** What triggers bring that are no records: known before the first of them has come. */
+const TRIGGERS: Record<string, readonly [path: string, label: string, type: string, group: string][]> = {
+  schedule: [["schedule.scheduledFor", names.scheduledFor, "date", groups.schedule], ["schedule.firedAt", names.firedAt, "date", groups.schedule]],
+  webhook: [["body", names.body, "object", groups.call], ["headers", names.headers, "object", groups.call], ["query", names.query, "object", groups.call], ["method", names.method, "text", groups.call]],
+  execution_failed: [
+    ["failure.error", names.error, "text", groups.failure], ["failure.workflowName", names.failedWorkflow, "text", groups.failure], ["failure.executionId", names.failedRun, "number", groups.failure],
+    ["failure.triggerEvent", names.failedEvent, "text", groups.failure], ["failure.retryCount", names.retries, "number", groups.failure], ["contactId", names.contactId, "number", groups.failure], ["submissionId", names.submissionId, "number", groups.failure],
+  ],
+};
 
 /** The leaves of real data, three levels down at most. */
 function leaves(value: Json | undefined, path: string, group: string, depth = 0): Variable[] {
@@ -80,21 +91,22 @@ function triggerVariables(definition: Definition, known: Known): Variable[] {
   if (event === "submission_completed") {
     for (const question of known.questions) {
       const options = question.options && question.options.length > 0 ? { options: question.options } : {};
-      found.push({ path: `submission.data${key(question.key)}`, label: labelOf(question), type: question.type, group: "Answers", sample: sample(["submission", "data", question.key]), ...options });
+      found.push({ path: `submission.data${key(question.key)}`, label: labelOf(question), type: question.type, group: groups.answers, sample: sample(["submission", "data", question.key]), ...options });
     }
-    found.push({ path: "submission.id", label: "Submission id", type: "number", group: "Submission", sample: sample(["submission", "id"]) });
-    found.push({ path: "submission.contactId", label: "Contact id", type: "number", group: "Submission", sample: sample(["submission", "contactId"]) });
-    found.push({ path: "submission.submittedAt", label: "Submitted at", type: "date", group: "Submission", sample: sample(["submission", "submittedAt"]) });
-    found.push({ path: "formId", label: "Form id", type: "number", group: "Submission", sample: sample(["formId"]) });
+    found.push({ path: "submission.id", label: names.submissionId, type: "number", group: groups.submission, sample: sample(["submission", "id"]) });
+    found.push({ path: "submission.contactId", label: names.contactId, type: "number", group: groups.submission, sample: sample(["submission", "contactId"]) });
+    found.push({ path: "submission.submittedAt", label: names.submittedAt, type: "date", group: groups.submission, sample: sample(["submission", "submittedAt"]) });
+    found.push({ path: "formId", label: names.formId, type: "number", group: groups.submission, sample: sample(["formId"]) });
   }
   if (event === "submission_completed" || event.startsWith("contact_")) {
-    for (const [name, type] of CONTACT) found.push({ path: `contact.${name}`, label: `Contact ${words(name).toLowerCase()}`, type, group: "Contact", sample: sample(["contact", name]) });
+    for (const [name, type] of CONTACT) found.push({ path: `contact.${name}`, label: names.ofContact(words(name).toLowerCase()), type, group: groups.contact, sample: sample(["contact", name]) });
   }
   if (event.startsWith("ticket_")) {
-    for (const [name, type] of TICKET) found.push({ path: `ticket.${name}`, label: `Ticket ${words(name).toLowerCase()}`, type, group: "Ticket", sample: sample(["ticket", name]) });
+    for (const [name, type] of TICKET) found.push({ path: `ticket.${name}`, label: names.ofTicket(words(name).toLowerCase()), type, group: groups.ticket, sample: sample(["ticket", name]) });
   }
+  for (const [path, label, type, group] of TRIGGERS[event] ?? []) found.push({ path, label, type, group, sample: sample(path.split(".")) });
   const seen = new Set(found.map(({ path }) => path));
-  const others = leaves(known.triggerData, "", "Trigger data").filter(({ path }) => !seen.has(path));
+  const others = leaves(known.triggerData, "", groups.trigger).filter(({ path }) => !seen.has(path));
   return [...found, ...others];
 }
 
@@ -107,39 +119,56 @@ export function stepsBefore(definition: Definition, path: Path): Step[] {
 
 /** Constructs around the place, whose own variables are known in there. */
 function around(definition: Definition, path: Path): Variable[] {
-  return places(definition)
+  const failed = (field: string, label: string): Variable => ({ path: field, label, type: "text", group: groups.failure });
+  const ofRun = path[0] === "onFailure" ? [failed("error.message", names.error), failed("error.stepName", names.failedStep), failed("error.stepPath", names.failedStepPath)] : [];
+  const inside = places(definition)
     .filter((place) => startsWith(path, place.path) && path.length > place.path.length)
-    .flatMap(({ step }): Variable[] => {
+    .flatMap(({ step, path: own }): Variable[] => {
+      if (path[own.length] === "onError") return [failed("error", names.error)];
       if (step.type === "for_each") {
         const name = typeof step.config?.as === "string" ? step.config.as : "item";
         return [
-          { path: name, label: "This item", type: "object", group: "Loop" },
-          { path: "index", label: "Its number, from 0", type: "number", group: "Loop" },
+          { path: name, label: names.item, type: "object", group: groups.loop },
+          { path: "index", label: names.index, type: "number", group: groups.loop },
         ];
       }
-      return step.type === "repeat" ? [{ path: "iteration", label: "The round, from 1", type: "number", group: "Loop" }] : [];
+      return step.type === "repeat" ? [{ path: "iteration", label: names.round, type: "number", group: groups.loop }] : [];
     });
+  return [...inside, ...ofRun];
+}
+
+/** What an approval gives: the decision, and an answer to each of its questions. */
+function decided(step: Step, start: string, group: string): Variable[] {
+  const asked = Array.isArray(step.config?.form) ? step.config.form.filter((question) => isObject(question)) : [];
+  const answers = asked.flatMap(({ key: name, label, type }): Variable[] => (typeof name === "string" && name !== "" ? [{ path: `${start}.form${key(name)}`, label: typeof label === "string" && label !== "" ? label : words(name), type: typeof type === "string" ? type : "text", group }] : []));
+  return [
+    { path: `${start}.decision`, label: names.decision, type: "text", group, options: ["approved", "rejected", "timed_out"] },
+    { path: `${start}.by`, label: names.decidedBy, type: "list", group },
+    { path: `${start}.comment`, label: names.comment, type: "text", group },
+    ...answers,
+  ];
 }
 
 export function variablesAt(definition: Definition, path: Path, known: Known, actions: readonly ActionInfo[]): Variable[] {
   const before = stepsBefore(definition, path);
   const outputs = before.flatMap((step): Variable[] => {
     if (step.id === undefined) return [];
-    const group = `Step: ${titleOf(step, actions)}`;
+    const group = groups.step(titleOf(step, actions));
     const start = `steps.${step.id}.output`;
     if (step.type === "set") {
       const variables = isObject(step.config?.variables) ? Object.keys(step.config.variables) : [];
       return variables.map((name) => ({ path: `vars${key(name)}`, label: words(name), type: "text", group }));
     }
+    if (step.type === "approval") return decided(step, start, group);
     const real = known.outputs[step.id];
     if (isObject(real)) return leaves(real, start, group, 1);
     return (OUTPUTS[step.type] ?? []).map(([name, type]) => ({ path: `${start}.${name}`, label: words(name), type, group }));
   });
   const always: Variable[] = [
-    { path: "workflow.name", label: "Workflow name", type: "text", group: "Always", sample: definition.name },
-    { path: "execution.id", label: "Execution id", type: "number", group: "Always" },
-    { path: "tenant.name", label: "Company name", type: "text", group: "Always" },
-    { path: "now", label: "The present time", type: "date", group: "Always" },
+    { path: "workflow.name", label: names.workflow, type: "text", group: groups.always, sample: definition.name },
+    { path: "execution.id", label: names.execution, type: "number", group: groups.always },
+    { path: "tenant.name", label: names.company, type: "text", group: groups.always },
+    { path: "now", label: names.now, type: "date", group: groups.always },
   ];
   return [...triggerVariables(definition, known), ...around(definition, path), ...outputs, ...always];
 }
@@ -155,7 +184,7 @@ export function insideAt(definition: Definition, place: Place, known: Known, act
 export function arrivingAt(step: Step, known: Known): Variable[] {
   const event = step.config?.event;
   if (typeof event !== "string" || event === "") return [];
-  const group = "The event that comes";
+  const group = groups.arriving;
   return triggerVariables({ name: "", trigger_event: event }, { ...known, triggerData: undefined }).map((variable) => ({ ...variable, sample: undefined, path: `event.${variable.path}`, group }));
 }
 

@@ -4,6 +4,7 @@ import { useDebouncedValue } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { DurationField } from "../../../forms/fields/DurationField";
+import { reasonOf } from "../../../api/failure";
 import { api } from "../api";
 import classes from "../builder.module.css";
 import type { Json, JsonObject, Path } from "../model/json";
@@ -65,12 +66,18 @@ export function SchedulePanel({ config, disabled, errorAt, set }: Props) {
             inputWrapperOrder={order}
             onChange={(value) => set(at("misfire"), value === "once" || value === null ? undefined : value)}
           />
-          <Group grow align="flex-start">
-            <Moment label={words.startAt} value={textOf(config.startAt)} disabled={disabled} error={errorAt(at("startAt"))} onChange={(value) => set(at("startAt"), value)} />
-            <Moment label={words.endAt} value={textOf(config.endAt)} disabled={disabled} error={errorAt(at("endAt"))} onChange={(value) => set(at("endAt"), value)} />
-          </Group>
-          <NextTimes config={config} />
         </>
+      )}
+      <Group grow align="flex-start">
+        <Moment label={words.startAt} value={textOf(config.startAt)} disabled={disabled} error={errorAt(at("startAt"))} onChange={(value) => set(at("startAt"), value)} />
+        <Moment label={words.endAt} value={textOf(config.endAt)} disabled={disabled} error={errorAt(at("endAt"))} onChange={(value) => set(at("endAt"), value)} />
+      </Group>
+      {pace === "relativeTo" ? (
+        <Text size="xs" c="dimmed">
+          {words.nextOfRecords}
+        </Text>
+      ) : (
+        <NextTimes config={config} />
       )}
     </Stack>
   );
@@ -118,16 +125,20 @@ function CronFields({ cron, disabled, error, onChange }: { cron: string; disable
 /** What the server would do: daylight saving and time zones are its business. */
 function NextTimes({ config }: { config: JsonObject }) {
   const [asked] = useDebouncedValue(config, 300);
-  const times = useQuery({ queryKey: ["builder", "nextTimes", asked], queryFn: () => api.nextTimes(asked), placeholderData: (before) => before });
-  const list = times.data ?? [];
+  const times = useQuery({ queryKey: ["builder", "nextTimes", asked], queryFn: () => api.nextTimes(asked), retry: 1, placeholderData: (before) => before });
+  const list = times.data?.nextTimes ?? [];
   return (
     <div>
       <Text size="sm" fw={600} mb={4}>
         {words.next}
       </Text>
-      {list.length === 0 ? (
+      {times.error ? (
+        <Text size="xs" c="var(--mantine-color-error)" role="alert">
+          {words.notKnown} {reasonOf(times.error)}
+        </Text>
+      ) : list.length === 0 ? (
         <Text size="xs" c="dimmed">
-          {times.isPending ? "…" : words.never}
+          {times.isPending ? texts.loading : times.data?.valid === false ? words.notSet : words.never}
         </Text>
       ) : (
         <ol className={classes.nextTimes}>

@@ -5,6 +5,7 @@ import { useMemo, useState } from "react";
 import { SchemaForm, type SchemaFormContext, type Suggestion } from "../../../forms/SchemaForm";
 import type { Variable } from "../../../forms/variables";
 import { titleOf } from "../model/catalogue";
+import { withConnection } from "../model/connections";
 import { isObject, type Json, type JsonObject, type Path, samePath, startsWith } from "../model/json";
 import { nestedLists, type Place } from "../model/lists";
 import { duplicateSteps, nudgeStep, removeSteps, setValue } from "../model/operations";
@@ -17,7 +18,7 @@ const CONTACT_FIELDS = ["segment", "name", "email", "phone", "company", "languag
 const RETRY_ON = ["timeout", "5xx", "429", "connection"];
 
 export function StepPanel({ place }: { place: Place }) {
-  const { definition, edit, actions, problems, people, connections, known, mayEdit } = useBuilder();
+  const { definition, edit, actions, problems, people, connections, providers, known, mayEdit } = useBuilder();
   const { step, path } = place;
   const id = step.id ?? "";
   const action = actions.find(({ name }) => name === step.type);
@@ -33,8 +34,8 @@ export function StepPanel({ place }: { place: Place }) {
   };
 
   const suggestions = useMemo((): Record<string, readonly Suggestion[]> => {
-    const users = people.map((person) => ({ value: String(person.id), label: person.name ?? person.email, group: "People" }));
-    const ways = connections.map(({ name, provider }) => ({ value: name, label: `${name} (${provider})`, group: "Connections" }));
+    const users = people.map((person) => ({ value: String(person.id), label: person.name ?? person.email, group: texts.people }));
+    const ways = connections.map(({ name, provider }) => ({ value: name, label: `${name} (${provider})`, group: texts.connections }));
     return { "user-id": users, connection: ways };
   }, [people, connections]);
 
@@ -58,10 +59,11 @@ export function StepPanel({ place }: { place: Place }) {
       />
     ),
   };
+  const config = isObject(step.config) ? step.config : {};
+  const schema = useMemo(() => withConnection(action?.schema ?? {}, isObject(step.config) ? step.config : {}, connections, providers), [action, step.config, connections, providers]);
   // What no field of the form shows is said at the top.
   const shown = Object.keys(action?.schema.properties ?? {});
   const loose = mine.filter(({ inside }) => !(inside[0] === "config" && shown.includes(String(inside[1]))));
-  const config = isObject(step.config) ? step.config : {};
 
   return (
     <Stack gap="md">
@@ -112,7 +114,7 @@ export function StepPanel({ place }: { place: Place }) {
           {problem.message}
         </Text>
       ))}
-      {action && <SchemaForm key={id} schema={action.schema} value={config} path={["config"]} context={context} disabled={!mayEdit} onChange={(name, value) => set(["config", name], value as Json | undefined)} onReplace={(next) => set(["config"], next as JsonObject)} />}
+      {action && <SchemaForm key={id} schema={schema} value={config} path={["config"]} context={context} disabled={!mayEdit} onChange={(name, value) => set(["config", name], value as Json | undefined)} onReplace={(next) => set(["config"], next as JsonObject)} />}
       {nestedLists(step).length > 0 && (
         <Text size="xs" c="dimmed">
           {texts.insideSteps}

@@ -48,10 +48,10 @@ export function TestPanel() {
       if (source === "submission") data = picked ? await dataOf(picked) : undefined;
       else if (source === "event") data = known.triggerData;
       else data = JSON.parse(typed) as Json;
-      if (!isObject(data)) setFailure(source === "typed" ? "The data must be an object: { … }" : texts.noEvents);
+      if (!isObject(data)) setFailure(source === "typed" ? texts.noObject : texts.noEvents);
       else dispatch({ type: "tested", dryRun: await api.test(workflowId, definition, data) });
     } catch (error) {
-      setFailure(error instanceof SyntaxError ? `This is not JSON: ${error.message}` : error instanceof ApiFailure ? [error.message, ...error.details.map(({ path, message }) => `${path}: ${message}`)].join("\n") : String(error));
+      setFailure(error instanceof SyntaxError ? texts.noJson(error.message) : error instanceof ApiFailure ? [error.message, ...error.details.map(({ path, message }) => `${path}: ${message}`)].join("\n") : String(error));
     } finally {
       setRunning(false);
     }
@@ -157,7 +157,7 @@ export function Verdicts({ conditions }: { conditions: readonly JsonObject[] }) 
                 {nameOf(String(condition.field))} {operator?.title ?? String(condition.operator)} {condition.right === undefined || condition.right === null ? "" : typeof condition.right === "object" ? JSON.stringify(condition.right) : String(condition.right)}
               </Text>
               <Badge size="sm" variant="light" color={good ? "teal" : "red"} tt="none" style={{ flexShrink: 0 }}>
-                {good ? "holds" : "does not hold"}
+                {good ? texts.holds : texts.holdsNot}
               </Badge>
             </Group>
             <Text size="xs" c="dimmed">

@@ -4,17 +4,16 @@ import { IconChevronDown, IconPlus } from "@tabler/icons-react";
 import { useMemo, useState } from "react";
 import { isObject, type Json, startsWith } from "../model/json";
 import { setValue, setValues } from "../model/operations";
-import { ENTRY_RULES, freshStart, type StartKind, startKindOf } from "../model/starts";
+import { ENTRY_RULES, freshStart, RECORD_EVENTS, type StartKind, startKindOf, triggerFields } from "../model/starts";
 import { variablesAt } from "../model/variables";
 import { useBuilder } from "../state";
 import { texts } from "../texts";
+import { eventCalled, EVENTS } from "../triggerWords";
 import { ConditionBuilder } from "./ConditionBuilder";
 import { ConditionsField } from "./ConditionsField";
 import { EntryRules } from "./EntryRules";
 import { SchedulePanel } from "./SchedulePanel";
 import { WebhookPanel } from "./WebhookPanel";
-
-const RECORD_EVENTS = /^(contact|ticket)_updated$/;
 
 export function TriggerPanel() {
   const { definition, edit, forms, problems, known, actions, mayEdit } = useBuilder();
@@ -28,7 +27,9 @@ export function TriggerPanel() {
   const rules = [...ENTRY_RULES.map(({ name }) => name), "onFailure", "logUnmatched"];
   const used = rules.filter((name) => definition[name] !== undefined && definition[name] !== true);
   const [rulesOpen, setRulesOpen] = useState(mine.some(({ inside }) => rules.includes(String(inside[0]))));
-  const shown = ["trigger_event", "trigger_config", "name", "description", ...rules];
+  // What no field shows is said at the end. The name stands above the canvas.
+  const fields = [["trigger_event"], ["description"], ...rules.map((name) => [name]), ...triggerFields(event, config).map((field) => ["trigger_config", ...field])];
+  const loose = mine.filter(({ inside }) => !fields.some((field) => startsWith(inside, field)));
   return (
     <Stack gap="md">
       <SegmentedControl
@@ -49,23 +50,23 @@ export function TriggerPanel() {
       )}
       {kind === "event" && <Autocomplete
         label={texts.event}
-        description={event in texts.events ? texts.events[event] : texts.eventHint}
+        description={event in EVENTS ? texts.eventName(event) : texts.eventHint}
         withAsterisk
-        data={Object.keys(texts.events)}
+        data={Object.values(EVENTS)}
         renderOption={({ option }) => (
           <div>
-            <Text size="sm">{texts.events[option.value] ?? option.value}</Text>
+            <Text size="sm">{option.value}</Text>
             <Text size="xs" c="dimmed" ff="monospace">
-              {option.value}
+              {eventCalled(option.value)}
             </Text>
           </div>
         )}
-        filter={({ options, search }) => (search in texts.events ? options : options.filter((option) => "value" in option && (option.value.includes(search) || texts.events[option.value]?.toLowerCase().includes(search.toLowerCase()))))}
-        value={event}
+        filter={({ options, search }) => (Object.values(EVENTS).includes(search) ? options : options.filter((option) => "value" in option && (option.value.toLowerCase().includes(search.toLowerCase()) || eventCalled(option.value).includes(search))))}
+        value={EVENTS[event] ?? event}
         error={errorAt(["trigger_event"])}
         disabled={!mayEdit}
         inputWrapperOrder={["label", "input", "description", "error"]}
-        onChange={(value) => set(["trigger_event"], value)}
+        onChange={(value) => set(["trigger_event"], eventCalled(value))}
       />}
       {event === "submission_completed" && (
         <Select
@@ -112,13 +113,11 @@ export function TriggerPanel() {
         {used.length === 0 ? texts.rules.title : texts.rules.used(used.length)}
       </Button>
       <Collapse expanded={rulesOpen}>{rulesOpen && <EntryRules variables={variables} errorAt={errorAt} set={set} />}</Collapse>
-      {mine
-        .filter(({ inside }) => inside[0] === "name" || !shown.includes(String(inside[0])))
-        .map((problem) => (
-          <Text key={problem.path + problem.message} size="sm" c="var(--mantine-color-error)" role="alert">
-            {problem.path}: {problem.message}
-          </Text>
-        ))}
+      {loose.map((problem) => (
+        <Text key={problem.path + problem.message} size="sm" c="var(--mantine-color-error)" role="alert">
+          {problem.path}: {problem.message}
+        </Text>
+      ))}
     </Stack>
   );
 }

@@ -52,7 +52,7 @@ export function WebhookPanel({ config, disabled, errorAt, set }: Props) {
         inputWrapperOrder={order}
         onChange={(value) => set(at("respond"), value ?? undefined)}
       />
-      {config.respond === "result" && <DurationField name="timeout" label={words.timeout} schema={{}} value={config.timeout} required={false} error={errorAt(at("timeout"))} variables={[]} disabled={disabled} onChange={(value) => set(at("timeout"), value as Json | undefined)} />}
+      {config.respond === "result" && <DurationField name="timeout" label={words.timeout} unit="s" schema={{ description: words.timeoutHint }} value={config.timeout} required={false} error={errorAt(at("timeout"))} variables={[]} disabled={disabled} onChange={(value) => set(at("timeout"), value as Json | undefined)} />}
       <TextInput
         label={words.dedupe}
         description={words.dedupeHint}
@@ -74,7 +74,7 @@ function Address({ disabled }: { disabled: boolean }) {
   if (hookUrl === undefined)
     return (
       <Text size="sm" c="dimmed">
-        {words.noAddress}
+        {disabled ? words.notForViewers : words.noAddress}
       </Text>
     );
   // The server may name a path only: then it is on this host.

@@ -4,6 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { api } from "../api";
 import { WorkflowCanvas } from "../canvas/WorkflowCanvas";
+import { definitionOf } from "../model/definition";
 import { type Row, runOf, type RunStatus } from "../model/run";
 import { texts } from "../texts";
 import { useCatalogue } from "./useCatalogue";
@@ -13,7 +14,7 @@ export type RunCanvasProps = { workflowId: number; version: number; status: RunS
 export function RunCanvas({ workflowId, version, status, rows, chosen, onChoose }: RunCanvasProps) {
   // A version never changes.
   const stored = useQuery({ queryKey: ["builder", "version", workflowId, version], queryFn: () => api.version(workflowId, version), staleTime: Infinity });
-  const definition = stored.data?.definition;
+  const definition = useMemo(() => stored.data && definitionOf(stored.data.definition), [stored.data]);
   const { isReady, error, ...catalogue } = useCatalogue(definition);
   const run = useMemo(() => definition && runOf(definition, rows, status), [definition, rows, status]);
   const selected = useMemo(() => new Set(chosen === undefined ? [] : [chosen === "conditions" ? chosen : `step:${chosen}`]), [chosen]);

@@ -1,8 +1,10 @@
 import { useQuery } from "@tanstack/react-query";
-import { api, take } from "../../api/client";
+import { api, take } from "./client";
+
+export type Person = { id: number; name: string };
 
 /** Who works here, to choose from and to name. */
-export function usePeople(): { id: number; name: string }[] {
+export function usePeople(): Person[] {
   const query = useQuery({ queryKey: ["users", "names"], staleTime: 300_000, queryFn: () => take(api.GET("/api/users", { params: { query: { limit: 200 } } })) });
   return query.data?.data.map(({ id, name, email }) => ({ id, name: name ?? email })) ?? [];
 }

@@ -1,0 +1,2 @@
+export { JobsScreen } from "./JobsScreen";
+export { StartDialog } from "./StartDialog";
