@@ -29,7 +29,7 @@ impl Authors {
         let mut data = HashMap::new();
         for id in executions.collect::<HashSet<_>>() {
             match execution_get(connection, identity.tenant, id).await {
-                Ok(execution) => drop(data.insert(id, execution.trigger_data)),
+                Ok(execution) => drop(data.insert(id, execution.trigger_data.into_value())),
                 // Retention has removed it: nobody can tell any more which of its texts are personal.
                 Err(StoreError::Missing(_)) => {}
                 Err(error) => return Err(error),

@@ -143,7 +143,7 @@ async fn list(
     }
     let wanted = filter.wanted(&mut connection, identity.tenant).await?;
     let paged = execution_list(&mut connection, identity.tenant, &wanted, page, PATIENCE).await?;
-    let data = paged.rows.iter().map(|row| &row.execution.trigger_data);
+    let data = paged.rows.iter().map(|row| &*row.execution.trigger_data);
     let veil = Veil::over(&mut connection, identity, data).await?;
     Ok(List::of(paged, page, |listed| Execution::of(listed, &veil)))
 }
@@ -173,7 +173,7 @@ async fn get(
     let retries = execution_retries(&mut connection, identity.tenant, id).await?;
     let moves = execution_move_list(&mut connection, identity.tenant, id).await?;
     let data = listed.execution.trigger_data.clone();
-    let veil = Veil::over(&mut connection, identity, std::iter::once(&data)).await?;
+    let veil = Veil::over(&mut connection, identity, std::iter::once(&*data)).await?;
     let of = LogsOf { execution: id, data: &data, veil: &veil };
     let (logs, logs_next_cursor) = of.read(&mut connection, identity.tenant, None, SHOWN_LOGS).await?;
     Ok(Data::new(ExecutionDetail {
@@ -214,7 +214,7 @@ async fn logs(
     let page = PageQuery { limit, offset: None, cursor }.page()?;
     let mut connection = app.store.read(identity.tenant).await?;
     let data = execution_get(&mut connection, identity.tenant, id).await?.trigger_data;
-    let veil = Veil::over(&mut connection, identity, std::iter::once(&data)).await?;
+    let veil = Veil::over(&mut connection, identity, std::iter::once(&*data)).await?;
     let of = LogsOf { execution: id, data: &data, veil: &veil };
     // Unlike lists, a log runs from the oldest row to the newest: the cursor is the row that the page comes after.
     let after = page.before.map(LogId::new);
@@ -339,7 +339,7 @@ async fn cancel(
     let execution = app.engine.cancel(identity.tenant, identity.actor, id).await?;
     let mut connection = app.store.read(identity.tenant).await?;
     let listed = execution_show(&mut connection, identity.tenant, id).await?;
-    let veil = Veil::over(&mut connection, identity, std::iter::once(&execution.trigger_data)).await?;
+    let veil = Veil::over(&mut connection, identity, std::iter::once(&*execution.trigger_data)).await?;
     Ok(Data::new(Execution::of(Listed { execution, ..listed }, &veil)))
 }
 
