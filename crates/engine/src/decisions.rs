@@ -260,7 +260,7 @@ impl Inquiry<'_> {
             event,
             execution: Some(execution.id),
             conditions,
-            data: execution.trigger_data,
+            data: execution.trigger_data.into_value(),
         })
     }
 

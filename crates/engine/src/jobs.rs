@@ -241,7 +241,7 @@ pub(crate) fn event(job: &Job, data: Value) -> NewEvent {
         name: EventName::system(name),
         external_id: None,
         source: Some(format!("job:{}", job.id)),
-        data,
+        data: data.into(),
         attributes: serde_json::Map::new(),
         actor: job.created_by.unwrap_or(Actor::System),
         cause: None,

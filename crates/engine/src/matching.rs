@@ -69,7 +69,7 @@ impl Matcher for Matching {
         let profile = engine.tenants.known(event.tenant);
         let zone = profile.as_ref().map_or(jiff::tz::TimeZone::UTC, |profile| profile.time_zone.clone());
         // As in the conditions of a wait for an event: its data stand at the top, and below `event`.
-        let locals = serde_json::Map::from_iter([("event".to_owned(), event.data.clone())]);
+        let locals = serde_json::Map::from_iter([("event".to_owned(), Value::clone(&event.data))]);
         let scope = Scope { trigger: &event.data, locals: &locals, time_zone: &zone };
         index.met(event.name.as_str(), &scope).map(|entry| GoalMet { workflow: entry.workflow }).collect()
     }

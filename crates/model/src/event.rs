@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Actor, ContactId, EventId, ExecutionId, SubmissionId, TenantId, Timestamp};
+use crate::{Actor, ContactId, Document, EventId, ExecutionId, SubmissionId, TenantId, Timestamp};
 
 /// A valid event name: `[a-z0-9_.-]`, 1 to 100 characters; system events in their canonical snake_case spelling.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -108,7 +108,7 @@ pub struct NewEvent {
     /// Who says so; part of the key of deduplication.
     pub source: Option<String>,
     /// The particulars; becomes the executions' trigger data.
-    pub data: Value,
+    pub data: Document,
     /// CloudEvents extension attributes, kept as sent.
     pub attributes: serde_json::Map<String, Value>,
     /// Who posted it or made the change.

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use crate::{
-    Actor, ContactId, EventId, ExecutionId, ExecutionStatus, NodeId, Outcome, SubmissionId, TenantId,
-    Timestamp, WorkflowId, event::Called,
+    Actor, ContactId, Document, EventId, ExecutionId, ExecutionStatus, NodeId, Outcome, SubmissionId,
+    TenantId, Timestamp, WorkflowId, event::Called,
 };
 
 /// An execution as stored (seed, `workflow_executions`).
@@ -21,7 +21,7 @@ pub struct Execution {
     /// The event that started it.
     pub trigger_event: String,
     /// The event's data.
-    pub trigger_data: Value,
+    pub trigger_data: Document,
     /// Everything that changes while it runs.
     pub progress: Progress,
     /// The accepted event.

@@ -9,6 +9,7 @@ pub mod approval;
 pub mod clock;
 pub mod contact;
 pub mod decision;
+pub mod document;
 pub mod effect;
 pub mod entity;
 pub mod event;
@@ -34,6 +35,7 @@ pub mod workflow;
 
 pub use actor::Actor;
 pub use clock::Clock;
+pub use document::Document;
 pub use id::*;
 pub use period::Period;
 pub use problem::Problem;

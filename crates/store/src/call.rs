@@ -210,7 +210,7 @@ pub(crate) async fn workflow_run(tx: &mut Tx, origin: EffectOrigin, run: Workflo
         name: EventName::system(CALL),
         external_id: None,
         source: Some(format!("run:{workflow}")),
-        data: run.data,
+        data: run.data.into(),
         attributes: Map::new(),
         actor: Actor::Execution(origin.execution),
         cause: Some(Cause { execution: origin.execution, depth: origin.depth + 1, called: Some(run.called) }),

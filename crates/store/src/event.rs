@@ -159,6 +159,8 @@ impl Acceptance {
     pub(crate) fn new(event: NewEvent, matcher: Option<&dyn Matcher>) -> Self {
         let matches = matcher.map(|matcher| matcher.foresee(&event)).unwrap_or_default();
         let goals = matcher.map(|matcher| matcher.goals(&event)).unwrap_or_default();
+        // Here, for the writer has enough to do.
+        let _ = event.data.text();
         Self { event, matches, goals }
     }
 
@@ -359,7 +361,7 @@ pub(crate) async fn event_emit(
         name,
         external_id: None,
         source: None,
-        data: data(),
+        data: data().into(),
         attributes: serde_json::Map::new(),
         actor: author.actor,
         cause: author.cause,
@@ -387,8 +389,8 @@ async fn steps_ahead(
         let log = Log { tenant_id: origin.tenant, execution_id: origin.execution, ..step.log.clone() };
         Performed { log, effect: step.effect.clone() }
     };
-    let steps: Vec<Performed> = ahead.steps.iter().map(of_execution).collect();
-    journal.append(&mut steps_apply(tx, origin, &steps).await?);
+    let steps = ahead.steps.iter().map(of_execution).collect();
+    journal.append(&mut steps_apply(tx, origin, steps).await?);
     Ok(())
 }
 

@@ -153,7 +153,7 @@ pub async fn execution_advance(tx: &mut Tx, advance: &Advance) -> StoreResult<Ad
         }
     }
     let origin = EffectOrigin { tenant: advance.tenant, execution: advance.execution, depth: held.depth };
-    let mut logs = steps_apply(tx, origin, &advance.steps).await?;
+    let mut logs = steps_apply(tx, origin, advance.steps.to_vec()).await?;
     logs_write(tx, &mut logs, advance.last).await?;
     let in_vain = called_in_vain(logs.iter().map(AsRef::as_ref));
     if !in_vain.is_empty() {
@@ -186,26 +186,29 @@ pub async fn execution_advance(tx: &mut Tx, advance: &Advance) -> StoreResult<Ad
 pub(crate) async fn steps_apply(
     tx: &mut Tx,
     origin: EffectOrigin,
-    steps: &[Performed],
+    steps: Vec<Performed>,
 ) -> StoreResult<Vec<Arc<Log>>> {
     let mut logs = Vec::with_capacity(steps.len());
     let mut newest = 0;
-    for Performed { log, effect } in steps {
-        let mut log = log.clone();
+    for Performed { mut log, effect } in steps {
         log.created_at = tx.now();
+        let has_effect = effect.is_some();
         if let Some(effect) = effect {
-            let applied = effect_apply(tx, origin, effect.clone()).await?;
+            let suspends = effect.suspends();
+            // More is to come of it, also when what it called has ended already.
+            let is_open = matches!(&effect, Effect::WorkflowRun(run) if run.called == Called::Waits);
+            let applied = effect_apply(tx, origin, effect).await?;
             // A place that begins to wait, or ends waiting, says itself where it stands.
-            if !effect.suspends() || applied.is_err() {
-                if effect.suspends() {
+            if !suspends || applied.is_err() {
+                if suspends {
                     log.resume_at = None;
                 }
                 log.completed_at = Some(tx.now());
                 log.duration_ms = log.started_at.map(|started| tx.now().millis_since(started));
-                settle(&mut log, effect, applied);
+                settle(&mut log, is_open, applied);
             }
         }
-        let is_impossible = effect.is_some() && log.status == StepStatus::Failed;
+        let is_impossible = has_effect && log.status == StepStatus::Failed;
         let known = if log.step_number > newest {
             newest = log.step_number;
             None
@@ -240,11 +243,10 @@ pub(crate) async fn logs_write(tx: &mut Tx, logs: &mut [Arc<Log>], mut last: Log
 /// The id of a log row that is not written yet.
 pub const UNSAVED: LogId = LogId::new(0);
 
-fn settle(log: &mut Log, effect: &Effect, applied: Result<serde_json::Value, EffectError>) {
+fn settle(log: &mut Log, is_open: bool, applied: Result<serde_json::Value, EffectError>) {
     match applied {
         Ok(output) => {
-            if matches!(effect, Effect::WorkflowRun(run) if run.called == Called::Waits) {
-                // More is to come of it, also when what it called has ended already.
+            if is_open {
                 log.completed_at = None;
                 log.duration_ms = None;
             } else {
@@ -626,7 +628,7 @@ pub(crate) fn execution_from(row: &mut crate::database::Cells) -> StoreResult<Ex
         workflow_id: row.take()?,
         workflow_version: row.take()?,
         trigger_event: row.take()?,
-        trigger_data: row.take::<Option<serde_json::Value>>()?.unwrap_or_default(),
+        trigger_data: row.take::<Option<serde_json::Value>>()?.unwrap_or_default().into(),
         progress: Progress {
             status: row.take()?,
             outcome: row.take()?,

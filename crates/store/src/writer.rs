@@ -216,7 +216,8 @@ impl Writer {
         let lane = usize::try_from(tenant.get()).unwrap_or_default() % self.lanes.len().max(1);
         let (reply, answer) = oneshot::channel();
         self.send(lane, Box::new(Shared::new(operation(), reply)), when_full).await?;
-        answer.await.map_err(|_| StoreError::Closed)?
+        let (answer, _operation) = answer.await.map_err(|_| StoreError::Closed)?;
+        answer
     }
 
     async fn send(&self, lane: usize, job: Box<dyn Job>, when_full: WhenFull) -> StoreResult<()> {

@@ -347,7 +347,7 @@ fn unsaid(identity: Identity, name: EventName, data: Value) -> NewEvent {
         name,
         external_id: None,
         source: None,
-        data,
+        data: data.into(),
         attributes: Map::new(),
         actor: identity.actor,
         cause: None,

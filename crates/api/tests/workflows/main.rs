@@ -138,7 +138,7 @@ impl House {
             name: "submission_completed".parse().unwrap(),
             external_id: None,
             source: None,
-            data,
+            data: data.into(),
             attributes: serde_json::Map::new(),
             actor: Actor::System,
             cause: None,

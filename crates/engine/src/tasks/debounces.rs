@@ -114,7 +114,7 @@ fn event(quiet: &Quiet) -> NewEvent {
         name: event.name.clone(),
         external_id: event.external_id.clone(),
         source: event.source.clone(),
-        data: event.data.clone(),
+        data: event.data.clone().into(),
         attributes: serde_json::Map::new(),
         actor: quiet.actor.unwrap_or(Actor::System),
         cause: quiet.cause,

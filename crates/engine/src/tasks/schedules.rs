@@ -230,7 +230,7 @@ fn event(tick: &Tick, scheduled_for: Timestamp, now: Timestamp) -> NewEvent {
         name: EventName::system(SCHEDULE),
         external_id: Some(format!("schedule:{}:{scheduled_for}", tick.workflow)),
         source: Some(SCHEDULE.to_owned()),
-        data: json!({"schedule": {"scheduledFor": scheduled_for, "firedAt": now}}),
+        data: json!({"schedule": {"scheduledFor": scheduled_for, "firedAt": now}}).into(),
         attributes: serde_json::Map::new(),
         actor: Actor::System,
         cause: None,

@@ -347,7 +347,7 @@ pub fn event(external_id: Option<&str>, data: Value) -> NewEvent {
         name: EventName::system("submission_completed"),
         external_id: external_id.map(str::to_owned),
         source: None,
-        data,
+        data: data.into(),
         attributes: Map::new(),
         actor: Actor::System,
         cause: None,

@@ -267,8 +267,9 @@ impl Connection {
 
     pub(crate) async fn commit(&mut self) -> StoreResult<()> {
         match &mut self.inner {
+            Inner::SqliteHere(database) => database.commit(),
+            Inner::SqliteThere(_) => self.command("COMMIT").await,
             Inner::Postgres(database) => database.commit().await,
-            _ => self.command("COMMIT").await,
         }
     }
 
@@ -279,11 +280,12 @@ impl Connection {
         }
     }
 
-    /// Before the last connection closes: everything into the one file that people copy, nothing of itself left on a server.
+    /// Before the last connection closes: everything in its place, nothing of itself left on a server.
     pub(crate) async fn settle(&mut self) -> StoreResult<()> {
         match &mut self.inner {
+            Inner::SqliteHere(database) => database.settle(),
+            Inner::SqliteThere(_) => Ok(()),
             Inner::Postgres(database) => database.retire().await,
-            _ => self.query("PRAGMA wal_checkpoint(TRUNCATE)", Vec::new()).await.map(drop),
         }
     }
 

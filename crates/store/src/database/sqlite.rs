@@ -1,5 +1,7 @@
 //! SQLite in this process: opening the file, and running statements on a thread that may block.
 
+mod checkpoint;
+
 use std::{
     fs::{File, TryLockError},
     path::{Path, PathBuf},
@@ -9,6 +11,7 @@ use std::{
 
 use rusqlite::{OpenFlags, functions::FunctionFlags, types::ValueRef};
 
+use self::checkpoint::Checkpoints;
 use super::{
     row::{Cell, Row},
     value::Value,
@@ -26,6 +29,8 @@ const LOCK_PAUSE: Duration = Duration::from_millis(10);
 /// One connection.
 #[derive(Debug)]
 pub(crate) struct Database {
+    /// Beside the one that writes.
+    checkpoints: Option<Checkpoints>,
     connection: rusqlite::Connection,
     /// Held as long as the writer lives: one process at a time.
     _lock: Option<File>,
@@ -50,13 +55,15 @@ pub(crate) fn open(path: &Path) -> StoreResult<Database> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    connection.pragma_update(None, "wal_autocheckpoint", checkpoint::WRITERS_PAGES)?;
     connection.pragma_update(None, "cache_size", -8_192)?;
     // Savepoints keep what they may have to take back: in memory, not in a file.
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.set_prepared_statement_cache_capacity(256);
     connection.busy_timeout(Duration::from_secs(5))?;
     add_fold(&connection)?;
-    Ok(Database { connection, _lock: Some(lock) })
+    let checkpoints = Some(Checkpoints::start(path)?);
+    Ok(Database { checkpoints, connection, _lock: Some(lock) })
 }
 
 /// The folder, and those above it that are missing, for nobody but their owner. What is there already keeps its mode: somebody chose it.
@@ -132,10 +139,25 @@ pub(crate) fn open_reader(path: &Path) -> StoreResult<Database> {
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(64);
     add_fold(&connection)?;
-    Ok(Database { connection, _lock: None })
+    Ok(Database { checkpoints: None, connection, _lock: None })
 }
 
 impl Database {
+    pub(crate) fn commit(&mut self) -> StoreResult<()> {
+        self.connection.prepare_cached("COMMIT")?.execute(())?;
+        if let Some(checkpoints) = &self.checkpoints {
+            checkpoints.committed();
+        }
+        Ok(())
+    }
+
+    /// Before the connection closes: everything into the one file that people copy.
+    pub(crate) fn settle(&mut self) -> StoreResult<()> {
+        self.checkpoints = None;
+        self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()))?;
+        Ok(())
+    }
+
     pub(crate) fn batch(&mut self, sql: &str) -> StoreResult<()> {
         Ok(self.connection.execute_batch(sql)?)
     }

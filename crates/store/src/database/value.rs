@@ -109,6 +109,12 @@ impl From<Actor> for Value {
     }
 }
 
+impl From<&model::Document> for Value {
+    fn from(value: &model::Document) -> Self {
+        Self::Json(value.text().to_owned())
+    }
+}
+
 impl From<&serde_json::Value> for Value {
     fn from(value: &serde_json::Value) -> Self {
         Self::json(value)

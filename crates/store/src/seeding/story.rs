@@ -286,7 +286,7 @@ pub(super) fn told(world: &World, number: i64) -> Told {
         workflow_id: WorkflowId::new(world.workflow + workflow),
         workflow_version: 1,
         trigger_event: event.name.as_str().to_owned(),
-        trigger_data: event.data.clone(),
+        trigger_data: event.data.clone().into(),
         updated_at: telling.at,
         progress,
         event_id: Some(event.id),

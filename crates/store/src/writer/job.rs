@@ -99,7 +99,8 @@ where
     }
 
     fn answer(self: Box<Self>, committed: StoreResult<()>) {
-        reply(self.reply, self.outcome, committed);
+        // Whoever asked may be gone: the change is durable all the same.
+        drop(self.reply.send(answer(self.outcome, committed)));
     }
 }
 
@@ -107,11 +108,14 @@ where
 pub(super) struct Shared<O: Together> {
     operation: O,
     outcome: Option<O::Answer>,
-    reply: oneshot::Sender<StoreResult<O::Answer>>,
+    reply: oneshot::Sender<Returned<O>>,
 }
 
+/// The answer, with the operation: whoever asked takes it apart, for the writer's thread is the one that everybody waits for.
+pub(super) type Returned<O> = (StoreResult<<O as Together>::Answer>, O);
+
 impl<O: Together> Shared<O> {
-    pub(super) const fn new(operation: O, reply: oneshot::Sender<StoreResult<O::Answer>>) -> Self {
+    pub(super) const fn new(operation: O, reply: oneshot::Sender<Returned<O>>) -> Self {
         Self { operation, outcome: None, reply }
     }
 }
@@ -131,12 +135,10 @@ impl<O: Together> Job for Shared<O> {
     }
 
     fn answer(self: Box<Self>, committed: StoreResult<()>) {
-        reply(self.reply, self.outcome, committed);
+        drop(self.reply.send((answer(self.outcome, committed), self.operation)));
     }
 }
 
-fn reply<T>(reply: oneshot::Sender<StoreResult<T>>, outcome: Option<T>, committed: StoreResult<()>) {
-    let answer = committed.and_then(|()| outcome.ok_or(StoreError::Closed));
-    // Whoever asked may be gone: the change is durable all the same.
-    drop(reply.send(answer));
+fn answer<T>(outcome: Option<T>, committed: StoreResult<()>) -> StoreResult<T> {
+    committed.and_then(|()| outcome.ok_or(StoreError::Closed))
 }

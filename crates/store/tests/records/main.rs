@@ -186,7 +186,7 @@ fn posted(tenant: TenantId, external_id: Option<&str>, data: Value) -> NewEvent 
         name: EventName::system("submission_completed"),
         external_id: external_id.map(str::to_owned),
         source: None,
-        data,
+        data: data.into(),
         attributes: Map::new(),
         actor: ADA,
         cause: None,

@@ -237,7 +237,7 @@ testkit::on_both! {
             name: "any".parse::<EventName>().unwrap(),
             external_id: None,
             source: None,
-            data: Value::Null,
+            data: Value::Null.into(),
             attributes: Map::new(),
             actor: ADA,
             cause: None,

@@ -98,7 +98,8 @@ impl Execution {
     /// As the veil lets it be seen.
     pub(super) fn of(listed: Listed, veil: &Veil) -> Self {
         let Listed { execution, workflow_name, public_event_id } = listed;
-        let execution::Execution { mut trigger_data, mut progress, .. } = execution;
+        let execution::Execution { trigger_data, mut progress, .. } = execution;
+        let mut trigger_data = trigger_data.into_value();
         let personal = veil.of_run(execution.id);
         personal.hide(&mut trigger_data);
         if let Some(result) = &mut progress.result {
