@@ -78,10 +78,15 @@ pub(crate) const fn effect_emits(effect: &Effect) -> &'static [&'static str] {
             EntityRef::Submission(_) | EntityRef::Form(_) => &[],
         },
         Effect::ContactUpdate { upsert: true, .. } => &["contact_created", "contact_updated"],
-        Effect::ContactUpdate { upsert: false, .. } => &["contact_updated"],
+        Effect::ContactUpdate { upsert: false, .. } | Effect::ContactErase(_) => &["contact_updated"],
+        Effect::TicketAssign { .. } => &["ticket_updated"],
         Effect::TicketCreate(_) => &["ticket_created"],
         // Whoever calls a workflow means it: its rules of entry are not asked.
-        Effect::NotificationCreate(_) | Effect::Wait(_) | Effect::MailKeep(_) | Effect::WorkflowRun(_) => &[],
+        Effect::ScoresCompare(_)
+        | Effect::NotificationCreate(_)
+        | Effect::Wait(_)
+        | Effect::MailKeep(_)
+        | Effect::WorkflowRun(_) => &[],
     }
 }
 

@@ -23,7 +23,7 @@ impl Pair {
             name: random.pick(EVENTS).parse().unwrap(),
             external_id: random.sometimes(60, |random| format!("e-{}", random.below(12))),
             source: random.sometimes(50, |random| (*random.pick(&["/crm", "/shop"])).to_owned()),
-            data,
+            data: data.into(),
             attributes: random.object(),
             actor: ADA,
             cause: None,
