@@ -122,7 +122,7 @@ export interface paths {
         /**
          * Decides an approval, once for each approver. The run goes on when enough have approved, or it is rejected.
          * @description Where one approval is needed, the first decision decides, whichever it is. Where several are, it is rejected as soon as the people who are left cannot make up
-         *     the number any more. Who started the run by hand, posted its event or published the version cannot decide unless the step says `allowSelf`.
+         *     the number any more. Who started the run by hand, posted its event or published the version, or did so for a run that led to it, cannot decide unless the step says `allowSelf`.
          */
         post: operations["post_approvals_by_id_decide"];
         delete?: never;

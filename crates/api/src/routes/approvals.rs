@@ -290,7 +290,7 @@ pub struct RulingIn {
 /// Decides an approval, once for each approver. The run goes on when enough have approved, or it is rejected.
 ///
 /// Where one approval is needed, the first decision decides, whichever it is. Where several are, it is rejected as soon as the people who are left cannot make up
-/// the number any more. Who started the run by hand, posted its event or published the version cannot decide unless the step says `allowSelf`.
+/// the number any more. Who started the run by hand, posted its event or published the version, or did so for a run that led to it, cannot decide unless the step says `allowSelf`.
 #[utoipa::path(post, path = "/api/approvals/{id}/decide", tag = "Approvals", params(("id" = i64, Path)), request_body = RulingIn, responses(
     (status = 200, body = Data<ApprovalOut>),
     (status = 403, description = "The approval does not ask the caller, or it is their own run", body = Failure),
@@ -318,7 +318,7 @@ async fn decide(
             "approval {id} asks others: its approvers are in the field approvers"
         ))),
         Ruled::IsSelf => Err(ApiError::forbidden(format!(
-            "approval {id} is of a run that you started, of an event that you posted, or of a version that you published: somebody else has to decide, unless the step says allowSelf"
+            "approval {id} is of a run that you started, of an event that you posted, or of a version that you published, or of what such a run led to: somebody else has to decide, unless the step says allowSelf"
         ))),
     }
 }
