@@ -33,6 +33,8 @@ pub struct House {
     pub clock: SimulatedClock,
     /// Of each engine.
     pub workers: usize,
+    /// Of each engine, too: how deep workflows may start one another.
+    pub max_depth: u32,
 }
 
 /// What is left at the end: everything that a repeat or a loss would change.
@@ -48,7 +50,7 @@ pub struct FinalState {
 impl House {
     pub fn new(place: Place) -> Self {
         let start: Timestamp = "2026-02-14T10:30:00Z".parse().unwrap();
-        Self { place, clock: SimulatedClock::new(start), workers: 4 }
+        Self { place, clock: SimulatedClock::new(start), workers: 4, max_depth: engine::DEEPEST }
     }
 
     pub async fn store(&self, faults: Option<Arc<dyn Faults>>) -> StoreResult<Store> {
@@ -93,6 +95,7 @@ impl House {
         let options = Options {
             retry: RetryPolicy::default(),
             workers: self.workers,
+            max_depth: self.max_depth,
             addresses: AddressPolicy::new(true),
             smtp: None,
             lease,
