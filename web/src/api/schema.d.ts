@@ -1864,6 +1864,8 @@ export interface components {
             created_at: string;
             /** @description By whom. */
             created_by: string | null;
+            /** @description What that user or API key is called; null of others, and when it is gone. */
+            author: string | null;
         };
         /** @description Two sides and what is different. */
         Comparison: {
@@ -5783,6 +5785,8 @@ export interface components {
                 created_at: string;
                 /** @description By whom. */
                 created_by?: string | null;
+                /** @description What that user or API key is called; null of others, and when it is gone. */
+                author: string | null;
             }[];
             /** @description Where the page lies. */
             pagination: components["schemas"]["Pagination"];
@@ -7098,6 +7102,8 @@ export interface components {
             created_at: string;
             /** @description By whom. */
             created_by?: string | null;
+            /** @description What that user or API key is called; null of others, and when it is gone. */
+            author: string | null;
         };
         /** @description A workflow with its published definition and its counters. */
         Workflow: components["schemas"]["WorkflowDefinition"] & {

@@ -6,7 +6,7 @@ use std::{convert::Infallible, str::FromStr};
 
 use axum::extract::State;
 use model::{
-    Actor, EventId, Problem, TenantId, Timestamp,
+    Actor, EventId, ExecutionId, Problem, TenantId, Timestamp,
     event::{self, EventName, NewEvent},
     user::Identity,
 };
@@ -261,7 +261,8 @@ pub struct StoredEvent {
 fn stored(received: Received, veil: &Veil) -> StoredEvent {
     let Received { event, public_id, attributes, created_by } = received;
     let mut data = event.data;
-    veil.of(&data).hide(&mut data);
+    let personal = author(created_by).map_or_else(|| veil.of(&data), |id| veil.of(&data).and(veil.of_run(id)));
+    personal.hide(&mut data);
     StoredEvent {
         id: event.id.get(),
         tenant_id: event.tenant_id,
@@ -272,6 +273,14 @@ fn stored(received: Received, veil: &Veil) -> StoredEvent {
         attributes,
         created_at: event.created_at,
         created_by,
+    }
+}
+
+/// The execution whose change an event tells of.
+const fn author(created_by: Option<Actor>) -> Option<ExecutionId> {
+    match created_by {
+        Some(Actor::Execution(id)) => Some(id),
+        _ => None,
     }
 }
 
@@ -309,7 +318,9 @@ async fn list(
         wanted.id = Some(found.map_or(NO_EVENT, |event| event.id));
     }
     let paged = event_list(&mut connection, identity.tenant, &wanted, page).await?;
-    let veil = Veil::over(&mut connection, identity, paged.rows.iter().map(|row| &row.event.data)).await?;
+    let mut veil = Veil::over(&mut connection, identity, paged.rows.iter().map(|row| &row.event.data)).await?;
+    let authors = paged.rows.iter().filter_map(|row| author(row.created_by));
+    veil.add_runs(&mut connection, identity, authors).await?;
     Ok(List::of(paged, page, |received| stored(received, &veil)))
 }
 
@@ -336,7 +347,8 @@ async fn get(
 ) -> ApiResult<Data<StoredEvent>> {
     let mut connection = app.store.read(identity.tenant).await?;
     let received = event_show(&mut connection, identity.tenant, &id).await?;
-    let veil = Veil::over(&mut connection, identity, std::iter::once(&received.event.data)).await?;
+    let mut veil = Veil::over(&mut connection, identity, std::iter::once(&received.event.data)).await?;
+    veil.add_runs(&mut connection, identity, author(received.created_by).into_iter()).await?;
     Ok(Data::new(stored(received, &veil)))
 }
 

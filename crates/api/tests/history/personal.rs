@@ -80,6 +80,7 @@ async fn viewers_do_not_read_what_came_while_a_run_waited() {
         format!("/api/workflow-executions/{heard}"),
         format!("/api/workflows/{asks}/decisions?eventId=x"),
         "/api/approvals".to_owned(),
+        "/api/events".to_owned(),
         "/api/tickets".to_owned(),
     ] {
         let viewer = house.get("viewer", &path).await;

@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use model::{Actor, Period, event::NewEvent};
+use model::{Actor, Period, Timestamp, event::NewEvent};
 use rules::{Compiled, Entry, EntryRules};
 use store::{
     StoreError,
     entry::{Quiet, debounce_due_list, debounce_put_off, debounce_refuse, debounce_take},
-    event::event_start,
+    event::{Match, event_start},
     workflow::{Standing, workflow_standing, workflow_stands},
 };
 
@@ -24,13 +24,23 @@ const PAUSE: Period = Period::minutes(1);
 ///
 /// # Errors
 /// When the store does not answer.
-pub(crate) async fn fire(engine: &EngineInner, now: model::Timestamp) -> Result<usize, EngineError> {
+pub(crate) async fn fire(engine: &EngineInner, now: Timestamp) -> Result<usize, EngineError> {
     let due = {
         let mut connection = engine.store.read_any().await?;
         debounce_due_list(&mut connection, now, SLICE).await?
     };
-    let taken =
-        join_all(due.into_iter().map(|quiet| async move { (quiet.clone(), take(engine, quiet).await) }));
+    let prepared = join_all(due.into_iter().map(|quiet| async move {
+        let started = prepare(engine, &quiet).await;
+        (quiet, started)
+    }));
+    // What waited longest is written first.
+    let taken = join_all(prepared.await.into_iter().map(|(quiet, started)| async move {
+        let taken = match started {
+            Ok(started) => take(engine, quiet.clone(), started).await,
+            Err(error) => Err(error),
+        };
+        (quiet, taken)
+    }));
     let mut count = 0;
     for (quiet, taken) in taken.await {
         let (workflow, event) = (quiet.workflow, quiet.event.id);
@@ -58,41 +68,54 @@ pub(crate) async fn fire(engine: &EngineInner, now: model::Timestamp) -> Result<
     Ok(count)
 }
 
-/// Starts the workflow, as it is now, for the event; when it is switched off, that is on record.
-async fn take(engine: &EngineInner, quiet: Quiet) -> Result<bool, EngineError> {
-    let tenant = quiet.event.tenant_id;
-    if engine.draining.is_cancelled() {
-        return Ok(false);
-    }
+/// What an event starts whose time has come, by the workflow as it was seen.
+struct Started {
+    seen: Option<Standing>,
+    event: NewEvent,
+    /// None: the workflow is switched off.
+    matches: Option<Vec<Match>>,
+}
+
+/// By the workflow's row and not by what is in memory: another node may have changed it just now.
+async fn prepare(engine: &EngineInner, quiet: &Quiet) -> Result<Started, EngineError> {
+    let (tenant, workflow) = (quiet.event.tenant_id, quiet.workflow);
     // Conditions are to see the tenant's name and zone.
     engine.tenants.profile(&engine.store, &engine.secrets, tenant).await?;
-    let workflow = quiet.workflow;
-    // By its row and not by what is in memory: another node may have changed it just now.
     let mut connection = engine.store.read(tenant).await?;
     let seen = workflow_standing(&mut connection, tenant, workflow).await?;
-    let entry = match seen.filter(|standing| standing.is_active) {
+    let program = match seen.filter(|standing| standing.is_active) {
         None => None,
         Some(Standing { version, .. }) => {
             match engine.programs.version(&mut connection, tenant, workflow, version).await {
-                Ok(program) => Some(Entry { workflow, version, compiled: Arc::clone(&program.compiled) }),
+                Ok(program) => Some(program),
                 // Of an older program: it cannot run here.
                 Err(EngineError::Invalid(_)) => None,
                 Err(error) => return Err(error),
             }
         }
     };
-    drop(connection);
-    let event = event(&quiet);
-    // It has waited.
-    let entry = entry.map(|entry| {
-        let rules = EntryRules { debounce: None, ..entry.compiled.entry.clone() };
-        Entry { compiled: Arc::new(Compiled { entry: rules, ..Compiled::clone(&entry.compiled) }), ..entry }
+    let event = event(quiet);
+    let matches = program.map(|program| {
+        // It has waited.
+        let entry = EntryRules { debounce: None, ..program.compiled.entry.clone() };
+        let compiled = Arc::new(Compiled { entry, ..Compiled::clone(&program.compiled) });
+        let entry = Entry { workflow, version: program.version, compiled };
+        engine.matches(&event, std::iter::once(&entry), Foresight::None)
     });
-    let matches = entry.as_ref().map(|entry| engine.matches(&event, std::iter::once(entry), Foresight::None));
+    Ok(Started { seen, event, matches })
+}
+
+/// Starts the workflow for the event, unless the workflow has changed meanwhile; when it is switched off, that is on record.
+async fn take(engine: &EngineInner, quiet: Quiet, started: Started) -> Result<bool, EngineError> {
+    if engine.draining.is_cancelled() {
+        return Ok(false);
+    }
+    let (tenant, workflow) = (quiet.event.tenant_id, quiet.workflow);
     let taken = engine
         .store
         .write_patiently(move |tx| {
             Box::pin(async move {
+                let Started { seen, event, matches } = started;
                 if !workflow_stands(tx, tenant, workflow, seen).await? || !debounce_take(tx, &quiet).await? {
                     return Ok(false);
                 }

@@ -1,11 +1,14 @@
 //! Workflows that run others, and what is done about failures; each told as the journals that it leaves.
 
-use model::{Actor, ExecutionId, ExecutionStatus, Outcome};
+use model::{Actor, ExecutionId, ExecutionStatus, Outcome, event::NewEvent};
 use serde_json::{Value, json};
 use store::execution::Started;
 use testkit::sink::Sink;
 
-use crate::harness::{House, TENANT, lines, load, post};
+use crate::{
+    harness::{House, TENANT, event, lines, load, post},
+    triggers::save,
+};
 
 fn story(started: &Started) -> String {
     let progress = &started.execution.progress;
@@ -81,6 +84,22 @@ testkit::on_both! {
         assert_eq!(executions.len(), 9);
         insta::assert_snapshot!("recursion", format!("{}\n{}", story(&executions[8]), story(&executions[0])));
         insta::assert_snapshot!("recursion_stack", executions[1].execution.progress.error_stack.clone().unwrap_or_default());
+        engine.stop(std::time::Duration::from_secs(5)).await;
+    }
+
+    async fn an_installation_says_how_deep(place: Place) {
+        let mut house = House::new(place);
+        house.max_depth = 2;
+        let (engine, _, _) = house.furnish(json!({"name": "Again", "actions": [run("again")]})).await;
+        // Its own change starts it as well: by events it is as deep.
+        let touches = json!({"type": "update_contact", "config": {"contactId": 1, "updates": {"visits": "{{contact.version}}"}}});
+        save(&engine, json!({"name": "Round", "trigger_event": "contact_updated", "conditions": [], "actions": [touches]})).await;
+        post(&engine, json!({})).await;
+        let updated = NewEvent { name: "contact_updated".parse().unwrap(), ..event(None, json!({"contact": {"id": 1, "version": 0}})) };
+        engine.accept(updated).await.unwrap();
+        house.run_all_to_end(&engine).await.unwrap();
+        let of = async |event: &str| all(&engine).await.iter().filter(|run| run.execution.trigger_event == event).count();
+        assert_eq!((of("run_workflow").await, of("contact_updated").await), (2, 1 + 3), "the last one only says that it was stopped");
         engine.stop(std::time::Duration::from_secs(5)).await;
     }
 

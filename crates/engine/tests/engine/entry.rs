@@ -242,9 +242,11 @@ testkit::on_both! {
         };
         switch(false).await;
         post(&engine, 1, Some(contact.get())).await;
-        let others = (0..2_100).map(|number| event(Some(&format!("other {number}")), json!({}))).collect();
-        for accepted in engine.accept_all(TENANT, others).await.unwrap() {
-            accepted.unwrap();
+        for batch in 0..7 {
+            let others = (0..300).map(|number| event(Some(&format!("other {batch} {number}")), json!({}))).collect();
+            for accepted in engine.accept_all(TENANT, others).await.unwrap() {
+                accepted.unwrap();
+            }
         }
         for asked in [Asked::Submission(model::SubmissionId::new(1)), Asked::Contact(contact)] {
             let about = engine.decisions(TENANT, workflow, Some(asked)).await.unwrap();

@@ -35,6 +35,8 @@ pub struct House {
     pub workers: usize,
     /// The installation's; with it the server knows its own address.
     pub smtp: Option<actions::mail::SmtpServer>,
+    /// Of each engine, too: how deep workflows may start one another.
+    pub max_depth: u32,
 }
 
 /// What is left at the end: everything that a repeat or a loss would change.
@@ -50,7 +52,13 @@ pub struct FinalState {
 impl House {
     pub fn new(place: impl Into<Arc<Place>>) -> Self {
         let start: Timestamp = "2026-02-14T10:30:00Z".parse().unwrap();
-        Self { place: place.into(), clock: SimulatedClock::new(start), workers: 4, smtp: None }
+        Self {
+            place: place.into(),
+            clock: SimulatedClock::new(start),
+            workers: 4,
+            smtp: None,
+            max_depth: engine::DEEPEST,
+        }
     }
 
     pub async fn store(&self, faults: Option<Arc<dyn Faults>>) -> StoreResult<Store> {
@@ -95,6 +103,7 @@ impl House {
         let options = Options {
             retry: RetryPolicy::default(),
             workers: self.workers,
+            max_depth: self.max_depth,
             addresses: AddressPolicy::new(true),
             smtp: self.smtp.clone(),
             lease,

@@ -18,7 +18,7 @@ const MOST: usize = 5_000;
 pub struct Told {
     /// The data of events.
     pub events: Vec<Json>,
-    /// The questions of approvals, as they are written in their step, and the answers.
+    /// The questions of approvals, and the answers of each who decided.
     pub answers: Vec<(Json, Map<String, Json>)>,
 }
 
@@ -73,33 +73,39 @@ async fn read(
         let node = nodes.entry(row.take()?).or_default();
         node.told.events.push(row.take()?);
         node.bound.extend(row.take::<Option<ExecutionId>>()?);
+        // What a retry carries over its original was told.
+        node.bound.extend(row.take::<Option<ExecutionId>>()?);
     }
-    let mut parameters = vec![ids()];
-    parameters.extend(params![tenant, StepType::Wait, StepType::Approval, StepType::Workflow]);
     let rows = connection
         .query(
-            "SELECT execution_id, step_type, input_data, output_data FROM workflow_execution_logs
-              WHERE execution_id {among:?1} AND tenant_id = ?2 AND step_type IN (?3, ?4, ?5) AND output_data IS NOT NULL",
+            "SELECT a.execution_id, a.form, d.form FROM approvals a JOIN approval_decisions d ON d.approval_id = a.id
+              WHERE a.execution_id {among:?1} AND a.tenant_id = ?2 AND d.tenant_id = ?2",
+            vec![ids(), tenant.into()],
+        )
+        .await?;
+    for row in rows {
+        let mut row = row.cells();
+        let node = nodes.entry(row.take()?).or_default();
+        node.told.answers.push((row.take()?, row.take()?));
+    }
+    let mut parameters = vec![ids()];
+    parameters.extend(params![tenant, StepType::Wait, StepType::Workflow]);
+    let rows = connection
+        .query(
+            "SELECT execution_id, step_type, output_data FROM workflow_execution_logs
+              WHERE execution_id {among:?1} AND tenant_id = ?2 AND step_type IN (?3, ?4) AND output_data IS NOT NULL",
             parameters,
         )
         .await?;
     for row in rows {
         let mut row = row.cells();
         let node = nodes.entry(row.take()?).or_default();
-        let (kind, input, output): (StepType, Option<Json>, Json) = (row.take()?, row.take()?, row.take()?);
-        match kind {
-            StepType::Wait => node.told.events.extend(output.get("event").cloned()),
-            StepType::Approval => {
-                if let (Some(questions), Some(Json::Object(answers))) =
-                    (input.as_ref().and_then(|input| input.get("form")), output.get("form"))
-                {
-                    node.told.answers.push((questions.clone(), answers.clone()));
-                }
-            }
-            _ => {
-                let called = output.get("executionId").and_then(Json::as_i64);
-                node.bound.extend(called.and_then(|id| ExecutionId::try_from(id).ok()));
-            }
+        let (kind, output): (StepType, Json) = (row.take()?, row.take()?);
+        if kind == StepType::Wait {
+            node.told.events.extend(output.get("event").cloned());
+        } else {
+            let called = output.get("executionId").and_then(Json::as_i64);
+            node.bound.extend(called.and_then(|id| ExecutionId::try_from(id).ok()));
         }
     }
     Ok(nodes)

@@ -79,7 +79,7 @@ testkit::on_both! {
             change!(bench, |tx| node_leave(tx, node)).unwrap();
         }
         let stranger = of("a phrase of somebody else").await;
-        let refused = secrets_rotate(&bench.store, (&stranger, &old), &mut |_| {}).await;
+        let refused = secrets_rotate(&bench.store, (&stranger, &of(NEW).await), &mut |_| {}).await;
         assert!(matches!(refused, Err(RotationError::OtherKey { .. })), "{refused:?}");
         assert_eq!(secrets_rotate(&bench.store, (&old, &old), &mut |_| {}).await, Err(RotationError::SameKey));
 

@@ -34,7 +34,10 @@ pub fn together(files: &[(&str, Vec<WorkflowName>)], most: usize) -> Vec<Vec<usi
         }
         group.sort_unstable();
         match requests.last_mut() {
-            Some(last) if last.len() + group.len() <= most => last.append(&mut group),
+            Some(last) if last.len() + group.len() <= most => {
+                last.append(&mut group);
+                last.sort_unstable();
+            }
             _ if group.is_empty() => {}
             _ => requests.push(group),
         }
