@@ -25,6 +25,29 @@ pub fn blanked(mut definition: Map<String, Value>) -> (Value, Vec<Variable>) {
     (definition, blanks.variables)
 }
 
+/// The keys of blanks that are the whole of a field that is never shown: a text of just any form may not do there.
+#[must_use]
+pub fn secret_keys(definition: &Value) -> Vec<String> {
+    let mut keys = Vec::new();
+    for list in ["actions", rules::definition::ON_FAILURE] {
+        let Some(steps) = definition.get(list) else { continue };
+        tree::visit(steps, list, &mut |_, step| {
+            let entry =
+                step.get("type").and_then(Value::as_str).and_then(|kind| actions::catalog().get(kind));
+            let (Some(entry), Some(config)) = (entry, step.get("config").and_then(Value::as_object)) else {
+                return;
+            };
+            for (name, value) in config {
+                let is_secret = entry.schema().pointer(&format!("/properties/{name}/writeOnly"))
+                    == Some(&Value::Bool(true));
+                let key = value.as_str().and_then(|text| text.strip_prefix("[[")?.strip_suffix("]]"));
+                keys.extend(key.filter(|_| is_secret).map(str::to_owned));
+            }
+        });
+    }
+    keys
+}
+
 #[derive(Default)]
 struct Blanks {
     variables: Vec<Variable>,
@@ -49,9 +72,9 @@ impl Blanks {
                 entry.schema().pointer(&format!("/properties/{name}/format")).and_then(Value::as_str);
             match format {
                 Some("user-id") => self.take(VariableType::User, value),
-                Some("form-id") => self.take(VariableType::Form, value),
+                Some(_) if name == "formId" => self.take(VariableType::Form, value),
                 Some("connection") => self.take(VariableType::Integration, value),
-                Some("contact-id" | "ticket-id" | "submission-id" | "record-id") => {
+                Some("contact-id" | "submission-id" | "record-id") => {
                     self.take(VariableType::Number, value);
                 }
                 _ => {}
@@ -137,6 +160,7 @@ mod tests {
         assert_eq!(actions[1]["config"]["onTimeout"][1]["config"]["userId"], "[[user_2]]");
         assert_eq!(actions[2]["config"]["approvers"], json!([{"userId": "[[user]]"}, {"role": "admin"}]));
         assert_eq!(actions[3]["config"]["integration"], "[[connection]]");
+        assert_eq!(secret_keys(&blanked), ["secret_2"]);
         assert_eq!(actions[4]["config"], json!({"url": "[[secret_1]]", "secret": "[[secret_2]]"}));
     }
 }

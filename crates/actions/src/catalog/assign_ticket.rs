@@ -20,7 +20,7 @@ inventory::submit!(Registration::of::<AssignTicket>());
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Config {
     /// The ticket.
-    #[schemars(extend("format" = "ticket-id"))]
+    #[schemars(extend("format" = "record-id"))]
     ticket_id: Id<TicketId>,
     /// The users among whom it is given: their ids, a list or with commas between. Left empty, it is everybody of the role.
     #[serde(default)]

@@ -20,7 +20,7 @@ inventory::submit!(Registration::of::<CompareScores>());
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Config {
     /// The form.
-    #[schemars(extend("format" = "form-id"))]
+    #[schemars(extend("format" = "record-id"))]
     form_id: Id<FormId>,
     /// The key of its question with the score.
     #[schemars(extend("minLength" = 1))]

@@ -272,10 +272,12 @@ fn compose(config: Config, cx: &Context<'_>) -> Result<Mail, ActionError> {
 mod tests {
     use std::time::Duration;
 
+    use futures_util::future::BoxFuture;
+    use model::mailing::Refusal;
     use testkit::SmtpServer;
 
     use super::*;
-    use crate::workbench::Workbench;
+    use crate::{capability::Audience, workbench::Workbench};
 
     #[tokio::test]
     async fn sends_by_the_server() {
@@ -315,6 +317,65 @@ mod tests {
         let outcome = bench.run("send_email", config).await.unwrap();
         let Outcome::Apply(Effect::MailKeep(mail)) = outcome else { panic!("{outcome:?}") };
         assert_eq!((mail.from.as_str(), mail.message_id.as_str()), ("support@company.com", "<vtx_key@vtrustx>"));
+    }
+
+    /// Lets nobody through but one address, and allows files.
+    struct OnlyAnn;
+
+    impl Audience for OnlyAnn {
+        fn suppressed<'a>(
+            &'a self,
+            addresses: &'a [String],
+            _: Purpose,
+        ) -> BoxFuture<'a, Result<Vec<String>, ActionError>> {
+            let others = addresses.iter().filter(|address| *address != "ann@example.com").cloned().collect();
+            Box::pin(std::future::ready(Ok(others)))
+        }
+
+        fn admit<'a>(&'a self, key: &'a str, address: &'a str) -> BoxFuture<'a, Result<Admission, ActionError>> {
+            let unsubscribe_url = format!("https://x.example/u/{key}");
+            Box::pin(std::future::ready(Ok(match address {
+                "ann@example.com" => Admission::Admitted { unsubscribe_url },
+                _ => Admission::Refused(Refusal::NoConsent),
+            })))
+        }
+
+        fn may_attach(&self) -> bool {
+            true
+        }
+    }
+
+    #[tokio::test]
+    async fn who_may_not_be_written_to_is_left_out() {
+        let (server, sink) = (SmtpServer::start().await, testkit::Sink::start().await);
+        let mut bench = Workbench::new().with_smtp(&server.url());
+        bench.audience = Box::new(OnlyAnn);
+        let run = async |to: &str, purpose: &str| {
+            bench.run("send_email", json!({"to": to, "subject": "Hi", "body": "x", "purpose": purpose})).await
+        };
+        let sent = run("ann@example.com, bob@example.com", "").await.unwrap();
+        assert_eq!(bench.shown(&sent)["suppressed"], json!(["bob@example.com"]));
+        assert_eq!(server.messages()[0].to, ["ann@example.com"]);
+        for (to, purpose, reason) in [("bob@example.com", "transactional", "suppressed"), ("bob@example.com", "marketing", "no_consent")] {
+            let Outcome::Skipped(said) = run(to, purpose).await.unwrap() else { panic!("{to} {purpose}") };
+            assert_eq!((&said["sent"], &said["reason"]), (&json!(false), &json!(reason)));
+        }
+        let several = run("ann@example.com, bob@example.com", "marketing").await.unwrap_err();
+        assert!(several.message.contains("exactly one receiver"), "{}", several.message);
+        run("ann@example.com", "marketing").await.unwrap();
+        assert_eq!(server.messages()[1].header("List-Unsubscribe"), Some("<https://x.example/u/vtx_key>"));
+
+        let with_files = |path: &str| json!({"to": "ann@example.com", "subject": "Hi", "body": "x", "attachments": [{"url": sink.url(path)}, {"url": sink.url("/json"), "name": "b.json"}]});
+        bench.run("send_email", with_files("/big")).await.unwrap();
+        let raw = &server.messages()[2].raw;
+        assert!(raw.contains("filename=\"big\"") && raw.contains("filename=\"b.json\"") && raw.len() > 1 << 20, "{raw:.2000}");
+        let missing = bench.run("send_email", with_files("/status/404")).await.unwrap_err();
+        assert_eq!((missing.kind, server.messages().len()), (ErrorKind::Status(404), 3));
+        bench.audience = Box::new(crate::capability::Everybody);
+        assert_eq!(bench.run("send_email", with_files("/json")).await.unwrap_err().kind, ErrorKind::Refused);
+        let check = |config: Value| crate::catalog().get("send_email").unwrap().check(&config);
+        let problems = check(json!({"to": "a@x.io", "cc": "b@x.io", "subject": "x", "body": "x", "purpose": "marketing"}));
+        assert_eq!(problems.iter().map(|problem| problem.path.as_str()).collect::<Vec<_>>(), ["cc"]);
     }
 
     #[tokio::test]

@@ -115,6 +115,7 @@ async fn confirm(app: &App, tenant: TenantId, url: String) -> ApiResult<()> {
 #[utoipa::path(get, path = "/api/email-reports", tag = "Email", responses(
     (status = 200, body = Data<ReportAddress>),
     (status = 401, body = Failure),
+    (status = 403, description = "The address is for administrators", body = Failure),
 ))]
 async fn get(Admin(identity): Admin, State(app): State<App>) -> ApiResult<Data<ReportAddress>> {
     address(&app, identity.tenant).await
@@ -124,6 +125,7 @@ async fn get(Admin(identity): Admin, State(app): State<App>) -> ApiResult<Data<R
 #[utoipa::path(post, path = "/api/email-reports/rotate", tag = "Email", responses(
     (status = 200, body = Data<ReportAddress>),
     (status = 401, body = Failure),
+    (status = 403, description = "The address is for administrators", body = Failure),
 ))]
 async fn rotate(Admin(identity): Admin, State(app): State<App>) -> ApiResult<Data<ReportAddress>> {
     app.store.write(move |tx| Box::pin(report_rotate(tx, identity.tenant))).await?;

@@ -75,6 +75,7 @@ pub struct NewSuppression {
 #[utoipa::path(get, path = "/api/suppressions", tag = "Email", params(Filter, PageQuery), responses(
     (status = 200, body = List<Suppression>),
     (status = 400, body = Failure),
+    (status = 403, description = "Viewers do not see addresses of people who said no", body = Failure),
 ))]
 async fn list(
     Editor(identity): Editor,
@@ -109,6 +110,7 @@ async fn create(
 /// One entry of the list.
 #[utoipa::path(get, path = "/api/suppressions/{id}", tag = "Email", params(("id" = i64, Path)), responses(
     (status = 200, body = Data<Suppression>),
+    (status = 403, body = Failure),
     (status = 404, body = Failure),
 ))]
 async fn get(

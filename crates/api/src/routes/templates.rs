@@ -24,7 +24,7 @@ use super::workflows::{Workflow, new_workflow, shown, unknown_callees, within};
 use crate::{
     App,
     answer::{Created, Data, Done, List},
-    blanked::blanked,
+    blanked::{blanked, secret_keys},
     body::{Body, Id, Perhaps},
     config_secret,
     definition::{self, Sent as SentWorkflow},
@@ -34,6 +34,9 @@ use crate::{
     page::{Listing, PageQuery},
     record::{Sent, names, record_in, record_out},
 };
+
+/// What stands for a secret when a template is tried: one that every step takes, of 32 bytes that are zero.
+const SAMPLE_SECRET: &str = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
 /// The routes of this file.
 pub fn routes() -> OpenApiRouter<App> {
@@ -401,7 +404,12 @@ fn problems(content: &Content) -> Vec<Problem> {
     if !problems.is_empty() {
         return problems;
     }
-    let samples = blank::samples(&content.variables);
+    let mut samples = blank::samples(&content.variables);
+    for key in secret_keys(&content.workflow_definition) {
+        if content.variables.iter().any(|variable| variable.key == key && variable.default.is_none()) {
+            samples.insert(key, SAMPLE_SECRET.into());
+        }
+    }
     let problems = blank::fill(&content.workflow_definition, &content.variables, &samples)
         .and_then(SentWorkflow::read_file)
         .map_or_else(|problems| problems, |sent| definition::problems(&sent.whole()));

@@ -18,6 +18,7 @@ const VIEWERS_TOO: &[(&str, &str)] = &[
     ("DELETE /api/session", "the own session"),
     ("POST /public/forms/{slug}/submissions", "open"),
     ("POST /hooks/{token}", "open"),
+    ("POST /hooks/email/{token}", "open"),
     ("POST /api/notifications/read-all", "one's own; an API key has none: 422"),
     ("POST /api/workflows/validate", "changes nothing"),
     ("POST /api/workflows/{id}/test", "changes nothing"),

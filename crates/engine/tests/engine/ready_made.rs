@@ -101,12 +101,13 @@ async fn fallen(engine: &Engine) {
 async fn made(engine: &Engine, content: &Content, sink: &Sink) -> WorkflowId {
     let mut values = blank::samples(&content.variables);
     for variable in &content.variables {
-        if variable.kind == VariableType::Url {
-            values.insert(variable.key.clone(), sink.url("/json").into());
-        }
-        if variable.key == "slack" {
-            values.insert(variable.key.clone(), "slack".into());
-        }
+        let value = match variable.kind {
+            VariableType::Url => sink.url("/json"),
+            VariableType::Integration if variable.key == "slack" => "slack".to_owned(),
+            VariableType::Integration => "sample".to_owned(),
+            _ => continue,
+        };
+        values.insert(variable.key.clone(), value.into());
     }
     let filled = blank::fill(&content.workflow_definition, &content.variables, &values).unwrap();
     let new = NewWorkflow { key: None, definition: definition_of(filled), is_draft: false, is_active: false };

@@ -95,10 +95,11 @@ testkit::on_both! {
         assert!(take("stranger@example.com", ReportKind::HardBounce).await);
         assert!(take("stranger@example.com", ReportKind::SoftBounce).await, "each time is told");
         assert_eq!(list(&bench).await, ["stranger@example.com bounced 1", "ada@example.com bounced 3"]);
-        let told: Vec<String> = bench.events().await.iter().map(|event| {
-            let data = &event["data"];
-            format!("{} {} {} {}", event["name"], data["address"], data["reason"], data["bounce"]["kind"]).replace("\"", "")
-        }).collect();
+        let told = |event: &Value| {
+            let (name, data) = event.as_object().unwrap().iter().next().unwrap();
+            format!("{name} {} {} {}", data["address"], data["reason"], data["bounce"]["kind"]).replace('"', "")
+        };
+        let told: Vec<String> = bench.events().await.iter().map(told).collect();
         assert_eq!(told, [
             "contact_created null null null",
             "contact_updated null null null",

@@ -197,8 +197,8 @@ mod tests {
                 asks("https://sns.eu-west-1.amazonaws.com/?Action=ConfirmSubscription"),
                 "confirm https://sns.eu-west-1.amazonaws.com/?Action=ConfirmSubscription",
             ),
-            (asks("https://sns.evil.example/?amazonaws.com"), ": is no report that is known: {\"t"),
-            (asks("http://169.254.169.254/"), ": is no report that is known: {\"t"),
+            (asks("https://sns.evil.example/?amazonaws.com"), "is no report that is known: {\"ty"),
+            (asks("http://169.254.169.254/"), "is no report that is known: {\"ty"),
             (
                 json!({"RecordType": "Bounce", "Type": "HardBounce", "Email": "a@x.io", "Description": "gone"}),
                 "postmark hard_bounce a@x.io gone",
@@ -238,8 +238,8 @@ mod tests {
                 json!([{"type": "unsubscribe", "email": "a@x.io"}, {"type": "bounced"}]),
                 "[1]: is no report that is known:",
             ),
-            (json!({"type": "hard_bounce", "email": "nobody"}), ": is no report that is known: {\"t"),
-            (json!("hello"), ": is no report that is known: {\"t"),
+            (json!({"type": "hard_bounce", "email": "nobody"}), "is no report that is known: {\"ty"),
+            (json!("hello"), "is no report that is known: {\"ty"),
         ] {
             assert_eq!(told(&sent), expected, "{sent}");
         }
