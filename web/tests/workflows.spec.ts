@@ -98,7 +98,7 @@ test("what is wrong with a trigger is said, also where no field shows it", async
 });
 
 test("a step that calls another system has the fields of what is done there", async ({ page }) => {
-  await make(page.request, "/api/integrations", { name: "care-chat", provider: "slack", config: {}, secrets: { webhook_url: "https://hooks.slack.com/services/T0/B0/x" } });
+  await make(page.request, "/api/integrations", { name: "care-chat", provider: "slack", config: {}, secrets: { webhookUrl: "https://hooks.slack.com/services/T0/B0/x" } });
   const { id } = await make(page.request, "/api/workflows?draft=true", { name: "Tell the team", trigger_event: "submission_completed", actions: [{ id: "s1", type: "sync_integration", config: { integration: "care-chat" } }] });
   await page.goto(`/workflows/${id}/edit`);
   await page.locator('[data-node="step:s1"]').click();

@@ -96,7 +96,7 @@ function Versions({ versions }: { versions: Version[] }) {
           <Group justify="space-between" gap="sm">
             <Group gap="sm">
               <Text size="sm" fw={600}>{words.number(version.number)}</Text>
-              {version.is_published && <Badge size="sm" variant="light" color="teal" tt="none">{words.isLive}</Badge>}
+              {version.is_published && <Badge size="sm" variant="light" color="teal" c="var(--mantine-color-text)" tt="none">{words.isLive}</Badge>}
             </Group>
             <Text size="xs" c="dimmed">{version.created_by && `${nameOf(version.created_by)} · `}<Time at={version.created_at} /></Text>
           </Group>

@@ -32,7 +32,7 @@ export function Differences({ before, after }: { before: Definition; after: Defi
             <Text size="sm" fw={500}>
               {difference.kind === "field" ? difference.where.replaceAll("_", " ") : titleOf(difference.step, actions)}
             </Text>
-            <Badge size="sm" variant="light" tt="none" color={difference.kind === "field" ? COLORS.changed : COLORS[difference.kind]}>
+            <Badge size="sm" variant="light" tt="none" c="var(--mantine-color-text)" color={difference.kind === "field" ? COLORS.changed : COLORS[difference.kind]}>
               {difference.kind === "field" ? texts.changed : texts[difference.kind]}
             </Badge>
           </Group>

@@ -35,7 +35,7 @@ export function HistoryPanel({ publishedVersion, hasDraft, onDiscard }: { publis
                 {texts.versionNumber(item.number)}
               </Text>
               {item.is_published && (
-                <Badge size="sm" variant="light" color="teal" tt="none">
+                <Badge size="sm" variant="light" color="teal" c="var(--mantine-color-text)" tt="none">
                   {texts.live}
                 </Badge>
               )}
