@@ -92,9 +92,10 @@ pub enum SecretError {
 #[derive(Clone)]
 pub struct SecretBox {
     cipher: Arc<XChaCha20Poly1305>,
-    /// What tags are computed with: of the first key that the installation had, and not the key.
+    /// What tags are computed with, and what seals that must last: of the first key that the installation had, and not the key.
     tag_key: Arc<[u8; KEY]>,
     tags: Hmac<Sha256>,
+    lasting: Arc<XChaCha20Poly1305>,
     fingerprint: Arc<str>,
 }
 
@@ -220,6 +221,7 @@ impl SecretBox {
             Sha256::new().chain_update(b"vtrustx key of tags 1").chain_update(key).finalize().into();
         Self {
             tags: tags_by(&of_tags),
+            lasting: Arc::new(lasting_by(&of_tags)),
             tag_key: Arc::new(of_tags),
             cipher: Arc::new(XChaCha20Poly1305::new(Key::from_slice(key))),
             fingerprint: fingerprint.into(),
@@ -231,7 +233,8 @@ impl SecretBox {
         let tag_key: [u8; KEY] = tag_key
             .try_into()
             .map_err(|_| StoreError::Corrupt("the key of tags has another length".to_owned()))?;
-        Ok(Self { tags: tags_by(&tag_key), tag_key: Arc::new(tag_key), ..self })
+        let (tags, lasting) = (tags_by(&tag_key), Arc::new(lasting_by(&tag_key)));
+        Ok(Self { tags, lasting, tag_key: Arc::new(tag_key), ..self })
     }
 
     /// What tells keys apart without telling the key.
@@ -251,14 +254,23 @@ impl SecretBox {
     /// # Errors
     /// [`StoreError::Unavailable`] when the system gives no randomness.
     pub fn seal(&self, tenant: TenantId, purpose: Purpose, secret: &[u8]) -> StoreResult<Vec<u8>> {
-        let mut nonce = [0; NONCE];
-        random(&mut nonce)?;
-        let payload = Payload { msg: secret, aad: &associated(tenant, purpose) };
-        let sealed = self
-            .cipher
-            .encrypt(XNonce::from_slice(&nonce), payload)
-            .map_err(|_| StoreError::Unavailable("a secret could not be sealed".to_owned()))?;
-        Ok([&[SCHEME], nonce.as_slice(), &sealed].concat())
+        seal(&self.cipher, tenant, purpose, secret)
+    }
+
+    /// Seals what is handed out and has to open after the installation's key was replaced, too: the link in a mail.
+    ///
+    /// # Errors
+    /// As for [`SecretBox::seal`].
+    pub fn seal_lasting(&self, tenant: TenantId, purpose: Purpose, secret: &[u8]) -> StoreResult<Vec<u8>> {
+        seal(&self.lasting, tenant, purpose, secret)
+    }
+
+    /// Opens what [`SecretBox::seal_lasting`] has sealed.
+    ///
+    /// # Errors
+    /// As for [`SecretBox::open`].
+    pub fn open_lasting(&self, tenant: TenantId, purpose: Purpose, sealed: &[u8]) -> StoreResult<Vec<u8>> {
+        open(&self.lasting, tenant, purpose, sealed)
     }
 
     /// Opens a sealed secret of this tenant and purpose.
@@ -266,16 +278,45 @@ impl SecretBox {
     /// # Errors
     /// [`StoreError::Corrupt`] for anything that this box has not sealed for them.
     pub fn open(&self, tenant: TenantId, purpose: Purpose, sealed: &[u8]) -> StoreResult<Vec<u8>> {
-        let unreadable =
-            || StoreError::Corrupt(format!("the secret {purpose} of tenant {tenant} does not open"));
-        let (&scheme, rest) = sealed.split_first().ok_or_else(unreadable)?;
-        let (nonce, sealed) = rest.split_at_checked(NONCE).ok_or_else(unreadable)?;
-        if scheme != SCHEME {
-            return Err(unreadable());
-        }
-        let payload = Payload { msg: sealed, aad: &associated(tenant, purpose) };
-        self.cipher.decrypt(XNonce::from_slice(nonce), payload).map_err(|_| unreadable())
+        open(&self.cipher, tenant, purpose, sealed)
     }
+}
+
+fn seal(
+    cipher: &XChaCha20Poly1305,
+    tenant: TenantId,
+    purpose: Purpose,
+    secret: &[u8],
+) -> StoreResult<Vec<u8>> {
+    let mut nonce = [0; NONCE];
+    random(&mut nonce)?;
+    let payload = Payload { msg: secret, aad: &associated(tenant, purpose) };
+    let sealed = cipher
+        .encrypt(XNonce::from_slice(&nonce), payload)
+        .map_err(|_| StoreError::Unavailable("a secret could not be sealed".to_owned()))?;
+    Ok([&[SCHEME], nonce.as_slice(), &sealed].concat())
+}
+
+fn open(
+    cipher: &XChaCha20Poly1305,
+    tenant: TenantId,
+    purpose: Purpose,
+    sealed: &[u8],
+) -> StoreResult<Vec<u8>> {
+    let unreadable = || StoreError::Corrupt(format!("the secret {purpose} of tenant {tenant} does not open"));
+    let (&scheme, rest) = sealed.split_first().ok_or_else(unreadable)?;
+    let (nonce, sealed) = rest.split_at_checked(NONCE).ok_or_else(unreadable)?;
+    if scheme != SCHEME {
+        return Err(unreadable());
+    }
+    let payload = Payload { msg: sealed, aad: &associated(tenant, purpose) };
+    cipher.decrypt(XNonce::from_slice(nonce), payload).map_err(|_| unreadable())
+}
+
+fn lasting_by(tag_key: &[u8; KEY]) -> XChaCha20Poly1305 {
+    let key: [u8; KEY] =
+        Sha256::new().chain_update(b"vtrustx key of lasting seals 1").chain_update(tag_key).finalize().into();
+    XChaCha20Poly1305::new(Key::from_slice(&key))
 }
 
 fn tags_by(key: &[u8; KEY]) -> Hmac<Sha256> {

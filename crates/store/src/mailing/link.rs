@@ -1,5 +1,5 @@
 //! The link by which the receiver of a marketing mail has no more of them: whose it is, sealed with the installation's key. Nothing is stored, nobody can
-//! make one for somebody else, and it is good for as long as the mail is kept.
+//! make one for somebody else, and it is good for as long as the mail is kept, whatever becomes of the installation's key.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use model::TenantId;
@@ -19,7 +19,7 @@ const LONGEST: usize = 1_000;
 /// # Errors
 /// [`crate::StoreError::Unavailable`] when the system gives no randomness.
 pub fn seal(secrets: &SecretBox, tenant: TenantId, address: &str) -> StoreResult<String> {
-    let sealed = secrets.seal(tenant, Purpose::UnsubscribeLink, address.as_bytes())?;
+    let sealed = secrets.seal_lasting(tenant, Purpose::UnsubscribeLink, address.as_bytes())?;
     Ok(format!("{tenant}.{}", URL_SAFE_NO_PAD.encode(sealed)))
 }
 
@@ -29,7 +29,7 @@ pub fn open(secrets: &SecretBox, token: &str) -> Option<(TenantId, String)> {
     let (tenant, sealed) = token.split_once('.').filter(|_| token.len() <= LONGEST)?;
     let tenant: TenantId = tenant.parse().ok()?;
     let sealed = URL_SAFE_NO_PAD.decode(sealed).ok()?;
-    let opened = secrets.open(tenant, Purpose::UnsubscribeLink, &sealed).ok()?;
+    let opened = secrets.open_lasting(tenant, Purpose::UnsubscribeLink, &sealed).ok()?;
     Some((tenant, String::from_utf8(opened).ok()?))
 }
 

@@ -2,7 +2,7 @@
 //!
 //! It begins by writing down the new key's fingerprint and that it has begun; from then on no server starts, with either key, until it is done. Then it goes
 //! through everything in slices, each a transaction. What the new key opens is done already: so whatever is interrupted goes on with the next run. The addresses of calls
-//! from outside are computed with a key that came from the first one; that is kept, sealed, so that they stay what they are. The links in
+//! from outside, and the links by which people unsubscribe, are made with a key that came from the first one; that is kept, sealed, so that they stay what they are. The links in
 //! mails that ask for approvals are kept nowhere, so they end with the old key.
 
 use model::{IntegrationId, TenantId, WorkflowId};
@@ -91,6 +91,7 @@ impl Report {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     SmtpPasswords,
+    DkimKeys,
     Connections,
     Tokens,
     Workflows,
@@ -98,14 +99,23 @@ enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 5] =
-        [Self::SmtpPasswords, Self::Connections, Self::Tokens, Self::Workflows, Self::Versions];
+    const ALL: [Self; 6] = [
+        Self::SmtpPasswords,
+        Self::DkimKeys,
+        Self::Connections,
+        Self::Tokens,
+        Self::Workflows,
+        Self::Versions,
+    ];
 
     /// Its records in order behind a place: two numbers that name each, its tenant, and what it holds.
     const fn page(self) -> &'static str {
         match self {
             Self::SmtpPasswords => {
                 "SELECT id, CAST(0 AS BIGINT), id, smtp_password FROM tenants WHERE id > ?1 AND ?2 >= 0 AND smtp_password IS NOT NULL ORDER BY id LIMIT ?3"
+            }
+            Self::DkimKeys => {
+                "SELECT tenant_id, CAST(0 AS BIGINT), tenant_id, private_key FROM mail_keys WHERE tenant_id > ?1 AND ?2 >= 0 ORDER BY tenant_id LIMIT ?3"
             }
             Self::Connections => {
                 "SELECT id, CAST(0 AS BIGINT), tenant_id, secrets FROM integrations WHERE id > ?1 AND ?2 >= 0 AND secrets IS NOT NULL ORDER BY id LIMIT ?3"
@@ -128,6 +138,7 @@ impl Kind {
     const fn count(self) -> &'static str {
         match self {
             Self::SmtpPasswords => "SELECT count(*) FROM tenants WHERE smtp_password IS NOT NULL",
+            Self::DkimKeys => "SELECT count(*) FROM mail_keys",
             Self::Connections => "SELECT count(*) FROM integrations WHERE secrets IS NOT NULL",
             Self::Tokens => "SELECT count(*) FROM integration_states WHERE token IS NOT NULL",
             Self::Workflows => {
@@ -295,6 +306,12 @@ async fn slice(tx: &mut Tx, keys: &Keys, kind: Kind, after: (i64, i64)) -> Store
             Kind::SmtpPasswords => {
                 if let Some(sealed) = one.bytes(Purpose::SmtpPassword, &row.take::<Vec<u8>>()?)? {
                     let sql = "UPDATE tenants SET smtp_password = ?1 WHERE id = ?2";
+                    tx.execute(sql, params![sealed, tenant]).await?;
+                }
+            }
+            Kind::DkimKeys => {
+                if let Some(sealed) = one.bytes(Purpose::DkimKey, &row.take::<Vec<u8>>()?)? {
+                    let sql = "UPDATE mail_keys SET private_key = ?1 WHERE tenant_id = ?2";
                     tx.execute(sql, params![sealed, tenant]).await?;
                 }
             }
