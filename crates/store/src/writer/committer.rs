@@ -46,6 +46,8 @@ enum End {
 struct Batch {
     /// Done, each for itself.
     done: Vec<Box<dyn Job>>,
+    /// Taken back, each for itself. They are answered with the others: whoever has his answer and goes on meets the next transaction, and its time.
+    refused: Vec<(Box<dyn Job>, StoreError)>,
     /// To be done together, at the end.
     together: VecDeque<Box<dyn Job>>,
     needs: Needs,
@@ -111,6 +113,7 @@ impl Committer {
             for job in batch.done.into_iter().chain(batch.together) {
                 job.answer(Err(error.clone()));
             }
+            batch.refused.into_iter().for_each(|(job, error)| job.answer(Err(error)));
         } else {
             let begun = Instant::now();
             let span = tracing::debug_span!("commit", operations = batch.done.len());
@@ -121,6 +124,7 @@ impl Committer {
             for job in batch.done {
                 job.answer(committed.clone());
             }
+            batch.refused.into_iter().for_each(|(job, error)| job.answer(Err(error)));
         }
         match batch.stop {
             Some(done) => Err(End::Stopped(Some(done))),
@@ -134,7 +138,8 @@ impl Committer {
         let mut next = Some(first);
         while let Some(job) = next.take() {
             self.take(batch, job).await?;
-            if batch.done.len() + batch.together.len() < BATCH && begun.elapsed() < BATCH_TIME {
+            let taken = batch.done.len() + batch.refused.len() + batch.together.len();
+            if taken < BATCH && begun.elapsed() < BATCH_TIME {
                 match self.messages.try_recv() {
                     Ok(Message::Job(job)) => next = Some(job),
                     Ok(Message::Stop(done)) => batch.stop = Some(done),
@@ -148,7 +153,7 @@ impl Committer {
     async fn take(&mut self, batch: &mut Batch, job: Box<dyn Job>) -> StoreResult<()> {
         let number = self.count.operations.fetch_add(1, Ordering::Relaxed) + 1;
         if let Some(error) = self.faults.as_ref().and_then(|faults| faults.operation(number)) {
-            job.answer(Err(error));
+            batch.refused.push((job, error));
         } else if job.together(&mut batch.needs) {
             batch.together.push_back(job);
         } else {
@@ -160,7 +165,7 @@ impl Committer {
     async fn run_alone(&mut self, batch: &mut Batch, mut job: Box<dyn Job>) -> StoreResult<()> {
         match self.run_one(job.as_mut()).await {
             Ok(Ok(())) => batch.done.push(job),
-            Ok(Err(error)) => job.answer(Err(error)),
+            Ok(Err(error)) => batch.refused.push((job, error)),
             Err(error) => {
                 batch.done.push(job);
                 return Err(error);
