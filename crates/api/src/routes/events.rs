@@ -261,7 +261,8 @@ pub struct StoredEvent {
 fn stored(received: Received, veil: &Veil) -> StoredEvent {
     let Received { event, public_id, attributes, created_by } = received;
     let mut data = event.data;
-    let personal = author(created_by).map_or_else(|| veil.of(&data), |id| veil.of(&data).and(veil.of_run(id)));
+    let personal =
+        author(created_by).map_or_else(|| veil.of(&data), |id| veil.of(&data).and(veil.of_run(id)));
     personal.hide(&mut data);
     StoredEvent {
         id: event.id.get(),
@@ -318,7 +319,8 @@ async fn list(
         wanted.id = Some(found.map_or(NO_EVENT, |event| event.id));
     }
     let paged = event_list(&mut connection, identity.tenant, &wanted, page).await?;
-    let mut veil = Veil::over(&mut connection, identity, paged.rows.iter().map(|row| &row.event.data)).await?;
+    let mut veil =
+        Veil::over(&mut connection, identity, paged.rows.iter().map(|row| &row.event.data)).await?;
     let authors = paged.rows.iter().filter_map(|row| author(row.created_by));
     veil.add_runs(&mut connection, identity, authors).await?;
     Ok(List::of(paged, page, |received| stored(received, &veil)))

@@ -211,7 +211,7 @@ testkit::on_both! {
         insta::assert_snapshot!("too_fast", story(stopped[0]) + result["stopped"].as_str().unwrap_or_default());
         // From outside there may be as many as come; and a minute later it goes on.
         for number in 0..102 {
-            let outside = model::event::NewEvent { name: "contact_updated".parse().unwrap(), ..crate::harness::event(None, json!({"contact": {"id": 1}, "n": number})) };
+            let outside = NewEvent { name: "contact_updated".parse().unwrap(), ..event(None, json!({"contact": {"id": 1}, "n": number})) };
             engine.accept(outside).await.unwrap();
         }
         house.clock.set("2026-02-14T10:32:00Z".parse().unwrap());
