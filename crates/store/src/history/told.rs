@@ -66,8 +66,7 @@ async fn read(
     let ids = || Value::Ids(executions.iter().map(|id| id.get()).collect());
     // Also of those that are gone: nobody asks for them again.
     let mut nodes: HashMap<ExecutionId, Node> = executions.iter().map(|id| (*id, Node::default())).collect();
-    let sql =
-        "SELECT id, trigger_data, caused_by FROM workflow_executions WHERE id {among:?1} AND tenant_id = ?2";
+    let sql = "SELECT id, trigger_data, caused_by, retry_of FROM workflow_executions WHERE id {among:?1} AND tenant_id = ?2";
     for row in connection.query(sql, vec![ids(), tenant.into()]).await? {
         let mut row = row.cells();
         let node = nodes.entry(row.take()?).or_default();
