@@ -4,11 +4,12 @@ import { ActionIcon, Tooltip, useComputedColorScheme } from "@mantine/core";
 import { IconFocusCentered, IconMinus, IconPlus } from "@tabler/icons-react";
 import { Background, type Edge, MiniMap, ReactFlow, ReactFlowProvider, useReactFlow, useStore } from "@xyflow/react";
 import { type ReactNode, useEffect, useImperativeHandle, useMemo, useRef, type Ref } from "react";
-import { toGraph } from "../model/graph";
+import { type Graph, toGraph } from "../model/graph";
 import { texts } from "../texts";
 import classes from "./canvas.module.css";
 import { type CanvasContext, CanvasContextProvider } from "./context";
 import { type CanvasNode, NODE_TYPES } from "./nodes";
+import { sameNode, shared } from "./sharing";
 
 export type CanvasView = { fit: () => void; zoom: (by: number) => void; show: (nodeId: string) => void };
 
@@ -26,19 +27,33 @@ const LARGEST = 1;
 /** How far above a node the lines to it turn. */
 const TURN = 14;
 
+const inSmall = (color: string) => (node: { type?: string }) => (node.type === "frame" || node.type === "gap" ? "transparent" : color);
+// The same functions each time, or all of the small nodes would be drawn anew.
+const lightInSmall = inSmall("#adb5bd");
+const darkInSmall = inSmall("#5a6673");
+
 function Inner({ view, minimap = true, controls = true, label, children, onBackground, ...canvas }: WorkflowCanvasProps) {
   const flow = useReactFlow();
   const scheme = useComputedColorScheme("light");
-  const graph = useMemo(() => toGraph(canvas.definition), [canvas.definition]);
+  const drawn = useRef<Graph>(undefined);
+  const graph = useMemo((): Graph => {
+    const next = toGraph(canvas.definition);
+    drawn.current = { ...next, nodes: shared(drawn.current?.nodes ?? [], next.nodes, sameNode) };
+    return drawn.current;
+  }, [canvas.definition]);
   const width = useStore((store) => store.width);
   const height = useStore((store) => store.height);
   const box = useRef<HTMLDivElement>(null);
 
   const { taken } = canvas;
 
-  const nodes = useMemo<CanvasNode[]>(
-    () =>
-      graph.nodes.map((node) => ({
+  const made = useRef(new Map<string, CanvasNode>());
+  const nodes = useMemo<CanvasNode[]>(() => {
+    const before = made.current;
+    const list = graph.nodes.map((node): CanvasNode => {
+      const old = before.get(node.id);
+      if (old?.data.node === node) return old;
+      return {
         id: node.id,
         type: node.kind,
         position: { x: node.x, y: node.y },
@@ -51,18 +66,23 @@ function Inner({ view, minimap = true, controls = true, label, children, onBackg
         connectable: false,
         zIndex: node.kind === "frame" ? -1 : 1,
         style: { pointerEvents: node.kind === "frame" ? "none" : "all" },
-      })) as CanvasNode[],
-    [graph],
-  );
+      };
+    });
+    made.current = new Map(list.map((node) => [node.id, node]));
+    return list;
+  }, [graph]);
+  const joined = useRef<Edge[]>([]);
   const edges = useMemo<Edge[]>(() => {
     const bottoms = new Map(graph.nodes.map((node) => [node.id, node.y + node.height]));
     const tops = new Map(graph.nodes.map((node) => [node.id, node.y]));
-    return graph.edges.map(({ id, from, to }) => {
+    const list = graph.edges.map(({ id, from, to }): Edge => {
       // Lines that come together turn just before they meet, all at one height.
       const distance = (tops.get(to) ?? 0) - (bottoms.get(from) ?? 0);
       const pathOptions = { borderRadius: 12, offset: 0, stepPosition: distance > 2 * TURN ? 1 - TURN / distance : 0.5 };
-      return { id, source: from, target: to, type: "smoothstep", focusable: false, selectable: false, pathOptions, ...(taken && { className: taken.has(from) && taken.has(to) ? classes.taken : classes.passedBy }) };
+      return { id, source: from, target: to, type: "smoothstep", focusable: false, selectable: false, pathOptions, ...(taken && { className: taken.has(from) && taken.has(to) ? classes.taken : classes.passedBy }) } as Edge;
     });
+    joined.current = shared(joined.current, list, (one, other) => JSON.stringify(one) === JSON.stringify(other));
+    return joined.current;
   }, [graph, taken]);
 
   // The first view: all of it when it fits, else its top at a size that can be read.
@@ -138,7 +158,7 @@ function Inner({ view, minimap = true, controls = true, label, children, onBackg
           onPaneClick={() => onBackground?.()}
         >
           <Background gap={20} size={1} />
-          {minimap && width > 560 && <MiniMap pannable zoomable ariaLabel={texts.minimap} nodeStrokeWidth={0} style={{ width: 150, height: 100 }} nodeClassName={(node) => `minimap-${node.type}`} nodeColor={(node) => (node.type === "frame" || node.type === "gap" ? "transparent" : scheme === "dark" ? "#696969" : "#adb5bd")} />}
+          {minimap && width > 560 && <MiniMap pannable zoomable ariaLabel={texts.minimap} nodeStrokeWidth={0} style={{ width: 150, height: 100 }} nodeColor={scheme === "dark" ? darkInSmall : lightInSmall} />}
         </ReactFlow>
         {controls && <div className={classes.controls}>
           <Tooltip label={texts.zoomOut}>
