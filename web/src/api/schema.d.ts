@@ -276,6 +276,61 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/hooks/email/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Takes in word of bounces, complaints and people who unsubscribe, as Amazon SES (by SNS), Postmark, SendGrid and Mailgun send it, or as
+         *     `{"type":"hard_bounce"|"soft_bounce"|"complaint"|"unsubscribe","email","detail"}`, one or a list of them. What is about something else is passed over.
+         * @description A mailbox that does not exist gets no more mails, who complains or unsubscribes no more marketing; `email_bounced` and `contact_unsubscribed` are emitted.
+         */
+        post: operations["post_hooks_email_by_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/email-reports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where mail services report bounces and complaints to. */
+        get: operations["get_email_reports"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/email-reports/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives the tenant another address for reports; the one before opens nothing any more. */
+        post: operations["post_email_reports_rotate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/events": {
         parameters: {
             query?: never;
@@ -952,6 +1007,42 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/suppressions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Suppressed addresses, newest first. */
+        get: operations["get_suppressions"];
+        put?: never;
+        /** Puts an address on the list: it gets no mail of any kind. */
+        post: operations["post_suppressions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/suppressions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One entry of the list. */
+        get: operations["get_suppressions_by_id"];
+        put?: never;
+        post?: never;
+        /** Takes an address off the list. A contact's consent that was withdrawn stays withdrawn. */
+        delete: operations["delete_suppressions_by_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/tags": {
         parameters: {
             query?: never;
@@ -1039,6 +1130,26 @@ export interface paths {
         put?: never;
         /** Makes a workflow from a template. It is published and not active: look it over, try it, activate it. */
         post: operations["post_workflow_templates_by_id_use"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workflows/{id}/template": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Makes a template of the tenant's own from a workflow's published definition. Secrets, users, forms, connections and records that the workflow names become
+         *     blanks. The body says what the template is called and the like; what it leaves out is as in the workflow.
+         */
+        post: operations["post_workflows_by_id_template"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2999,6 +3110,37 @@ export interface components {
             };
         };
         /** @description 200 with one thing: `{"success":true,"data":…}`. */
+        Data_ReportAddress: {
+            /**
+             * @description Always true.
+             * @default true
+             */
+            success: boolean;
+            /** @description Where mail services report to. */
+            data: {
+                /**
+                 * @description The path on this server, with the tenant's secret in it.
+                 * @example /hooks/email/1-0123456789abcdef0123456789abcdef
+                 */
+                url: string;
+            };
+        };
+        /** @description 200 with one thing: `{"success":true,"data":…}`. */
+        Data_Reported: {
+            /**
+             * @description Always true.
+             * @default true
+             */
+            success: boolean;
+            /** @description What came of a report. */
+            data: {
+                /** @description How many addresses it was about. */
+                reports: number;
+                /** @description Of how many of them something was new. */
+                changed: number;
+            };
+        };
+        /** @description 200 with one thing: `{"success":true,"data":…}`. */
         Data_Session: {
             /**
              * @description Always true.
@@ -3047,6 +3189,7 @@ export interface components {
                  */
                 webhook_hosts?: string[] | null;
                 alerts?: null | components["schemas"]["Alerts"];
+                mail?: null | components["schemas"]["MailRules"];
                 /**
                  * Format: int64
                  * @description Grows with each change; must be current when it is sent.
@@ -3252,6 +3395,60 @@ export interface components {
                 executions: components["schemas"]["SubmissionExecution"][];
                 /** @description It was completed before under the same id; nothing happened now. */
                 duplicate: boolean;
+            };
+        };
+        /** @description 200 with one thing: `{"success":true,"data":…}`. */
+        Data_Suppression: {
+            /**
+             * @description Always true.
+             * @default true
+             */
+            success: boolean;
+            /** @description An address to which nothing is sent any more; `created_at` is since when. */
+            data: {
+                /**
+                 * Format: int64
+                 * @description Unique over all tenants.
+                 */
+                id: number;
+                /**
+                 * Format: int64
+                 * @description The owner of the record.
+                 */
+                tenant_id: number;
+                /** @description In small letters. */
+                address: string;
+                /** @description `bounced` and `manual` stop every mail, `unsubscribed` and `complained` marketing only. */
+                reason: components["schemas"]["SuppressionReasonName"];
+                /** @description Where that was learnt: `unsubscribe_link`, `api`, or the service that reported it. */
+                source: string;
+                /** @description What else is known, such as the mail server's words. */
+                detail?: string | null;
+                /**
+                 * Format: date-time
+                 * @description When the record was made.
+                 */
+                created_at: string;
+                /**
+                 * Format: date-time
+                 * @description When it last changed.
+                 */
+                updated_at: string;
+                /**
+                 * @description Who made it: `user:1`, `api_key:2`, `execution:3`, `public`, `system`.
+                 * @example user:1
+                 */
+                created_by?: string | null;
+                /**
+                 * @description Who last changed it.
+                 * @example user:1
+                 */
+                updated_by?: string | null;
+                /**
+                 * Format: int64
+                 * @description Grows with each change.
+                 */
+                version: number;
             };
         };
         /** @description 200 with one thing: `{"success":true,"data":…}`. */
@@ -3869,6 +4066,24 @@ export interface components {
             path: string;
             /** @description What is wrong and how to mend it. */
             message: string;
+        };
+        /** @description How mails are signed (RFC 6376). */
+        Dkim: {
+            /**
+             * @description The domain that signs.
+             * @example example.com
+             */
+            domain: string;
+            /**
+             * @description Where its key is found: `selector._domainkey.example.com`.
+             * @example mail2026
+             */
+            selector: string;
+            /**
+             * Format: password
+             * @description An RSA or Ed25519 key as PEM (PKCS#8). Never given out; when it is not sent the one that is kept stays, as long as domain and selector do.
+             */
+            private_key?: string | null;
         };
         /** @description 200 after a deletion: `{"success":true,"data":{"id":…,"deleted":true}}`. */
         Done: {
@@ -5502,6 +5717,64 @@ export interface components {
             nextCursor?: string | null;
         };
         /** @description 200 with a page of a list. */
+        List_Suppression: {
+            /**
+             * @description Always true.
+             * @default true
+             */
+            success: boolean;
+            /** @description The rows, newest first. */
+            data: {
+                /**
+                 * Format: int64
+                 * @description Unique over all tenants.
+                 */
+                id: number;
+                /**
+                 * Format: int64
+                 * @description The owner of the record.
+                 */
+                tenant_id: number;
+                /** @description In small letters. */
+                address: string;
+                /** @description `bounced` and `manual` stop every mail, `unsubscribed` and `complained` marketing only. */
+                reason: components["schemas"]["SuppressionReasonName"];
+                /** @description Where that was learnt: `unsubscribe_link`, `api`, or the service that reported it. */
+                source: string;
+                /** @description What else is known, such as the mail server's words. */
+                detail?: string | null;
+                /**
+                 * Format: date-time
+                 * @description When the record was made.
+                 */
+                created_at: string;
+                /**
+                 * Format: date-time
+                 * @description When it last changed.
+                 */
+                updated_at: string;
+                /**
+                 * @description Who made it: `user:1`, `api_key:2`, `execution:3`, `public`, `system`.
+                 * @example user:1
+                 */
+                created_by?: string | null;
+                /**
+                 * @description Who last changed it.
+                 * @example user:1
+                 */
+                updated_by?: string | null;
+                /**
+                 * Format: int64
+                 * @description Grows with each change.
+                 */
+                version: number;
+            }[];
+            /** @description Where the page lies. */
+            pagination: components["schemas"]["Pagination"];
+            /** @description Send it as `cursor` for the next page; null at the end. */
+            nextCursor?: string | null;
+        };
+        /** @description 200 with a page of a list. */
         List_Tag: {
             /**
              * @description Always true.
@@ -5914,6 +6187,32 @@ export interface components {
              */
             retrying: number;
         };
+        /** @description What mails look like, and how often people are written to. */
+        MailRules: {
+            marketing_limit?: null | components["schemas"]["MarketingLimit"];
+            /**
+             * @description HTML around the HTML of every mail: `{{content}}` stands for it, `{{subject}}` and `{{unsubscribe_url}}` for what they say.
+             * @example <main>{{content}}</main>
+             */
+            layout?: string | null;
+            /** @description Steps may fetch files by their addresses and send them along. */
+            attachments?: boolean | null;
+            dkim?: null | components["schemas"]["Dkim"];
+        };
+        /** @description How many marketing mails a contact gets in some time. */
+        MarketingLimit: {
+            /**
+             * Format: int32
+             * @description At most so many.
+             * @example 3
+             */
+            mails: number;
+            /**
+             * @description In any span of this length, 90 days at most.
+             * @example 7d
+             */
+            period: string;
+        };
         /** @description A tenant that a person belongs to. */
         Membership: {
             /**
@@ -5976,6 +6275,16 @@ export interface components {
              * @example vtx_Zm9yIGV4YW1wbGUgb25seSwgbm90IGEgcmVhbCBrZXk
              */
             key: string;
+        };
+        /** @description An address to which nothing shall be sent any more. */
+        NewSuppression: {
+            /**
+             * @description The address.
+             * @example ann@example.com
+             */
+            address: string;
+            /** @description Why, for people. */
+            detail?: string | null;
         };
         /** @description A message to a user. */
         Notification: {
@@ -6310,6 +6619,21 @@ export interface components {
              */
             updated: number;
         };
+        /** @description Where mail services report to. */
+        ReportAddress: {
+            /**
+             * @description The path on this server, with the tenant's secret in it.
+             * @example /hooks/email/1-0123456789abcdef0123456789abcdef
+             */
+            url: string;
+        };
+        /** @description What came of a report. */
+        Reported: {
+            /** @description How many addresses it was about. */
+            reports: number;
+            /** @description Of how many of them something was new. */
+            changed: number;
+        };
         /** @description How a version is restored. */
         Restoring: {
             /**
@@ -6441,6 +6765,7 @@ export interface components {
              */
             webhook_hosts?: string[] | null;
             alerts?: null | components["schemas"]["Alerts"];
+            mail?: null | components["schemas"]["MailRules"];
             /**
              * Format: int64
              * @description Grows with each change; must be current when it is sent.
@@ -6688,6 +7013,54 @@ export interface components {
             /** @description It was completed before under the same id; nothing happened now. */
             duplicate: boolean;
         };
+        /** @description An address to which nothing is sent any more; `created_at` is since when. */
+        Suppression: {
+            /**
+             * Format: int64
+             * @description Unique over all tenants.
+             */
+            id: number;
+            /**
+             * Format: int64
+             * @description The owner of the record.
+             */
+            tenant_id: number;
+            /** @description In small letters. */
+            address: string;
+            /** @description `bounced` and `manual` stop every mail, `unsubscribed` and `complained` marketing only. */
+            reason: components["schemas"]["SuppressionReasonName"];
+            /** @description Where that was learnt: `unsubscribe_link`, `api`, or the service that reported it. */
+            source: string;
+            /** @description What else is known, such as the mail server's words. */
+            detail?: string | null;
+            /**
+             * Format: date-time
+             * @description When the record was made.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When it last changed.
+             */
+            updated_at: string;
+            /**
+             * @description Who made it: `user:1`, `api_key:2`, `execution:3`, `public`, `system`.
+             * @example user:1
+             */
+            created_by?: string | null;
+            /**
+             * @description Who last changed it.
+             * @example user:1
+             */
+            updated_by?: string | null;
+            /**
+             * Format: int64
+             * @description Grows with each change.
+             */
+            version: number;
+        };
+        /** @enum {string} */
+        SuppressionReasonName: "unsubscribed" | "complained" | "bounced" | "manual";
         /** @description A tag. */
         Tag: {
             /**
@@ -8431,6 +8804,148 @@ export interface operations {
             };
             401: components["responses"]["Unauthenticated"];
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    post_hooks_email_by_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token: string;
+            };
+            cookie?: never;
+        };
+        /** @description JSON, whatever its Content-Type says; 1 MiB at most */
+        requestBody?: {
+            content: {
+                "*/*": string | null;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_Reported"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            /** @description The address opens nothing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            408: components["responses"]["BodyTimeout"];
+            413: components["responses"]["TooLong"];
+            415: components["responses"]["NoJson"];
+            /** @description No report that is known */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Too often; `Retry-After` says when */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description More work than can be stored: come back after Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    get_email_reports: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_ReportAddress"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description The address is for administrators */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    post_email_reports_rotate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_ReportAddress"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description The address is for administrators */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11141,6 +11656,177 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    get_suppressions: {
+        parameters: {
+            query?: {
+                /** @description The address contains this, without regard to case. */
+                q?: string;
+                /** @description For this reason. */
+                reason?: components["schemas"]["SuppressionReasonName"];
+                /** @description How many rows at most, 1 to 200; 50 unless told. */
+                limit?: number;
+                /** @description How many rows to pass over. */
+                offset?: number;
+                /** @description The `nextCursor` of the page before: as fast on the last page as on the first. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_Suppression"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            /** @description Viewers do not see addresses of people who said no */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    post_suppressions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSuppression"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_Suppression"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["BodyTimeout"];
+            /** @description It is on the list already */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            413: components["responses"]["TooLong"];
+            415: components["responses"]["NoJson"];
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_suppressions_by_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_Suppression"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    delete_suppressions_by_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     get_tags: {
         parameters: {
             query?: {
@@ -11746,6 +12432,65 @@ export interface operations {
             413: components["responses"]["TooLong"];
             415: components["responses"]["NoJson"];
             /** @description Every problem with its path: `variables.owner` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    post_workflows_by_id_template: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": null | components["schemas"]["TemplateFields"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_Template"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            408: components["responses"]["BodyTimeout"];
+            /** @description The workflow was never published */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            413: components["responses"]["TooLong"];
+            415: components["responses"]["NoJson"];
+            /** @description Every problem with its path */
             422: {
                 headers: {
                     [name: string]: unknown;
