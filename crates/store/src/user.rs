@@ -322,7 +322,8 @@ pub async fn actor_names(
     }
     let mut names = HashMap::new();
     if !users.is_empty() {
-        let sql = format!("SELECT id, name, email FROM {MEMBERS} WHERE tenant_id = ?1 AND id {{among:?2}}");
+        let sql = "SELECT u.id, u.name, u.email FROM users u JOIN memberships m ON m.user_id = u.id
+              WHERE m.tenant_id = ?1 AND u.id {among:?2}";
         for row in connection.query(sql, vec![tenant.into(), Value::Ids(users)]).await? {
             let mut row = row.cells();
             let (id, name, email): (UserId, Option<String>, String) = (row.take()?, row.take()?, row.take()?);
