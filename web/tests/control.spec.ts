@@ -227,13 +227,13 @@ test("fifty random edits are undone to the start, and redone to the end", async 
   const beginning = await canvas();
   const keys = ["d", "o", "Alt+ArrowUp", "Alt+ArrowDown", "Delete", "d"];
   for (let edits = 0; edits < 50; ) {
-    for (let moves = random(4); moves >= 0; moves -= 1) await page.keyboard.press("ArrowDown");
+    for (let moves = random(3); moves >= 0; moves -= 1) await page.keyboard.press("ArrowDown");
     const before = await canvas();
     const key = keys[random(keys.length)] ?? "d";
     // With nothing left there would be nothing to do.
     await page.keyboard.press(key === "Delete" && before.split("\n").length < 6 ? "d" : key);
     if ((await canvas()) !== before) edits += 1;
-    for (let moves = random(5); moves > 0; moves -= 1) await page.keyboard.press("ArrowUp");
+    for (let moves = random(4); moves > 0; moves -= 1) await page.keyboard.press("ArrowUp");
   }
   const end = await canvas();
   let undone = 0;

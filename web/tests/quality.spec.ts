@@ -23,7 +23,7 @@ for (const scheme of ["light", "dark"] as const) {
   test(`every screen is accessible and free of errors, ${scheme}`, async ({ page, server, signedIn }) => {
     void signedIn;
     await askSomebody(page, server);
-    test.setTimeout(120_000);
+    test.setTimeout(300_000);
     await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
     const errors: string[] = [];
     page.on("pageerror", (error) => errors.push(error.message));
