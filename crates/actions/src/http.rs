@@ -2,7 +2,7 @@
 //!
 //! The rules are those of contract sections 9 and 10: http and https only; addresses by [`AddressPolicy`], checked
 //! on what is connected to; no proxy from the environment, which would resolve names by itself; redirects only
-//! within the same scheme, host and port; at most 64 KiB of an answer are read.
+//! within the same scheme, host and port; no more of an answer is read than the request asks for.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,7 +19,7 @@ use url::{Host, Origin, Url};
 use crate::{
     action::{ActionError, ErrorKind},
     address::{AddressPolicy, NotPublic},
-    capability::{Http, HttpRequest, HttpResponse, LONGEST_BODY, Target},
+    capability::{Http, HttpRequest, HttpResponse, Target},
     hosts::Gate,
 };
 
@@ -104,7 +104,7 @@ impl HttpClient {
                     continue;
                 }
             };
-            return read(answer, not_followed, &url).await;
+            return read(answer, request.longest, not_followed, &url).await;
         }
     }
 
@@ -206,6 +206,7 @@ fn redirect(answer: &reqwest::Response, url: &Url) -> Option<Result<Url, &'stati
 
 async fn read(
     mut answer: reqwest::Response,
+    longest: usize,
     not_followed: Option<&'static str>,
     url: &Url,
 ) -> Result<HttpResponse, ActionError> {
@@ -214,7 +215,7 @@ async fn read(
     let headers = answer.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect();
     let (mut body, mut truncated) = (BytesMut::new(), false);
     while let Some(chunk) = answer.chunk().await.map_err(|error| failure(url, error))? {
-        let room = LONGEST_BODY - body.len();
+        let room = longest - body.len();
         body.extend_from_slice(&chunk[..chunk.len().min(room)]);
         if chunk.len() > room {
             truncated = true;
@@ -286,6 +287,7 @@ mod tests {
     use testkit::Sink;
 
     use super::*;
+    use crate::capability::LONGEST_BODY;
 
     fn get(url: &str) -> HttpRequest {
         HttpRequest {
@@ -294,6 +296,7 @@ mod tests {
             headers: Vec::new(),
             body: Bytes::new(),
             timeout: Duration::from_millis(500),
+            longest: LONGEST_BODY,
             target: Target::Connection,
         }
     }
