@@ -201,6 +201,12 @@ impl ActionError {
         Self::new(ErrorKind::Refused, message)
     }
 
+    /// That another system did what it was asked for without saying what it made.
+    #[must_use]
+    pub fn without_id(system: &str) -> Self {
+        Self { perhaps_done: true, ..Self::refused(format!("{system} answered without the record's id")) }
+    }
+
     /// With a pause that the other side asks for.
     #[must_use]
     pub fn after(mut self, pause: Period) -> Self {

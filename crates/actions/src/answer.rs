@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     action::{ActionError, ErrorKind},
-    capability::HttpResponse,
+    capability::{HttpResponse, LONGEST_BODY},
     schema,
 };
 
@@ -13,7 +13,7 @@ use crate::{
 const LONGEST_PAUSE: Period = Period::hours(1);
 
 /// The answer as a step's output: `{"status","headers","body","truncated"}`. The body is JSON when it parses as such,
-/// else text. Headers that let their bearer in (cookies) are masked.
+/// else text; of one that is longer than what is kept, it is the beginning. Headers that let their bearer in (cookies) are masked.
 #[must_use]
 pub fn output(response: &HttpResponse) -> Value {
     let mut headers = Map::new();
@@ -33,30 +33,35 @@ pub fn output(response: &HttpResponse) -> Value {
         "status": response.status,
         "headers": headers,
         "body": body(response),
-        "truncated": response.truncated,
+        "truncated": is_cut(response),
     })
+}
+
+fn is_cut(response: &HttpResponse) -> bool {
+    response.truncated || response.body.len() > LONGEST_BODY
 }
 
 fn body(response: &HttpResponse) -> Value {
     if response.body.is_empty() {
         return Value::Null;
     }
+    let is_cut = is_cut(response);
     let is_json =
         response.header("content-type").is_some_and(|kind| kind.to_ascii_lowercase().contains("json"));
     if is_json
-        && !response.truncated
+        && !is_cut
         && let Ok(value) = serde_json::from_slice(&response.body)
     {
         return storable(value);
     }
-    let text = String::from_utf8_lossy(&response.body);
+    let text = String::from_utf8_lossy(&response.body[..response.body.len().min(LONGEST_BODY)]);
     // A cut may have split the last character.
-    let text = if response.truncated { text.trim_end_matches('\u{fffd}') } else { &text };
+    let text = if is_cut { text.trim_end_matches('\u{fffd}') } else { &text };
     storable(text.into())
 }
 
 /// U+0000 cannot be stored in every database. The parser bounds the depth.
-fn storable(value: Value) -> Value {
+pub(crate) fn storable(value: Value) -> Value {
     let text = |text: String| if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text };
     match value {
         Value::String(string) => Value::String(text(string)),
@@ -81,12 +86,17 @@ pub fn outcome(who: &str, response: &HttpResponse, now: Timestamp) -> Result<Val
     if let Some(why) = response.not_followed {
         message = format!("{message}: {why}");
     }
-    let retry_after = response.header("retry-after").and_then(|value| retry_after(value, now));
     Err(ActionError {
-        retry_after,
+        retry_after: pause(response, now),
         output: Some(output),
         ..ActionError::new(ErrorKind::Status(response.status), message)
     })
+}
+
+/// How long an answer asks for a pause, by its `Retry-After`.
+#[must_use]
+pub fn pause(response: &HttpResponse, now: Timestamp) -> Option<Period> {
+    retry_after(response.header("retry-after")?, now)
 }
 
 /// Reads `Retry-After`, seconds or an HTTP date, at most an hour; nonsense is as if it were absent.

@@ -23,13 +23,6 @@ pub trait Http: Send + Sync {
     /// # Errors
     /// When there is no answer: the target is refused, not reached, too slow, or speaks no HTTP.
     fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, ActionError>>;
-
-    /// As [`Http::send`], for an answer whose body may be longer: up to `most` bytes.
-    ///
-    /// # Errors
-    /// As for [`Http::send`].
-    fn download(&self, request: HttpRequest, most: usize)
-    -> BoxFuture<'_, Result<HttpResponse, ActionError>>;
 }
 
 /// A request to be sent.
@@ -45,6 +38,8 @@ pub struct HttpRequest {
     pub body: Bytes,
     /// For the whole exchange, the answer's body included.
     pub timeout: Duration,
+    /// How much of the answer's body is read, in bytes: [`LONGEST_BODY`] where it is only to be kept.
+    pub longest: usize,
     /// Who chose the host.
     pub target: Target,
 }
@@ -65,7 +60,7 @@ pub struct HttpResponse {
     pub status: u16,
     /// Names in lower case, and values; those that are no text are made text.
     pub headers: Vec<(String, String)>,
-    /// The first [`LONGEST_BODY`] bytes.
+    /// As much as the request asks for at most.
     pub body: Bytes,
     /// There was more.
     pub truncated: bool,
@@ -73,8 +68,10 @@ pub struct HttpResponse {
     pub not_followed: Option<&'static str>,
 }
 
-/// How much of an answer's body is read (contract section 9).
+/// How much of an answer's body a step keeps (contract section 9).
 pub const LONGEST_BODY: usize = 64 * 1024;
+/// How much is read of one that has to be understood: half a list is worse than none.
+pub const LONGEST_READ: usize = 2 * 1024 * 1024;
 
 impl HttpResponse {
     /// The first header of that name.

@@ -2,7 +2,7 @@
 //!
 //! The rules are those of contract sections 9 and 10: http and https only; addresses by [`AddressPolicy`], checked
 //! on what is connected to; no proxy from the environment, which would resolve names by itself; redirects only
-//! within the same scheme, host and port; at most 64 KiB of an answer are read.
+//! within the same scheme, host and port; no more of an answer is read than the request asks for.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,7 +19,7 @@ use url::{Host, Origin, Url};
 use crate::{
     action::{ActionError, ErrorKind},
     address::{AddressPolicy, NotPublic},
-    capability::{Http, HttpRequest, HttpResponse, LONGEST_BODY, Target},
+    capability::{Http, HttpRequest, HttpResponse, Target},
     hosts::Gate,
 };
 
@@ -72,12 +72,7 @@ impl HttpClient {
         BoundHttp { client: self.clone(), hosts: hosts.into_iter().collect(), gate }
     }
 
-    async fn exchange(
-        &self,
-        request: &HttpRequest,
-        url: Url,
-        most: usize,
-    ) -> Result<HttpResponse, ActionError> {
+    async fn exchange(&self, request: &HttpRequest, url: Url) -> Result<HttpResponse, ActionError> {
         let method = Method::from_bytes(request.method.as_bytes())
             .ok()
             .filter(|method| *method != Method::CONNECT)
@@ -109,7 +104,7 @@ impl HttpClient {
                     continue;
                 }
             };
-            return read(answer, not_followed, &url, most).await;
+            return read(answer, request.longest, not_followed, &url).await;
         }
     }
 
@@ -127,14 +122,6 @@ impl HttpClient {
 
 impl Http for BoundHttp<'_> {
     fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, ActionError>> {
-        self.download(request, LONGEST_BODY)
-    }
-
-    fn download(
-        &self,
-        request: HttpRequest,
-        most: usize,
-    ) -> BoxFuture<'_, Result<HttpResponse, ActionError>> {
         async move {
             let url = Url::parse(request.url.trim()).map_err(|error| {
                 ActionError::invalid(
@@ -150,7 +137,7 @@ impl Http for BoundHttp<'_> {
             }
             let host = shown(&url);
             let exchange = async {
-                let exchange = self.client.exchange(&request, url, most);
+                let exchange = self.client.exchange(&request, url);
                 tokio::time::timeout(request.timeout, exchange).await.unwrap_or_else(|_| {
                     let millis = request.timeout.as_millis();
                     let message = format!("{host} did not answer within {millis} ms");
@@ -219,16 +206,16 @@ fn redirect(answer: &reqwest::Response, url: &Url) -> Option<Result<Url, &'stati
 
 async fn read(
     mut answer: reqwest::Response,
+    longest: usize,
     not_followed: Option<&'static str>,
     url: &Url,
-    most: usize,
 ) -> Result<HttpResponse, ActionError> {
     let status = answer.status().as_u16();
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let headers = answer.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect();
     let (mut body, mut truncated) = (BytesMut::new(), false);
     while let Some(chunk) = answer.chunk().await.map_err(|error| failure(url, error))? {
-        let room = most - body.len();
+        let room = longest - body.len();
         body.extend_from_slice(&chunk[..chunk.len().min(room)]);
         if chunk.len() > room {
             truncated = true;
@@ -300,6 +287,7 @@ mod tests {
     use testkit::Sink;
 
     use super::*;
+    use crate::capability::LONGEST_BODY;
 
     fn get(url: &str) -> HttpRequest {
         HttpRequest {
@@ -308,6 +296,7 @@ mod tests {
             headers: Vec::new(),
             body: Bytes::new(),
             timeout: Duration::from_millis(500),
+            longest: LONGEST_BODY,
             target: Target::Connection,
         }
     }

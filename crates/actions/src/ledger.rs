@@ -26,17 +26,19 @@ pub trait Ledger: Send + Sync {
         connection: IntegrationId,
         generation: i64,
         now: Timestamp,
-    ) -> Remembered<'_, bool>;
+    ) -> Remembered<'_, Option<Renewal>>;
 
-    /// Ends the renewal with a new token, or without one.
+    /// Ends the renewal with a new token, or without one. Answers whether that counts: whoever took longer than the half minute may have been overtaken,
+    /// and then knows nothing of the token that is good.
     fn renewal_end(
         &self,
         connection: IntegrationId,
-        generation: i64,
+        renewal: Renewal,
         token: Option<Token>,
-    ) -> Remembered<'_, ()>;
+    ) -> Remembered<'_, bool>;
 
-    /// Asks when the call with this key may be made. An answer of a later time is kept for the key: whoever comes back then goes ahead.
+    /// Asks when the call with this key may be made. An answer of a later time is kept for the key: whoever comes back then goes ahead, unless the other side
+    /// has asked for a pause since: what was to be called before its end gets its place behind the others.
     fn turn<'a>(
         &'a self,
         connection: IntegrationId,
@@ -53,7 +55,8 @@ pub trait Ledger: Send + Sync {
         why: &'a str,
     ) -> Remembered<'a, ()>;
 
-    /// The other side has answered, and let the connection in. Costs a write only where that, or the quota, is news.
+    /// The other side has answered, and let the connection in. Costs a write only where that, or the quota, is news, and changes nothing that was found of the
+    /// connection since it was read.
     fn answered<'a>(&'a self, connection: &'a Connection, quota: Option<Quota>) -> Remembered<'a, ()>;
 
     /// The other side does not let the connection in: notes it, and tells the administrators once.
@@ -163,6 +166,15 @@ impl fmt::Debug for Token {
     }
 }
 
+/// The right to renew a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Renewal {
+    /// The number of the renewal that brought the token before.
+    pub generation: i64,
+    /// How long it is given, which tells it from any other after the same token.
+    pub until: Timestamp,
+}
+
 /// How often a connection may be called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pace {
@@ -181,15 +193,13 @@ impl Pace {
         Self { interval: if interval < 1 { 1 } else { interval }, burst: if burst < 1 { 1 } else { burst } }
     }
 
-    /// The turn of one more call, and what is to be kept: the time by which all calls so far would have been made at the even pace. This is the generic
-    /// cell rate algorithm (ITU-T I.371), which needs one number and no refilling.
+    /// The turn of one more call, which is not to be made before `earliest`, and what is to be kept: the time by which all calls so far would have been
+    /// made at the even pace. This is the generic cell rate algorithm (ITU-T I.371), which needs one number and no refilling.
     #[must_use]
-    pub fn next(self, reserved_until: Timestamp, now: Timestamp) -> (Turn, Timestamp) {
-        let (now, until) = (now.as_millis(), reserved_until.as_millis());
-        let base = until.max(now);
-        let at = base - (self.burst - 1) * self.interval;
-        let turn = if at <= now { Turn::Now } else { Turn::At(Timestamp::from_millis(at)) };
-        (turn, Timestamp::from_millis(base + self.interval))
+    pub fn next(self, reserved_until: Timestamp, earliest: Timestamp) -> (Timestamp, Timestamp) {
+        let base = reserved_until.max(earliest).as_millis();
+        let at = Timestamp::from_millis(base - (self.burst - 1) * self.interval);
+        (at.max(earliest), Timestamp::from_millis(base + self.interval))
     }
 }
 
@@ -262,12 +272,17 @@ impl Ledger for Forgetful {
         Box::pin(ready(Ok((0, None))))
     }
 
-    fn renewal_begin(&self, _: IntegrationId, _: i64, _: Timestamp) -> Remembered<'_, bool> {
-        Box::pin(ready(Ok(true)))
+    fn renewal_begin(
+        &self,
+        _: IntegrationId,
+        generation: i64,
+        now: Timestamp,
+    ) -> Remembered<'_, Option<Renewal>> {
+        Box::pin(ready(Ok(Some(Renewal { generation, until: now }))))
     }
 
-    fn renewal_end(&self, _: IntegrationId, _: i64, _: Option<Token>) -> Remembered<'_, ()> {
-        nothing()
+    fn renewal_end(&self, _: IntegrationId, _: Renewal, _: Option<Token>) -> Remembered<'_, bool> {
+        Box::pin(ready(Ok(true)))
     }
 
     fn turn<'a>(&'a self, _: IntegrationId, _: &'a str, _: Pace, _: Timestamp) -> Remembered<'a, Turn> {
@@ -314,19 +329,16 @@ mod tests {
         let mut until = Timestamp::EPOCH;
         let turns: Vec<i64> = (0..6)
             .map(|_| {
-                let (turn, next) = pace.next(until, start);
+                let (at, next) = pace.next(until, start);
                 until = next;
-                match turn {
-                    Turn::Now => 0,
-                    Turn::At(at) => at.millis_since(start),
-                }
+                at.millis_since(start)
             })
             .collect();
         assert_eq!(turns, [0, 0, 0, 100, 200, 300]);
         // After a silence there is the burst again, and no more than that.
         let later = Timestamp::from_millis(start.as_millis() + 60_000);
-        let (turn, next) = pace.next(until, later);
-        assert_eq!((turn, next.millis_since(later)), (Turn::Now, 100));
+        let (at, next) = pace.next(until, later);
+        assert_eq!((at, next.millis_since(later)), (later, 100));
         assert_eq!(Pace::per(190, 10), Pace { interval: 58, burst: 9 });
     }
 

@@ -20,14 +20,17 @@ mod access;
 mod answer;
 mod authorization;
 mod client;
+mod making;
 mod operation;
+mod token;
 
 pub use access::{Access, ClientAuthentication, Grant, Signer};
 pub use answer::{Answer, FieldError, body, text_at};
 pub use authorization::{Authorization, authorization, exchange};
-pub(crate) use client::config;
 pub use client::{Client, Conflict, Exchange, Reply, Request, record, segment};
+pub(crate) use client::{IN_PATH, config};
 pub use operation::{Operate, Operation};
+pub(crate) use operation::{email, endpoint, merged};
 
 /// A kind of system. Register it with `inventory::submit!(Registration(&MyProvider))`.
 pub trait Provider: Send + Sync {
@@ -153,7 +156,7 @@ pub async fn call(
 /// Why it does not.
 pub async fn test(connection: &Connection, cx: &Call<'_>) -> Result<Value, ActionError> {
     let provider = of(connection)?;
-    provider.test(&Client::new(provider, connection, cx)).await
+    provider.test(&Client::new(provider, connection, cx).at_once()).await
 }
 
 fn of(connection: &Connection) -> Result<&'static dyn Provider, ActionError> {
@@ -218,3 +221,6 @@ pub fn check(provider: &dyn Provider, config: &Value, secrets: &Value) -> Vec<Pr
     problems.extend(rules::schema::check(provider.secrets_schema(), secrets, "secrets"));
     problems
 }
+
+#[cfg(test)]
+mod tests;

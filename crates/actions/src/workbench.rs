@@ -7,13 +7,13 @@ use model::{ContactId, ExecutionId, IntegrationId, SubmissionId, TenantId, Times
 use serde_json::Value;
 
 use crate::{
-    ActionError, Context, Outcome,
+    ActionError, Context, ErrorKind, Outcome,
     address::AddressPolicy,
     capability::{Audience, Connection, Connections, Everybody, NoConnection},
     catalog,
     hosts::Gate,
     http::{BoundHttp, HttpClient},
-    ledger::{Ledger, Making, Pace, Quota, Reference, Remembered, Standing, Token, Turn},
+    ledger::{Ledger, Making, Pace, Quota, Reference, Remembered, Renewal, Standing, Token, Turn},
     mail::{BoundMailer, SmtpClient},
     provider::{self, Call},
 };
@@ -83,8 +83,10 @@ impl Workbench {
         // What the ledger noted is read with the connection.
         {
             let mut kept = self.ledger.of.lock().unwrap();
-            // Turns are tested by themselves; here each call comes after a silence.
-            kept.reserved_until = Timestamp::EPOCH;
+            // Turns are tested by themselves; here each call comes after a silence, but for a pause that was asked for.
+            if kept.limited_until.is_none_or(|until| until <= self.now) {
+                kept.reserved_until = Timestamp::EPOCH;
+            }
             connection.standing =
                 kept.standing.as_ref().map_or(connection.standing, |(standing, _)| *standing);
             connection.limited_until = kept.limited_until;
@@ -152,6 +154,10 @@ pub(crate) struct Kept {
     pub(crate) token: Option<Token>,
     pub(crate) generation: i64,
     pub(crate) renewing: bool,
+    /// Whoever renews is overtaken by somebody else.
+    pub(crate) overtaken: bool,
+    /// What is noted of answers is lost.
+    pub(crate) forgets: bool,
     pub(crate) reserved_until: Timestamp,
     pub(crate) turns: BTreeMap<String, Timestamp>,
     pub(crate) limited_until: Option<Timestamp>,
@@ -173,20 +179,27 @@ impl Ledger for Memory {
         self.with(|kept| (kept.generation, kept.token.clone()))
     }
 
-    fn renewal_begin(&self, _: IntegrationId, generation: i64, _: Timestamp) -> Remembered<'_, bool> {
+    fn renewal_begin(
+        &self,
+        _: IntegrationId,
+        generation: i64,
+        now: Timestamp,
+    ) -> Remembered<'_, Option<Renewal>> {
         self.with(|kept| {
             let free = !kept.renewing && kept.generation == generation;
             kept.renewing |= free;
-            free
+            free.then_some(Renewal { generation, until: now })
         })
     }
 
-    fn renewal_end(&self, _: IntegrationId, generation: i64, token: Option<Token>) -> Remembered<'_, ()> {
+    fn renewal_end(&self, _: IntegrationId, renewal: Renewal, token: Option<Token>) -> Remembered<'_, bool> {
         self.with(|kept| {
             kept.renewing = false;
-            if let Some(token) = token {
-                (kept.generation, kept.token) = (generation + 1, Some(token));
+            let counts = !std::mem::take(&mut kept.overtaken);
+            if counts && let Some(token) = token {
+                (kept.generation, kept.token) = (renewal.generation + 1, Some(token));
             }
+            counts
         })
     }
 
@@ -197,19 +210,23 @@ impl Ledger for Memory {
         pace: Pace,
         now: Timestamp,
     ) -> Remembered<'a, Turn> {
-        self.with(|kept| match kept.turns.get(key) {
-            Some(at) if *at <= now => {
-                kept.turns.remove(key);
-                Turn::Now
-            }
-            Some(at) => Turn::At(*at),
-            None => {
-                let (turn, until) = pace.next(kept.reserved_until, now);
-                kept.reserved_until = until;
-                if let Turn::At(at) = turn {
-                    kept.turns.insert(key.to_owned(), at);
+        self.with(|kept| {
+            let limited = kept.limited_until.unwrap_or(Timestamp::EPOCH);
+            match kept.turns.get(key).copied().filter(|at| *at >= limited) {
+                Some(at) if at <= now => {
+                    kept.turns.remove(key);
+                    Turn::Now
                 }
-                turn
+                Some(at) => Turn::At(at),
+                None => {
+                    let (at, until) = pace.next(kept.reserved_until, now.max(limited));
+                    kept.reserved_until = until;
+                    if at <= now {
+                        return Turn::Now;
+                    }
+                    kept.turns.insert(key.to_owned(), at);
+                    Turn::At(at)
+                }
             }
         })
     }
@@ -222,6 +239,9 @@ impl Ledger for Memory {
     }
 
     fn answered<'a>(&'a self, _: &'a Connection, quota: Option<Quota>) -> Remembered<'a, ()> {
+        if self.of.lock().unwrap().forgets {
+            return ready(Err(ActionError::new(ErrorKind::Unavailable, "the store is away"))).boxed();
+        }
         self.with(|kept| {
             kept.standing = Some((Standing::Ok, String::new()));
             kept.quota = quota.or(kept.quota);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actions::{
     ActionError, ErrorKind,
     capability::Connection,
-    ledger::{Ledger, Making, Pace, Quota, Reference, Remembered, Standing, Token, Turn},
+    ledger::{Ledger, Making, Pace, Quota, Reference, Remembered, Renewal, Standing, Token, Turn},
 };
 use futures_util::future::BoxFuture;
 use model::{ExecutionId, IntegrationId, TenantId, Timestamp};
@@ -86,22 +86,29 @@ impl Ledger for TenantLedger<'_> {
         connection: IntegrationId,
         generation: i64,
         _: Timestamp,
-    ) -> Remembered<'_, bool> {
+    ) -> Remembered<'_, Option<Renewal>> {
         let tenant = self.tenant;
-        self.write(move |tx| Box::pin(ledger::renewal_begin(tx, tenant, connection, generation)))
+        let begun = self.write(move |tx| Box::pin(ledger::renewal_begin(tx, tenant, connection, generation)));
+        Box::pin(async move { Ok(begun.await?.map(|until| Renewal { generation, until })) })
     }
 
     fn renewal_end(
         &self,
         connection: IntegrationId,
-        generation: i64,
+        renewal: Renewal,
         token: Option<Token>,
-    ) -> Remembered<'_, ()> {
+    ) -> Remembered<'_, bool> {
         let (tenant, secrets) = (self.tenant, Arc::clone(self.secrets));
         let token = token.and_then(|token| serde_json::to_vec(&token).ok());
+        let Renewal { generation, until } = renewal;
         self.write(move |tx| {
             Box::pin(async move {
-                ledger::renewal_end(tx, tenant, connection, generation, token.as_deref(), &secrets).await
+                match token {
+                    Some(token) => {
+                        ledger::renewal_end(tx, tenant, connection, generation, &token, &secrets).await
+                    }
+                    None => ledger::renewal_stop(tx, tenant, connection, generation, until).await,
+                }
             })
         })
     }
@@ -116,10 +123,7 @@ impl Ledger for TenantLedger<'_> {
         let (tenant, key) = (self.tenant, key.to_owned());
         let taken = self.write(move |tx| {
             Box::pin(async move {
-                let next = move |reserved, now| match pace.next(reserved, now) {
-                    (Turn::Now, until) => (None, until),
-                    (Turn::At(at), until) => (Some(at), until),
-                };
+                let next = move |reserved, earliest| pace.next(reserved, earliest);
                 ledger::turn_take(tx, tenant, connection, &key, Box::new(next)).await
             })
         });
@@ -143,9 +147,10 @@ impl Ledger for TenantLedger<'_> {
         if connection.standing == Standing::Ok && news.is_none() {
             return Box::pin(std::future::ready(Ok(())));
         }
-        let (tenant, id, version) = (self.tenant, connection.id, connection.version);
+        let (tenant, id, seen) =
+            (self.tenant, connection.id, (connection.version, connection.standing.as_str()));
         let quota = news.and_then(|quota| serde_json::to_value(quota).ok());
-        self.write(move |tx| Box::pin(ledger::answered(tx, tenant, id, version, quota)))
+        self.write(move |tx| Box::pin(ledger::answered(tx, tenant, id, seen, quota)))
     }
 
     fn shut_out<'a>(

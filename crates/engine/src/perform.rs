@@ -284,8 +284,9 @@ fn failure(kind: ErrorKind) -> Failure {
         ErrorKind::Connection => Failure::Connection,
         ErrorKind::Timeout => Failure::Timeout,
         ErrorKind::Status(status) => Failure::Status(status),
-        ErrorKind::Unavailable
-        | ErrorKind::Busy
+        // Refused for now, by whoever has another way to say so.
+        ErrorKind::Unavailable => Failure::Status(503),
+        ErrorKind::Busy
         | ErrorKind::Down
         | ErrorKind::Paced
         | ErrorKind::Parked

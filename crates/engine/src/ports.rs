@@ -3,7 +3,7 @@
 use actions::{
     ActionError, ErrorKind,
     capability::{
-        Connection, Connections, Http, HttpRequest, HttpResponse, LONGEST_BODY, MailOutcome, Mailer,
+        Connection, Connections, Http, HttpRequest, HttpResponse, MailOutcome, Mailer,
         NoConnection,
     },
     hosts::Permission,
@@ -52,17 +52,9 @@ pub(crate) struct Counted<'a, T> {
 
 impl<T: Http> Http for Counted<'_, T> {
     fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, ActionError>> {
-        self.download(request, LONGEST_BODY)
-    }
-
-    fn download(
-        &self,
-        request: HttpRequest,
-        most: usize,
-    ) -> BoxFuture<'_, Result<HttpResponse, ActionError>> {
         Box::pin(async move {
             let call = self.metrics.call(Channel::Http);
-            let response = self.way.download(request, most).await;
+            let response = self.way.send(request).await;
             call.answered(
                 response.as_ref().map_or_else(Answer::of_error, |done| Answer::of_status(done.status)),
             );

@@ -43,6 +43,12 @@ pub(crate) fn again(
 ) -> Result<(), ActionError> {
     let before = before.filter(|row| row.status == StepStatus::Pending);
     let first = before.and_then(|row| row.started_at).unwrap_or(now);
+    // What is counted, and for how long, is of this reason: a step that waited for its connection for days may still wait for its turn.
+    let same = before
+        .and_then(|row| row.output_data.as_ref())
+        .filter(|output| output["waitsFor"] == waits_for(error.kind));
+    let since = same.and_then(|output| output["since"].as_str()?.parse().ok()).unwrap_or(now);
+    let times = same.and_then(|output| output["putOff"].as_u64()).unwrap_or(0) + 1;
     // A host that has enough to do gets around to it.
     let longest = match error.kind {
         ErrorKind::Down => Some((LONGEST_DOWN, "a quarter of an hour")),
@@ -51,16 +57,15 @@ pub(crate) fn again(
         _ => None,
     };
     if let Some((longest, words)) = longest
-        && first.plus(longest) <= now
+        && since.plus(longest) <= now
     {
         let message = format!("{}: given up after {words}", error.message);
         return Err(ActionError::new(ErrorKind::Unavailable, message));
     }
-    let times = before.and_then(|row| row.output_data.as_ref()?.get("putOff")?.as_u64()).unwrap_or(0) + 1;
     let at_least = error.retry_after.unwrap_or_default();
     let at = match error.kind {
         // The time is that of its own turn, or the one that was asked for.
-        ErrorKind::Paced => now.plus(at_least),
+        ErrorKind::Paced => now.plus(if at_least == Period::ZERO { Period::seconds(1) } else { at_least }),
         ErrorKind::Parked => now.plus(LOOK_AGAIN),
         kind => {
             let longest = if kind == ErrorKind::Down { LONGEST_PAUSE_DOWN } else { LONGEST_PAUSE_BUSY };
@@ -69,13 +74,26 @@ pub(crate) fn again(
     };
     log.status = StepStatus::Pending;
     log.started_at = Some(first);
-    log.output_data =
-        Some(json!({"putOff": times, "reason": format!("{}; tried again at {at}", error.message)}));
+    let mut output = json!({"putOff": times, "waitsFor": waits_for(error.kind), "since": since});
     if error.kind == ErrorKind::Parked {
-        log.output_data = Some(json!({"putOff": times, "parked": true, "reason": error.message}));
+        output["parked"] = true.into();
+        output["reason"] = error.message.into();
+    } else {
+        output["reason"] = format!("{}; tried again at {at}", error.message).into();
     }
+    log.output_data = Some(output);
     log.resume_at = Some(at);
     Ok(())
+}
+
+/// As it is stored and shown.
+const fn waits_for(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Down => "host",
+        ErrorKind::Paced => "turn",
+        ErrorKind::Parked => "connection",
+        _ => "room",
+    }
 }
 
 /// How long to wait after so many times: longer each time, so that a thousand executions that wait for a host that is down wake a few times a
@@ -135,15 +153,33 @@ mod tests {
         let (pause, _) = put_off(ErrorKind::Paced, Period::from_millis(1_234).ok());
         assert_eq!(pause, 1_234);
         let (pause, output) = put_off(ErrorKind::Parked, None);
-        assert_eq!(
-            (pause, output),
-            (LOOK_AGAIN.as_millis(), json!({"putOff": 1, "parked": true, "reason": "x"}))
-        );
-        for (kind, longest) in [(ErrorKind::Paced, LONGEST_PACED), (ErrorKind::Parked, LONGEST_PARKED)] {
+        let story =
+            json!({"putOff": 1, "waitsFor": "connection", "since": start, "parked": true, "reason": "x"});
+        assert_eq!((pause, output), (LOOK_AGAIN.as_millis(), story));
+        let (pause, _) = put_off(ErrorKind::Paced, Some(Period::ZERO));
+        assert_eq!(pause, 1_000, "nobody is asked again and again at once");
+    }
+
+    #[test]
+    fn each_reason_to_wait_has_its_own_patience() {
+        let start: Timestamp = "2026-02-14T10:30:00Z".parse().unwrap();
+        let error = |kind| ActionError::new(kind, "x");
+        for (kind, longest) in [
+            (ErrorKind::Down, LONGEST_DOWN),
+            (ErrorKind::Paced, LONGEST_PACED),
+            (ErrorKind::Parked, LONGEST_PARKED),
+        ] {
             let mut before = begun(start);
-            before.status = StepStatus::Pending;
+            again(&mut before, None, error(kind), 7, start).unwrap();
             let now = start.plus(longest);
-            assert!(again(&mut begun(now), Some(&before), ActionError::new(kind, "x"), 7, now).is_err());
+            assert!(again(&mut begun(now), Some(&before), error(kind), 7, now).is_err());
+            // What it waited for before is over.
+            let other = if kind == ErrorKind::Paced { ErrorKind::Down } else { ErrorKind::Paced };
+            let mut row = begun(now);
+            again(&mut row, Some(&before), error(other), 7, now).unwrap();
+            assert_eq!(row.started_at, Some(start));
+            let later = now.plus(Period::minutes(1));
+            again(&mut begun(later), Some(&row), error(other), 7, later).unwrap();
         }
     }
 

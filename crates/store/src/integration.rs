@@ -163,7 +163,8 @@ pub async fn integration_update(
     integration_get(tx, tenant, id).await
 }
 
-/// Notes whether a connection worked. Writes only when that is news.
+/// Notes whether a connection worked that was at that version and of that status when it was read. Writes only when that is news; what was found since says
+/// more: a trial of earlier settings says nothing, and who is shut out is let in again only by a trial that began knowing of it.
 ///
 /// # Errors
 /// When the database refuses.
@@ -171,16 +172,18 @@ pub async fn integration_used(
     tx: &mut Tx,
     tenant: TenantId,
     id: IntegrationId,
+    (version, seen): (i64, &str),
     result: Result<(), String>,
 ) -> StoreResult<()> {
-    let (status, error) = match result {
-        Ok(()) => (OK, None),
-        Err(error) => (FAILING, Some(error.chars().take(1_000).collect::<String>())),
+    let (status, error, overcomes) = match result {
+        Ok(()) => (OK, None, seen),
+        Err(error) => (FAILING, Some(error.chars().take(1_000).collect::<String>()), FAILING),
     };
     tx.execute(
         "UPDATE integrations SET status = ?1, last_error = ?2
-          WHERE id = ?3 AND tenant_id = ?4 AND (status <> ?1 OR coalesce(last_error, '') <> coalesce(?2, ''))",
-        params![status, error, id, tenant],
+          WHERE id = ?3 AND tenant_id = ?4 AND version = ?5 AND (status <> ?1 OR coalesce(last_error, '') <> coalesce(?2, ''))
+            AND (status NOT IN (?6, ?7) OR status = ?8)",
+        params![status, error, id, tenant, version, EXPIRED, REVOKED, overcomes],
     )
     .await
     .map(drop)

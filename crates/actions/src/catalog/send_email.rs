@@ -220,9 +220,10 @@ async fn fetched(files: &[File], cx: &Context<'_>) -> Result<Vec<Attachment>, Ac
             headers: Vec::new(),
             body: bytes::Bytes::new(),
             timeout: cx.timeout,
+            longest: room,
             target: Target::Definition,
         };
-        let answer = cx.http.download(request, room).await?;
+        let answer = cx.http.send(request).await?;
         let wrong = |message: String| ActionError::invalid(&format!("attachments[{index}].url"), message);
         if answer.truncated {
             return Err(wrong(format!("the files have more than {} MB in all", LARGEST_FILES / 1_000_000)));

@@ -35,7 +35,7 @@ struct Config {
     /// The `ts` of a message that this one answers.
     #[serde(default)]
     thread_ts: Optional<Text>,
-    /// Lets the text notify whole channels and groups (`<!here>`); otherwise it is shown as written, because answers of customers may hold it.
+    /// Lets the text and the blocks notify people, groups and whole channels (`<!here>`); otherwise it is shown as written, because answers of customers may hold it.
     #[serde(default)]
     #[schemars(extend("default" = false))]
     allow_mentions: Flag,

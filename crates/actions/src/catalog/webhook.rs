@@ -12,7 +12,7 @@ use url::Url;
 use crate::{
     action::{Action, ActionError, Context, EffectKind, Metadata, Outcome, SuggestedRetry},
     answer,
-    capability::{HttpRequest, Target},
+    capability::{HttpRequest, LONGEST_BODY, Target},
     catalog::Registration,
     http::RESERVED_HEADERS,
     input::{Headers, Optional, Text, Whole},
@@ -187,7 +187,8 @@ fn request(config: Config, cx: &Context<'_>) -> Result<HttpRequest, ActionError>
             _ => return Err(ActionError::invalid("timeoutMs", "must be at least 1")),
         },
     };
-    Ok(HttpRequest { method, url: config.url.0, headers, body, timeout, target: Target::Definition })
+    let (url, longest) = (config.url.0, LONGEST_BODY);
+    Ok(HttpRequest { method, url, headers, body, timeout, longest, target: Target::Definition })
 }
 
 #[cfg(test)]

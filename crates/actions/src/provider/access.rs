@@ -17,7 +17,8 @@ use serde_json::{Value, json};
 use super::answer::{body, text_at};
 use crate::{
     action::{ActionError, ErrorKind},
-    capability::{HttpRequest, HttpResponse, Target},
+    answer::pause,
+    capability::{HttpRequest, HttpResponse, LONGEST_BODY, Target},
     ledger::Token,
 };
 
@@ -101,6 +102,7 @@ impl Grant {
             headers,
             body: Bytes::from(form.finish()),
             timeout,
+            longest: LONGEST_BODY,
             target: Target::Connection,
         }
     }
@@ -156,10 +158,8 @@ pub(crate) fn granted(response: &HttpResponse, refresh: Option<&str>, now: Times
     };
     match (response.status, code.as_str()) {
         (408 | 425 | 429 | 500.., _) | (_, "temporarily_unavailable" | "server_error") => {
-            let after =
-                response.header("retry-after").and_then(|value| crate::answer::retry_after(value, now));
             let error = ActionError::new(ErrorKind::Unavailable, format!("no token is given now: {why}"));
-            Granted::NotNow(ActionError { retry_after: after, ..error })
+            Granted::NotNow(ActionError { retry_after: pause(response, now), ..error })
         }
         (200..300, "") => Granted::Refused("the token endpoint gave an answer without a token".to_owned()),
         _ => Granted::Refused(why),

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     action::{ActionError, ErrorKind},
-    answer::{self, retry_after},
+    answer,
     capability::HttpResponse,
 };
 
@@ -73,12 +73,12 @@ impl Answer {
     /// By the status alone, as most systems mean it; `why` and `fields` are read from the body by the provider.
     #[must_use]
     pub fn of_status(response: &HttpResponse, now: Timestamp, why: String, fields: Vec<FieldError>) -> Self {
-        let after = response.header("retry-after").and_then(|value| retry_after(value, now));
+        let after = answer::pause(response, now);
         match response.status {
             200..=299 => Self::Done(body(response)),
             429 => Self::Limited { why, pause: after.unwrap_or(PAUSE) },
             401 => Self::Authentication { why },
-            408 | 425 | 500.. => Self::Failed { why, after },
+            408 | 423 | 425 | 500.. => Self::Failed { why, after },
             _ => Self::Permanent { why, fields },
         }
     }
@@ -93,16 +93,17 @@ impl Answer {
                 ActionError::new(ErrorKind::Paced, format!("{who} asks for a pause{}", said(&why)))
                     .after(pause)
             }
-            Self::Failed { why, after } => ActionError {
-                retry_after: after,
-                perhaps_done: true,
-                ..if status < 400 {
-                    ActionError::new(ErrorKind::Unavailable, format!("{who} failed for now{}", said(&why)))
-                } else {
-                    let message = format!("{who} answered with status {status}{}", said(&why));
-                    ActionError::new(ErrorKind::Status(status), message)
-                }
-            },
+            Self::Failed { why, after } => {
+                let message = if status < 400 { "failed for now" } else { "answered with status" };
+                let status_told = if status < 400 { String::new() } else { format!(" {status}") };
+                // A status that no repetition mends was meant otherwise: the body says so.
+                let kind = Some(ErrorKind::Status(status)).filter(|kind| kind.is_retryable());
+                let kind = kind.unwrap_or(ErrorKind::Unavailable);
+                // Of those who say that it was the caller's fault, only one may have begun: whoever lost patience.
+                let perhaps_done = status == 408 || !(400..500).contains(&status);
+                let message = format!("{who} {message}{status_told}{}", said(&why));
+                ActionError { retry_after: after, perhaps_done, ..ActionError::new(kind, message) }
+            }
             Self::Authentication { why } => {
                 ActionError::new(ErrorKind::Parked, format!("{who} is not let in{}", said(&why)))
             }
@@ -141,8 +142,9 @@ pub fn body(response: &HttpResponse) -> Value {
     if response.body.is_empty() {
         return Value::Null;
     }
-    serde_json::from_slice(&response.body)
-        .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&response.body).trim().to_owned()))
+    let body = serde_json::from_slice(&response.body)
+        .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&response.body).trim().to_owned()));
+    answer::storable(body)
 }
 
 /// A piece of text of the body, for a sentence: cut, because it was written over there.

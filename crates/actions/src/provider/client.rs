@@ -1,6 +1,9 @@
 //! A connection in use: every request of every provider goes through [`Client::send`], which takes the turn, signs in, and acts on what the answer means.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use model::{Period, Timestamp};
@@ -8,20 +11,20 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{
-    Access, Answer, Call, Provider,
-    access::{Granted, granted},
-};
+use super::{Answer, Call, Provider, token::Credentials};
 use crate::{
     action::{ActionError, ErrorKind},
-    capability::{Connection, HttpRequest, HttpResponse, Target},
-    ledger::{Making, Reference, Standing, Turn},
+    capability::{Connection, HttpRequest, HttpResponse, LONGEST_READ, Target},
+    ledger::{Pace, Reference, Standing, Turn},
 };
 
-/// How soon to look again while somebody else renews the token.
-const RENEWING: Period = Period::seconds(1);
-/// The longest pause that another system gets at once.
+/// The shortest and the longest pause that another system gets at once: without one, the same call would be made again and again.
+const SHORTEST_PAUSE: Period = Period::seconds(1);
 const LONGEST_PAUSE: Period = Period::hours(1);
+/// How those come back, after a pause, who were called to no pace before: all at once they would be refused at once.
+const AFTER_PAUSE: Pace = Pace { interval: 100, burst: 1 };
+/// A call that is under way waits for the turn of its next request for so long.
+const SOON: Duration = Duration::from_secs(1);
 
 /// A connection in use.
 pub struct Client<'a> {
@@ -29,8 +32,9 @@ pub struct Client<'a> {
     pub connection: &'a Connection,
     /// What the call may use.
     pub cx: &'a Call<'a>,
-    provider: &'static dyn Provider,
+    pub(super) provider: &'static dyn Provider,
     has_turn: AtomicBool,
+    since: Instant,
 }
 
 /// A request below the provider's base address.
@@ -135,7 +139,13 @@ impl Exchange {
 
 impl<'a> Client<'a> {
     pub(super) fn new(provider: &'static dyn Provider, connection: &'a Connection, cx: &'a Call<'a>) -> Self {
-        Self { connection, cx, provider, has_turn: AtomicBool::new(false) }
+        Self { connection, cx, provider, has_turn: AtomicBool::new(false), since: Instant::now() }
+    }
+
+    /// Without waiting for a turn: for somebody who is looking on, once.
+    pub(super) fn at_once(self) -> Self {
+        self.has_turn.store(true, Ordering::Relaxed);
+        self
     }
 
     /// The connection, as sentences name it.
@@ -161,10 +171,12 @@ impl<'a> Client<'a> {
             };
             return Err(self.parked(standing).await?);
         }
-        match self.connection.limited_until {
-            Some(until) if until > self.cx.now => Err(self.paced(until)),
-            _ => Ok(()),
-        }
+        // During a pause that was asked for, each gets a turn behind its end.
+        if self.is_limited() { self.take_turn().await } else { Ok(()) }
+    }
+
+    fn is_limited(&self) -> bool {
+        self.connection.limited_until.is_some_and(|until| until > self.cx.now)
     }
 
     /// Sends a request and acts on the answer.
@@ -173,6 +185,12 @@ impl<'a> Client<'a> {
     /// [`ErrorKind::Paced`] and [`ErrorKind::Parked`] when it was not done and is to be put off; what went wrong otherwise.
     pub async fn send(&self, request: Request) -> Result<Exchange, ActionError> {
         let (response, answer) = self.exchange(&request).await?;
+        // Of half an answer, nobody can say what it means.
+        if response.truncated && response.status < 300 {
+            let message =
+                format!("{} gave an answer that is too long to be read ({LONGEST_READ} bytes)", self.who());
+            return Err(ActionError { perhaps_done: true, ..ActionError::refused(message) });
+        }
         match answer {
             Answer::Done(body) => Ok(Exchange::Done(Reply { status: response.status, body })),
             Answer::Conflict { ref existing, .. } => {
@@ -208,15 +226,15 @@ impl<'a> Client<'a> {
                     return Err(self.parked(&format!("is not let in: {why}")).await?);
                 }
                 Answer::Limited { why, pause } => {
-                    let until = self.cx.now.plus((*pause).min(LONGEST_PAUSE));
-                    self.cx.ledger.limited(self.connection, until, why).await?;
-                    let mut error = answer.clone().error(&self.who(), &response);
-                    error.retry_after = Some((*pause).min(LONGEST_PAUSE));
-                    return Err(error);
+                    let pause = (*pause).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
+                    let until = self.cx.now.plus(pause);
+                    noted(self.cx.ledger.limited(self.connection, until, why).await);
+                    let error = answer.clone().error(&self.who(), &response);
+                    return Err(error.after(pause));
                 }
                 Answer::Done(_) | Answer::Permanent { .. } | Answer::Conflict { .. } => {
                     let quota = self.provider.quota(&response);
-                    self.cx.ledger.answered(self.connection, quota).await?;
+                    noted(self.cx.ledger.answered(self.connection, quota).await);
                 }
                 Answer::Failed { .. } => {}
             }
@@ -225,8 +243,8 @@ impl<'a> Client<'a> {
     }
 
     /// Once for each call: what a call sends after its first request is few, and within the margin of the pace.
-    async fn take_turn(&self) -> Result<(), ActionError> {
-        let Some(pace) = self.provider.pace(self.connection) else { return Ok(()) };
+    pub(super) async fn take_turn(&self) -> Result<(), ActionError> {
+        let Some(pace) = self.pace() else { return Ok(()) };
         if self.has_turn.swap(true, Ordering::Relaxed) {
             return Ok(());
         }
@@ -237,66 +255,23 @@ impl<'a> Client<'a> {
         }
     }
 
-    async fn credentials(&self, refused: Option<i64>) -> Result<Credentials, ActionError> {
-        let (id, ledger, now) = (self.connection.id, self.cx.ledger, self.cx.now);
-        match self.provider.access(self.connection)? {
-            Access::Headers(headers) => {
-                let is_anonymous = headers.is_empty();
-                Ok(Credentials { headers, instance: None, generation: None, is_anonymous })
-            }
-            Access::Address => {
-                Ok(Credentials { headers: Vec::new(), instance: None, generation: None, is_anonymous: false })
-            }
-            Access::Token => {
-                let (generation, token) = ledger.token(id).await?;
-                let usable = token.as_ref().filter(|_| refused != Some(generation));
-                if let Some(token) = usable
-                    && now < token.renew_at
-                {
-                    return Ok(Credentials::of(generation, token));
-                }
-                if !ledger.renewal_begin(id, generation, now).await? {
-                    // Somebody else is at it; the old one is good to its end.
-                    return match usable.filter(|token| now < token.ends_at) {
-                        Some(token) => Ok(Credentials::of(generation, token)),
-                        None => {
-                            let message = format!("{} is getting a new token", self.who());
-                            Err(ActionError::new(ErrorKind::Paced, message).after(RENEWING))
-                        }
-                    };
-                }
-                let refresh = token.as_ref().and_then(|token| token.refresh.as_deref());
-                self.renew(generation, refresh).await
-            }
-        }
+    fn pace(&self) -> Option<Pace> {
+        self.provider.pace(self.connection).or_else(|| self.is_limited().then_some(AFTER_PAUSE))
     }
 
-    async fn renew(&self, generation: i64, refresh: Option<&str>) -> Result<Credentials, ActionError> {
-        let (id, ledger, now) = (self.connection.id, self.cx.ledger, self.cx.now);
-        let sent = async {
-            let grant = self.provider.grant(self.connection, refresh, now)?;
-            self.cx.http.send(grant.request(self.cx.timeout)).await
-        };
-        let outcome = match sent.await {
-            Ok(response) => granted(&response, refresh, now),
-            // Nothing was asked for yet but the token.
-            Err(error) => Granted::NotNow(ActionError { perhaps_done: false, ..error }),
-        };
-        match outcome {
-            Granted::Token(token) => {
-                ledger.renewal_end(id, generation, Some((*token).clone())).await?;
-                Ok(Credentials::of(generation + 1, &token))
-            }
-            Granted::NotNow(error) => {
-                ledger.renewal_end(id, generation, None).await?;
-                Err(error)
-            }
-            Granted::Refused(why) => {
-                ledger.renewal_end(id, generation, None).await?;
-                ledger.shut_out(self.connection, Standing::Expired, &why).await?;
-                Err(self.parked(&format!("is not given a token: {why}")).await?)
-            }
+    /// A turn for one more of many requests of this call. It counts like any other, so that whoever comes later waits for it; the call itself, which
+    /// would have to begin anew, waits only where that is short.
+    pub(crate) async fn another_turn(&self, number: i64) -> Result<(), ActionError> {
+        let Some(pace) = self.pace() else { return Ok(()) };
+        let elapsed =
+            Period::from_millis(i64::try_from(self.since.elapsed().as_millis()).unwrap_or(i64::MAX));
+        let now = self.cx.now.plus(elapsed.unwrap_or(Period::YEAR));
+        let key = format!("{}#{number}", self.cx.idempotency_key);
+        if let Turn::At(at) = self.cx.ledger.turn(self.connection.id, &key, pace, now).await? {
+            let wait = Duration::from_millis(at.millis_since(now).max(0).unsigned_abs());
+            tokio::time::sleep(wait.min(SOON)).await;
         }
+        Ok(())
     }
 
     fn http_request(&self, request: &Request, credentials: &Credentials) -> Result<HttpRequest, ActionError> {
@@ -328,11 +303,12 @@ impl<'a> Client<'a> {
         }
         headers.extend(own);
         let method = request.method.clone();
-        Ok(HttpRequest { method, url, headers, body, timeout: self.cx.timeout, target: Target::Connection })
+        let (timeout, longest) = (self.cx.timeout, LONGEST_READ);
+        Ok(HttpRequest { method, url, headers, body, timeout, longest, target: Target::Connection })
     }
 
     /// What must not be done twice is not tried again when it may have been done.
-    fn in_doubt(&self, error: ActionError, is_repeatable: bool) -> ActionError {
+    pub(crate) fn in_doubt(&self, error: ActionError, is_repeatable: bool) -> ActionError {
         if is_repeatable || !error.perhaps_done {
             return error;
         }
@@ -347,52 +323,18 @@ impl<'a> Client<'a> {
             .after(pause)
     }
 
-    async fn parked(&self, standing: &str) -> Result<ActionError, ActionError> {
+    pub(super) async fn parked(&self, standing: &str) -> Result<ActionError, ActionError> {
         self.cx.ledger.park(self.connection.id).await?;
         let message =
             format!("{} {standing}: connect it again in the settings, then this goes on", self.who());
         Ok(ActionError::new(ErrorKind::Parked, message))
     }
-
-    /// Notes that something is about to be made in this step, and answers what an earlier attempt left.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Unavailable`].
-    pub async fn making(&self) -> Result<Making, ActionError> {
-        // Whoever has to wait for the turn has not begun.
-        self.take_turn().await?;
-        self.cx.ledger.making(self.connection.id, self.cx.idempotency_key, self.cx.now).await
-    }
-
-    /// Notes that what was to be made was surely not made.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Unavailable`].
-    pub async fn unmade(&self) -> Result<(), ActionError> {
-        self.cx.ledger.unmade(self.connection.id, self.cx.idempotency_key).await
-    }
-
-    /// Notes what was made, and gives the step's output.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Unavailable`].
-    pub async fn made(&self, reference: Reference, created: bool) -> Result<Value, ActionError> {
-        self.cx.ledger.made(self.connection.id, self.cx.idempotency_key, &reference).await?;
-        Ok(record(&reference, created))
-    }
 }
 
-struct Credentials {
-    headers: Vec<(String, String)>,
-    instance: Option<String>,
-    generation: Option<i64>,
-    is_anonymous: bool,
-}
-
-impl Credentials {
-    fn of(generation: i64, token: &crate::ledger::Token) -> Self {
-        let headers = vec![("Authorization".to_owned(), format!("Bearer {}", token.access))];
-        Self { headers, instance: token.instance.clone(), generation: Some(generation), is_anonymous: false }
+/// What could not be noted is found again by the next call; this one was made all the same.
+fn noted(outcome: Result<(), ActionError>) {
+    if let Err(error) = outcome {
+        tracing::warn!(%error, "what an answer says of its connection could not be noted");
     }
 }
 
@@ -410,7 +352,7 @@ pub(crate) fn config<T: DeserializeOwned>(connection: &Connection) -> Result<T, 
 }
 
 /// All but what RFC 3986 calls unreserved.
-const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+pub(crate) const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Text as one segment of a path. Dots alone would climb.
 ///

@@ -3,11 +3,12 @@
 use futures_util::future::BoxFuture;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::Client;
 use crate::{
     action::{ActionError, ErrorKind},
+    input::{Fields, Optional, Text},
     schema,
 };
 
@@ -81,4 +82,26 @@ fn perform<'a, O: Operate>(
         })?;
         payload.perform(client).await
     })
+}
+
+/// What stands beside a payload's own fields, with what stands in its `fields`, which counts more.
+pub(crate) fn merged(mut further: Map<String, Value>, fields: Optional<Fields>) -> Map<String, Value> {
+    further.extend(fields.0.unwrap_or_default().0);
+    further
+}
+
+/// An address by which somebody is found.
+pub(crate) fn email(text: &Text) -> Result<String, ActionError> {
+    let email = text.0.trim().to_lowercase();
+    if email.contains('@') {
+        Ok(email)
+    } else {
+        Err(ActionError::invalid("payload.email", "is not an e-mail address"))
+    }
+}
+
+/// Where an interface is: at its own address where one is given.
+pub(crate) fn endpoint(own: Optional<Text>, standard: impl Into<String>) -> String {
+    let own = own.0.and_then(|text| text.line(2_000)).unwrap_or_else(|| standard.into());
+    own.trim_end_matches('/').to_owned()
 }

@@ -13,12 +13,13 @@ use serde_json::{Value, json};
 
 use crate::{
     action::ActionError,
+    answer::{pause, retry_after},
     capability::{Connection, HttpResponse},
     input::{Fields, List, Optional, Text},
     ledger::{Pace, Quota, Reference},
     provider::{
-        Access, Answer, Client, Operate, Operation, Provider, Registration, Request, body, config, record, segment,
-        text_at,
+        Access, Answer, Client, Operate, Operation, Provider, Registration, Request, body, config, email, endpoint,
+        record, segment, text_at,
     },
     schema,
 };
@@ -81,7 +82,7 @@ impl Operate for UpsertContact {
     }
 
     async fn perform(self, client: &Client<'_>) -> Result<Value, ActionError> {
-        let email = address(&self.email)?;
+        let email = email(&self.email)?;
         let mut contact = json!({"email": email, "updateEnabled": true});
         if let Some(attributes) = self.attributes.0 {
             // Null would be taken for a fault.
@@ -118,16 +119,11 @@ impl Operate for UnsubscribeContact {
     }
 
     async fn perform(self, client: &Client<'_>) -> Result<Value, ActionError> {
-        let email = address(&self.email)?;
+        let email = email(&self.email)?;
         let path = format!("contacts/{}", segment("email", &email)?);
         client.send(Request::json("PUT", path, json!({"emailBlacklisted": true}))).await?.done()?;
         Ok(record(&Reference::of(email), false))
     }
-}
-
-fn address(text: &Text) -> Result<String, ActionError> {
-    let email = text.0.trim().to_lowercase();
-    if email.contains('@') { Ok(email) } else { Err(ActionError::invalid("payload.email", "is not an e-mail address")) }
 }
 
 fn numbers(lists: &List) -> Result<Value, ActionError> {
@@ -166,9 +162,7 @@ impl Provider for Brevo {
 
     fn base(&self, connection: &Connection, _: Option<&str>) -> Result<String, ActionError> {
         let settings: Config = config(connection)?;
-        let own = settings.api_url.0.and_then(|text| text.line(2_000));
-        let own = own.unwrap_or_else(|| "https://api.brevo.com".to_owned());
-        Ok(format!("{}/v3", own.trim_end_matches('/')))
+        Ok(format!("{}/v3", endpoint(settings.api_url, "https://api.brevo.com")))
     }
 
     fn read(&self, response: &HttpResponse, now: Timestamp) -> Answer {
@@ -199,9 +193,8 @@ fn read(response: &HttpResponse, now: Timestamp) -> Answer {
     let (code, why) = (text_at(&answer, "/code"), text_at(&answer, "/message"));
     match (response.status, code.as_str()) {
         (429, _) => {
-            let told = response.header("retry-after").or_else(|| response.header("x-sib-ratelimit-reset"));
-            let pause = told.and_then(|value| crate::answer::retry_after(value, now));
-            Answer::Limited { why, pause: pause.unwrap_or(Period::seconds(10)) }
+            let reset = || retry_after(response.header("x-sib-ratelimit-reset")?, now);
+            Answer::Limited { why, pause: pause(response, now).or_else(reset).unwrap_or(Period::seconds(10)) }
         }
         (_, "duplicate_parameter") => Answer::Conflict { why, existing: None },
         _ => Answer::of_status(response, now, why, Vec::new()),

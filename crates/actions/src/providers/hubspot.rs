@@ -13,12 +13,13 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     action::ActionError,
+    answer::pause,
     capability::{Connection, HttpResponse},
     input::{Optional, Text, Whole},
     ledger::{Pace, Quota},
     provider::{
         Access, Answer, Authorization, Client, ClientAuthentication, FieldError, Grant, Operation, Provider, Registration, Request,
-        body, config, text_at,
+        body, config, endpoint, text_at,
     },
     schema,
 };
@@ -72,8 +73,7 @@ static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(operations::all);
 
 fn address(connection: &Connection) -> Result<String, ActionError> {
     let settings: Config = config(connection)?;
-    let own = settings.api_url.0.and_then(|text| text.line(2_000));
-    Ok(own.unwrap_or_else(|| "https://api.hubapi.com".to_owned()).trim_end_matches('/').to_owned())
+    Ok(endpoint(settings.api_url, "https://api.hubapi.com"))
 }
 
 impl Provider for HubSpot {
@@ -185,12 +185,14 @@ fn read(response: &HttpResponse, now: Timestamp) -> Answer {
     match response.status {
         429 => {
             let policy = text_at(&answer, "/policyName");
-            let told = response.header("retry-after").and_then(|value| crate::answer::retry_after(value, now));
             // The day's limit is over at midnight of the account's own time zone, which is looked for each hour.
-            let pause = told.unwrap_or(if policy == "DAILY" { Period::hours(1) } else { Period::seconds(10) });
+            let untold = if policy == "DAILY" { Period::hours(1) } else { Period::seconds(10) };
+            let pause = pause(response, now).unwrap_or(untold);
             Answer::Limited { why: text_at(&answer, "/message"), pause }
         }
-        400..=499 if response.status != 401 => refusal(&answer, response.status),
+        // Locked for a while, or on its way to another data centre.
+        423 | 477 => Answer::Failed { why: text_at(&answer, "/message"), after: pause(response, now) },
+        400 | 402..=407 | 409..=499 => refusal(&answer, response.status),
         _ => Answer::of_status(response, now, text_at(&answer, "/message"), Vec::new()),
     }
 }

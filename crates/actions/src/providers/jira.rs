@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::{
     action::ActionError,
+    answer::pause,
     capability::{Connection, HttpResponse},
     input::Text,
     ledger::Pace,
@@ -121,13 +122,12 @@ fn read(response: &HttpResponse, now: Timestamp) -> Answer {
     let why = said.map(|text| text.chars().take(300).collect::<String>()).collect::<Vec<_>>().join("; ");
     let why = if why.is_empty() { text_at(&answer, "/message") } else { why };
     if response.status == 429 {
-        let told = response.header("retry-after").and_then(|value| crate::answer::retry_after(value, now));
         let reset = || {
             let at: Timestamp = response.header("x-ratelimit-reset")?.trim().parse().ok()?;
             Period::from_millis(at.millis_since(now)).ok()
         };
         let reason = response.header("ratelimit-reason").unwrap_or("too many requests").to_owned();
-        let pause = told.or_else(reset).unwrap_or(Period::seconds(5));
+        let pause = pause(response, now).or_else(reset).unwrap_or(Period::seconds(5));
         return Answer::Limited { why: if why.is_empty() { reason } else { why }, pause };
     }
     let errors = answer.get("errors").and_then(Value::as_object).into_iter().flatten();

@@ -14,12 +14,13 @@ use serde_json::{Value, json};
 
 use crate::{
     action::{ActionError, ErrorKind},
+    answer::pause,
     capability::{Connection, HttpResponse},
     input::{Fields, List, Optional, Text},
     ledger::{Pace, Reference},
     provider::{
-        Access, Answer, Client, FieldError, Operate, Operation, Provider, Registration, Request, body, config, record,
-        segment, text_at,
+        Access, Answer, Client, FieldError, Operate, Operation, Provider, Registration, Request, body, config, email, endpoint,
+        record, segment, text_at,
     },
     schema,
 };
@@ -168,10 +169,7 @@ impl Operate for UnsubscribeMember {
 /// The member's id, and the path.
 fn member(client: &Client<'_>, email: &Text, list: Optional<Text>) -> Result<(String, String), ActionError> {
     let settings: Config = client.config()?;
-    let email = email.0.trim().to_lowercase();
-    if !email.contains('@') {
-        return Err(ActionError::invalid("payload.email", "is not an e-mail address"));
-    }
+    let email = self::email(email)?;
     let list = list.0.or(settings.list_id.0).map(|text| text.0).unwrap_or_default();
     let list = segment("listId", &list)?;
     let id: String = Md5::digest(email.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
@@ -216,8 +214,9 @@ impl Provider for Mailchimp {
 
     fn base(&self, connection: &Connection, _: Option<&str>) -> Result<String, ActionError> {
         let settings: Config = config(connection)?;
-        if let Some(own) = settings.api_url.0.and_then(|text| text.line(2_000)) {
-            return Ok(own.trim_end_matches('/').to_owned());
+        let own = endpoint(settings.api_url, "");
+        if !own.is_empty() {
+            return Ok(own);
         }
         let key = connection.required_secret("apiKey")?;
         let centre = key.rsplit_once('-').map(|(_, centre)| centre).filter(|centre| {
@@ -257,8 +256,7 @@ fn read(response: &HttpResponse, now: Timestamp) -> Answer {
     let fields = errors.map(|error| FieldError::new(text_at(error, "/field"), text_at(error, "/message")));
     let fields: Vec<FieldError> = fields.filter(|wrong| !wrong.field.is_empty()).collect();
     if response.status == 429 {
-        let told = response.header("retry-after").and_then(|value| crate::answer::retry_after(value, now));
-        return Answer::Limited { why, pause: told.unwrap_or(Period::seconds(10)) };
+        return Answer::Limited { why, pause: pause(response, now).unwrap_or(Period::seconds(10)) };
     }
     Answer::of_status(response, now, why, fields)
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::LazyLock};
 
 use futures_util::{FutureExt, future::BoxFuture};
 use model::{Problem, Timestamp};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::utf8_percent_encode;
 use rules::{Scope, Template};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -14,11 +14,11 @@ use url::Url;
 use crate::{
     action::{ActionError, ErrorKind},
     answer,
-    capability::{Connection, HttpResponse},
+    capability::{Connection, HttpResponse, LONGEST_READ},
     input::{Headers, Optional, Text, Whole},
     ledger::Pace,
     provider::{
-        Access, Answer, Client, ClientAuthentication, Grant, Operation, Provider, Registration, Request, config,
+        Access, Answer, Client, ClientAuthentication, Grant, IN_PATH, Operation, Provider, Registration, Request, config,
     },
     schema,
 };
@@ -244,18 +244,21 @@ impl Provider for Rest {
                     answer::outcome(&client.who(), &response, client.cx.now).map(|output| (response, output))
                 }
             };
-            match &chosen.paging.0 {
-                None => send(path).await.map(|(_, output)| output),
-                Some(paging) => {
-                    let base = base(&settings.base_url.0).map_err(|message| ActionError::invalid("baseUrl", message))?;
-                    let mut pages = paging.begin(path);
-                    while let Some(path) = pages.next_path() {
-                        let (response, output) = send(path).await?;
-                        pages.take(&response, &output, &base);
-                    }
-                    Ok(pages.output())
+            let Some(paging) = &chosen.paging.0 else { return send(path).await.map(|(_, output)| output) };
+            let base = base(&settings.base_url.0).map_err(|message| ActionError::invalid("baseUrl", message))?;
+            let mut pages = paging.begin(path);
+            while let Some((number, path)) = pages.next_page() {
+                if number > 1 {
+                    client.another_turn(number).await?;
                 }
+                let (response, output) = send(path).await?;
+                if response.truncated {
+                    let message = format!("page {number} of {} is too long to be read ({LONGEST_READ} bytes): ask for smaller ones", client.who());
+                    return Err(ActionError::refused(message));
+                }
+                pages.take(&response, output, &base);
             }
+            Ok(pages.output())
         }
         .boxed()
     }
@@ -303,9 +306,6 @@ fn render(template: &Value, payload: &Value) -> Result<Value, ActionError> {
     })?;
     template.render(&Scope::of_trigger(&scope)).map(|rendered| rendered.value).map_err(|error| invalid(error.to_string()))
 }
-
-/// All but what RFC 3986 calls unreserved.
-const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The payload with every text encoded for an address, so that data cannot add a segment or a query.
 fn encoded(payload: &Value) -> Value {
@@ -429,21 +429,25 @@ mod tests {
         let config = |token_auth: &str| {
             json!({
                 "baseUrl": format!("{}/api", shop.url()), "auth": "oauth2", "tokenUrl": format!("{}/token", shop.url()), "clientId": "a b",
-                "tokenAuth": token_auth, "actions": {
+                "tokenAuth": token_auth, "callsPerMinute": 600, "actions": {
                     "cursor": paging("cursor", json!({"cursor": "next.after", "parameter": "after"})),
                     "page": paging("page", json!({})),
                     "link": paging("link", json!({})),
                     "some": paging("page", json!({"mostPages": 2})),
+                    "all": paging("cursor", json!({"cursor": "next.after", "parameter": "after", "mostPages": 3})),
                 },
             })
         };
         let secrets = json!({"clientSecret": "canary:5ecret"});
         let api = connection("shop", "rest", config("header"), secrets.clone());
-        for (action, count, pages) in [("cursor", 7, 3), ("page", 7, 4), ("link", 7, 3), ("some", 6, 2)] {
+        for (action, count, pages) in [("cursor", 7, 3), ("page", 7, 4), ("link", 7, 3), ("some", 6, 2), ("all", 7, 3)] {
             let told: Value = serde_json::from_str(&bench.tell(&api, action, action, json!({})).await).unwrap();
             let ids: Vec<_> = told["body"].as_array().unwrap().iter().map(|order| order["id"].clone()).collect();
             assert_eq!(ids, (1..=count).map(Value::from).collect::<Vec<_>>(), "{action}");
             assert_eq!((&told["pages"], &told["more"]), (&json!(pages), &json!(action == "some")), "{action}");
+            // Each page is a call of the pace: 111 ms.
+            let reserved = bench.ledger.of.lock().unwrap().reserved_until.millis_since(bench.now);
+            assert!(reserved >= pages * 111, "{action}: {reserved} ms");
         }
         assert_eq!(shop.with(|shop| shop.tokens.given), 1);
         shop.with(|shop| shop.tokens.expire());

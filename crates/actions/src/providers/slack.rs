@@ -14,11 +14,12 @@ use serde_json::{Value, json};
 
 use crate::{
     action::ActionError,
+    answer::pause,
     capability::{Connection, HttpResponse},
     input::{Flag, Optional, Text},
-    ledger::{Making, Pace, Reference},
+    ledger::{Pace, Reference},
     provider::{
-        Access, Answer, Client, FieldError, Operate, Operation, Provider, Registration, Request, body, config,
+        Access, Answer, Client, FieldError, Operate, Operation, Provider, Registration, Request, body, config, endpoint,
     },
     schema,
 };
@@ -70,7 +71,7 @@ pub(crate) struct SendMessage {
     /// The `ts` of a message that this one answers.
     #[serde(default)]
     pub(crate) thread_ts: Optional<Text>,
-    /// Lets the text notify whole channels and groups (`<!here>`); otherwise it is shown as written, because answers of customers may hold it.
+    /// Lets the text and the blocks notify people, groups and whole channels (`<!here>`); otherwise it is shown as written, because answers of customers may hold it.
     #[serde(default)]
     #[schemars(extend("default" = false))]
     pub(crate) allow_mentions: Flag,
@@ -101,11 +102,14 @@ impl Operate for SendMessage {
     async fn perform(self, client: &Client<'_>) -> Result<Value, ActionError> {
         let settings: Config = client.config()?;
         let text = self.text.block(LONGEST_TEXT).ok_or_else(|| ActionError::invalid("payload.text", "is empty"))?;
-        let text = if self.allow_mentions.0 { text } else { text.replace("<!", "&lt;!") };
-        let mut message = json!({"text": text});
+        let allowed = self.allow_mentions.0;
+        let mut message = json!({"text": if allowed { text } else { unmentioned(&text) }});
         match self.blocks {
             Value::Null => {}
-            Value::Array(blocks) if !blocks.is_empty() && blocks.len() <= MOST_BLOCKS => {
+            Value::Array(mut blocks) if !blocks.is_empty() && blocks.len() <= MOST_BLOCKS => {
+                if !allowed {
+                    blocks.iter_mut().for_each(unmention);
+                }
                 message["blocks"] = blocks.into();
             }
             _ => {
@@ -125,40 +129,31 @@ impl Operate for SendMessage {
         } else {
             ""
         };
-        // A node may have died between the post and its record.
-        match client.making().await? {
-            Making::Done(reference) => return Ok(posted(&reference, false)),
-            Making::Again(_) if !self.repeat_when_in_doubt.0 => {
-                let who = client.who();
-                return Err(ActionError::refused(format!(
-                    "an earlier attempt may have posted this through {who}; it is not posted again, so look into the channel"
-                )));
-            }
-            Making::Again(_) | Making::First => {}
-        }
-        let request = Request::post(path, message);
-        let request = if self.repeat_when_in_doubt.0 { request } else { request.once() };
-        let sent = client.send(request).await;
-        let reply = match sent {
-            Ok(exchange) => exchange.done()?,
-            Err(error) => {
-                // What was surely not posted may be tried again.
-                if !error.perhaps_done {
-                    client.unmade().await?;
-                }
-                return Err(error);
-            }
-        };
-        let id = reply.body.get("ts").and_then(Value::as_str).unwrap_or("posted");
-        let reference = Reference { id: id.to_owned(), url: None };
-        client.made(reference.clone(), true).await?;
-        Ok(posted(&reference, true))
+        let posted = |answer: &Value| Ok(Reference::of(answer.get("ts").and_then(Value::as_str).unwrap_or("posted")));
+        client.post_once(path, message, self.repeat_when_in_doubt.0, posted).await
     }
 }
 
-/// `{"id","created","url"}`; the id is the message's `ts`, where Slack tells it.
-fn posted(reference: &Reference, created: bool) -> Value {
-    crate::provider::record(reference, created)
+/// With what would notify somebody shown as it is written.
+fn unmentioned(text: &str) -> String {
+    text.replace("<!", "&lt;!").replace("<@", "&lt;@")
+}
+
+/// Only these texts of blocks are read for mentions: <https://api.slack.com/reference/surfaces/formatting>.
+fn unmention(block: &mut Value) {
+    match block {
+        Value::Array(parts) => parts.iter_mut().for_each(unmention),
+        Value::Object(parts) => {
+            let is_read = ["mrkdwn", "markdown"].iter().any(|kind| parts.get("type") == Some(&Value::from(*kind)));
+            for (name, part) in parts {
+                match part {
+                    Value::String(text) if is_read && name == "text" => *text = unmentioned(text),
+                    part => unmention(part),
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 impl Provider for Slack {
@@ -195,8 +190,7 @@ impl Provider for Slack {
     fn base(&self, connection: &Connection, _: Option<&str>) -> Result<String, ActionError> {
         let settings: Config = config(connection)?;
         if connection.secret("botToken").is_some() {
-            let own = settings.api_url.0.and_then(|text| text.line(2_000));
-            return Ok(own.unwrap_or_else(|| "https://slack.com/api".to_owned()));
+            return Ok(endpoint(settings.api_url, "https://slack.com/api"));
         }
         connection.required_secret("webhookUrl").map(str::to_owned)
     }
@@ -239,8 +233,8 @@ fn read(response: &HttpResponse, now: Timestamp) -> Answer {
         _ => String::new(),
     };
     if response.status == 429 || ["ratelimited", "rate_limited"].contains(&code.as_str()) {
-        let after = response.header("retry-after").and_then(|value| crate::answer::retry_after(value, now));
-        return Answer::Limited { why: "ratelimited".to_owned(), pause: after.unwrap_or(Period::seconds(30)) };
+        let pause = pause(response, now).unwrap_or(Period::seconds(30));
+        return Answer::Limited { why: "ratelimited".to_owned(), pause };
     }
     match code.as_str() {
         "" | "ok" if response.status < 300 => return Answer::Done(answer),

@@ -14,12 +14,12 @@ use serde_json::{Value, json};
 
 use crate::{
     action::ActionError,
+    answer::pause,
     capability::{Connection, HttpResponse},
     input::{Fields, Flag, Optional, Text},
-    ledger::{Making, Pace, Reference},
+    ledger::{Pace, Reference},
     provider::{
-        Access, Answer, Client, FieldError, Operate, Operation, Provider, Registration, Request, body, record,
-        text_at,
+        Access, Answer, Client, FieldError, Operate, Operation, Provider, Registration, Request, body, text_at,
     },
     schema,
 };
@@ -105,30 +105,7 @@ impl Operate for SendMessage {
             let problem = format!("the card has {size} bytes, and Teams takes {LARGEST} at most");
             return Err(ActionError::invalid("payload", problem));
         }
-        match client.making().await? {
-            Making::Done(reference) => return Ok(record(&reference, false)),
-            Making::Again(_) if !repeats => {
-                let who = client.who();
-                return Err(ActionError::refused(format!(
-                    "an earlier attempt may have posted this through {who}; it is not posted again, so look into the channel"
-                )));
-            }
-            Making::Again(_) | Making::First => {}
-        }
-        let request = Request::post("", message);
-        let request = if repeats { request } else { request.once() };
-        match client.send(request).await {
-            Ok(exchange) => {
-                exchange.done()?;
-                client.made(Reference::of("posted"), true).await
-            }
-            Err(error) => {
-                if !error.perhaps_done {
-                    client.unmade().await?;
-                }
-                Err(error)
-            }
-        }
+        client.post_once("", message, repeats, |_| Ok(Reference::of("posted"))).await
     }
 }
 
@@ -245,8 +222,7 @@ fn read(response: &HttpResponse, now: Timestamp) -> Answer {
     match status {
         413 => Answer::Permanent { why: said, fields: vec![FieldError::new("card", "is larger than Teams takes")] },
         429 => {
-            let after = response.header("retry-after").and_then(|value| crate::answer::retry_after(value, now));
-            Answer::Limited { why: said, pause: after.unwrap_or(Period::seconds(2)) }
+            Answer::Limited { why: said, pause: pause(response, now).unwrap_or(Period::seconds(2)) }
         }
         // The workflow was deleted or turned off, or the signature in the address is of no use any more.
         401 | 403 | 404 | 410 => Answer::Authentication { why: said },

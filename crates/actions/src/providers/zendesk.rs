@@ -13,11 +13,13 @@ use serde_json::{Value, json};
 
 use crate::{
     action::ActionError,
+    answer::pause,
     capability::{Connection, HttpResponse},
     input::{Optional, Text, Whole},
     ledger::{Pace, Quota},
     provider::{
-        Access, Answer, Client, FieldError, Operation, Provider, Registration, Request, body, config, text_at,
+        Access, Answer, Client, FieldError, Operation, Provider, Registration, Request, body, config, endpoint,
+        text_at,
     },
     schema,
 };
@@ -68,9 +70,8 @@ static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(operations::all);
 
 fn address(connection: &Connection) -> Result<String, ActionError> {
     let settings: Config = config(connection)?;
-    let own = settings.api_url.0.and_then(|text| text.line(2_000));
     let subdomain = settings.subdomain.0.trim().to_lowercase();
-    Ok(own.unwrap_or_else(|| format!("https://{subdomain}.zendesk.com")).trim_end_matches('/').to_owned())
+    Ok(endpoint(settings.api_url, format!("https://{subdomain}.zendesk.com")))
 }
 
 impl Provider for Zendesk {
@@ -159,7 +160,11 @@ fn read(response: &HttpResponse, now: Timestamp) -> Answer {
             fields.push(FieldError::new(name.clone(), text_at(one, "/description")));
         }
     }
-    if is_duplicate || response.status == 409 {
+    if response.status == 409 {
+        // Two changes at the same time, of which this one was not made: <https://developer.zendesk.com/api-reference/introduction/requests/#409>.
+        return Answer::Failed { why, after: pause(response, now) };
+    }
+    if is_duplicate {
         let why = fields.first().map_or(why, |field| field.message.clone());
         return Answer::Conflict { why, existing: None };
     }

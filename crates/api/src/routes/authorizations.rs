@@ -143,10 +143,11 @@ async fn callback(
         config: stored.config,
         secrets: Map::from_iter([("refreshToken".to_owned(), Value::from(refresh))]),
     };
-    let own = app.secrets();
+    // The token is one for the settings that were read: should they have changed meanwhile, it is of no use, and must not bring the old ones back.
+    let (own, version) = (app.secrets(), Some(stored.version));
     let updated = app.store.write(move |tx| {
         Box::pin(async move {
-            integration_update(tx, identity.tenant, identity.actor, id, &fields, &own, None).await
+            integration_update(tx, identity.tenant, identity.actor, id, &fields, &own, version).await
         })
     });
     updated.await?;

@@ -337,6 +337,7 @@ async fn test(
             format!("this server has no provider {:?}: change the connection's provider", stored.provider),
         ));
     }
+    let seen = (stored.version, stored.status.clone());
     let connection = connection_of(stored, &app.secrets())?;
     let key = Token::random("test_")?;
     let http = app.engine.http().bound([], Gate::Open);
@@ -358,7 +359,12 @@ async fn test(
     let noted = matches!(result, Err((ErrorKind::Parked | ErrorKind::Paced, _)));
     if !noted {
         let outcome = result.as_ref().map(drop).map_err(|(_, message)| message.clone());
-        app.store.write(move |tx| Box::pin(integration_used(tx, tenant, id, outcome))).await?;
+        let noted = app.store.write(move |tx| {
+            Box::pin(
+                async move { integration_used(tx, tenant, id, (seen.0, seen.1.as_str()), outcome).await },
+            )
+        });
+        noted.await?;
     }
     if result.is_ok() {
         unpark_all(&app, tenant, id).await?;

@@ -7,7 +7,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use actions::{
     ActionError,
-    capability::{Http, HttpRequest, MailOutcome, Mailer, Target},
+    capability::{Http, HttpRequest, LONGEST_BODY, MailOutcome, Mailer, Target},
     hosts::Gate,
 };
 use futures_util::{StreamExt, stream};
@@ -274,6 +274,7 @@ async fn post(engine: &EngineInner, profile: &Profile, delivery: &Delivery) -> R
         ],
         body: body.to_string().into(),
         timeout: TIMEOUT,
+        longest: LONGEST_BODY,
         // An administrator's choice in the settings.
         target: Target::Connection,
     };

@@ -3,8 +3,19 @@
 
 use std::{collections::BTreeMap, sync::Arc, sync::atomic::Ordering, time::Duration};
 
-use engine::Engine;
-use model::{Actor, Clock, ExecutionId, ExecutionStatus, IntegrationId, StepStatus};
+use actions::{
+    ErrorKind,
+    address::AddressPolicy,
+    hosts::Gate,
+    http::HttpClient,
+    provider::{self, Call},
+};
+use engine::{
+    Engine,
+    ledger::{TenantLedger, connection_of},
+};
+use futures_util::future::join_all;
+use model::{Actor, Clock, ExecutionId, ExecutionStatus, IntegrationId, Period, StepStatus};
 use serde_json::{Value, json};
 use store::{
     integration::{self, integration_create, integration_get, integration_update, ledger::unpark},
@@ -149,7 +160,7 @@ testkit::on_both! {
         assert_eq!(hubspot.took(), ["POST /oauth/v1/token"], "once it is known, nobody asks");
 
         // They look by themselves, and wait on.
-        let now = house.clock.now().plus(model::Period::minutes(30));
+        let now = house.clock.now().plus(Period::minutes(30));
         house.clock.set(now);
         for id in &waiting {
             loop {
@@ -179,7 +190,7 @@ testkit::on_both! {
             let ended = house.run_to_end(&engine, id).await.unwrap();
             assert_eq!(ended.execution.progress.status, ExecutionStatus::Completed, "{:?}", lines(&ended.journal));
         }
-        assert!(house.clock.now() < now.plus(model::Period::minutes(1)));
+        assert!(house.clock.now() < now.plus(Period::minutes(1)));
         assert_eq!(hubspot.with(|hubspot| hubspot.count("contacts")), 5);
         assert_eq!(standing(&engine, id).await.0, "ok");
         engine.stop(Duration::from_secs(5)).await;
@@ -213,7 +224,7 @@ testkit::on_both! {
             }
             let Some(((at, _), ())) = waiting.first_key_value() else { break };
             // A little further, so that several come at once, as timers do.
-            let now = at.plus(model::Period::from_millis(250).unwrap());
+            let now = at.plus(Period::from_millis(250).unwrap());
             house.clock.set(now.max(house.clock.now()));
             let later = waiting.split_off(&(now, ExecutionId::new(i64::MAX)));
             due = std::mem::replace(&mut waiting, later).into_keys().map(|(_, id)| id).collect();
@@ -231,6 +242,68 @@ testkit::on_both! {
         assert!(usize::try_from(refused).unwrap() * 100 <= CALLS, "{refused} of {CALLS} calls were too many");
         let took = house.clock.now().millis_since(start);
         assert!(took < 1_300 * i64::try_from(CALLS).unwrap() / 10, "{took} ms for {CALLS} calls at ten a second");
+        engine.stop(Duration::from_secs(5)).await;
+    }
+
+    /// Without the executions around them, which `many_calls_keep_the_pace_and_none_is_lost` has. `VTRUSTX_CALLS=10000` makes it ten thousand, which takes some minutes.
+    async fn of_many_calls_in_trouble_none_is_lost_and_none_is_done_twice(place: Place) {
+        let calls_in_all: usize = std::env::var("VTRUSTX_CALLS").ok().and_then(|text| text.parse().ok()).unwrap_or(1_000);
+        let house = House::new(place);
+        let hubspot = account(&house).await;
+        let clock = house.clock.clone();
+        hubspot.allow(10.0, 10.0, move || clock.now().as_millis() as f64 / 1_000.0);
+        let (engine, id) = furnish(&house, &hubspot, 100, json!([])).await;
+        let ledger = TenantLedger::new(engine.store(), engine.secrets(), TENANT, None);
+        let http = HttpClient::new(AddressPolicy::Any).bound([], Gate::Open);
+        let start = house.clock.now();
+        let mut due: BTreeMap<(model::Timestamp, usize), ()> = (0..calls_in_all).map(|number| ((start, number), ())).collect();
+        let (mut round, mut troubles) = (0_u32, 0_usize);
+        while let Some(((at, _), ())) = due.first_key_value() {
+            round += 1;
+            // A little further, so that several come at once, as timers do.
+            house.clock.set(at.plus(Period::seconds(1)).max(house.clock.now()));
+            let now = house.clock.now();
+            hubspot.with(|hubspot| hubspot.now = now.as_millis());
+            if round % 10 == 0 {
+                hubspot.cut_next(1);
+            }
+            if round % 60 == 0 {
+                hubspot.limit_next(1);
+            }
+            let later = due.split_off(&(now, usize::MAX));
+            let numbers: Vec<usize> = std::mem::replace(&mut due, later).into_keys().map(|(_, number)| number).collect();
+            let stored = integration_get(&mut engine.store().read(TENANT).await.unwrap(), TENANT, id).await.unwrap();
+            let connection = connection_of(stored, engine.secrets()).unwrap();
+            for some in numbers.chunks(200) {
+                let calls = some.iter().map(async |number| {
+                    let key = format!("vtx_{number}");
+                    let call = Call { idempotency_key: &key, now, timeout: Duration::from_secs(20), http: &http, ledger: &ledger };
+                    let (action, payload) = if number % 2 == 0 {
+                        ("upsert_contact", json!({"email": format!("a{number}@example.com")}))
+                    } else {
+                        ("create_deal", json!({"name": format!("Deal {number}"), "stage": "new"}))
+                    };
+                    match provider::call(&connection, action, payload, &call).await {
+                        Ok(_) => None,
+                        Err(error) if error.kind == ErrorKind::Paced => Some((*number, error.retry_after.unwrap(), false)),
+                        Err(error) if error.kind == ErrorKind::Connection => Some((*number, Period::seconds(5), true)),
+                        Err(error) => panic!("{error:?}"),
+                    }
+                });
+                for (number, pause, is_trouble) in join_all(calls).await.into_iter().flatten() {
+                    troubles += usize::from(is_trouble);
+                    due.insert((now.plus(pause), number), ());
+                }
+            }
+        }
+        let (contacts, deals) = hubspot.with(|hubspot| (hubspot.count("contacts"), hubspot.count("deals")));
+        assert_eq!((contacts, deals), (calls_in_all / 2, calls_in_all / 2));
+        let refused = hubspot.refused();
+        assert!(usize::try_from(refused).unwrap() * 100 <= calls_in_all, "{refused} of {calls_in_all} calls were too many");
+        assert!(troubles * 200 >= calls_in_all, "{troubles} calls were cut");
+        let took = house.clock.now().millis_since(start);
+        assert!(took < 1_300 * i64::try_from(calls_in_all).unwrap() / 10, "{took} ms for {calls_in_all} calls at ten a second");
+        assert_eq!(hubspot.violations(), Vec::<String>::new());
         engine.stop(Duration::from_secs(5)).await;
     }
 }

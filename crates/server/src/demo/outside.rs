@@ -5,7 +5,7 @@ use std::ops::Range;
 use actions::{
     ActionError, ErrorKind,
     capability::{
-        Connection, Connections, Http, HttpRequest, HttpResponse, LONGEST_BODY, MailOutcome, Mailer,
+        Connection, Connections, Http, HttpRequest, HttpResponse, MailOutcome, Mailer,
         NoConnection,
     },
 };
@@ -30,10 +30,6 @@ pub struct Outside {
 
 impl Http for Outside {
     fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, ActionError>> {
-        self.download(request, LONGEST_BODY)
-    }
-
-    fn download(&self, request: HttpRequest, _: usize) -> BoxFuture<'_, Result<HttpResponse, ActionError>> {
         let answer = if self.down.iter().any(|span| span.contains(&self.now)) {
             answer(503, &json!({"error": "maintenance"}))
         } else {

@@ -49,7 +49,7 @@ pub async fn token_get(
     Ok((generation, opened))
 }
 
-/// Asks for the right to renew the token after the renewal `generation`.
+/// Asks for the right to renew the token after the renewal `generation`; the answer is how long it is given, which tells this one from any other.
 ///
 /// # Errors
 /// When the database refuses.
@@ -58,7 +58,7 @@ pub async fn renewal_begin(
     tenant: TenantId,
     id: IntegrationId,
     generation: i64,
-) -> StoreResult<bool> {
+) -> StoreResult<Option<Timestamp>> {
     state_ensure(tx, tenant, id).await?;
     let (now, until) = (tx.now(), tx.now().plus(RENEWAL));
     let begun = tx
@@ -68,10 +68,11 @@ pub async fn renewal_begin(
             params![until, id, tenant, generation, now],
         )
         .await?;
-    Ok(begun > 0)
+    Ok((begun > 0).then_some(until))
 }
 
-/// Ends a renewal, with the token that it brought, or without. A renewal that was overtaken changes nothing.
+/// Ends a renewal with the token that it brought, unless another one has brought one before. Answers whether it is kept. Whoever took longer than was given and
+/// has one all the same is the one to be believed: what the token before it was good for is used up.
 ///
 /// # Errors
 /// When the database refuses.
@@ -80,21 +81,39 @@ pub async fn renewal_end(
     tenant: TenantId,
     id: IntegrationId,
     generation: i64,
-    token: Option<&[u8]>,
+    token: &[u8],
     secrets: &SecretBox,
-) -> StoreResult<()> {
-    let Some(token) = token else {
-        let sql = "UPDATE integration_states SET renewing_until = NULL WHERE integration_id = ?1 AND tenant_id = ?2 AND generation = ?3";
-        return tx.execute(sql, params![id, tenant, generation]).await.map(drop);
-    };
+) -> StoreResult<bool> {
     let sealed = secrets.seal(tenant, Purpose::IntegrationToken(id), token)?;
-    tx.execute(
-        "UPDATE integration_states SET token = ?1, generation = generation + 1, renewing_until = NULL
-          WHERE integration_id = ?2 AND tenant_id = ?3 AND generation = ?4",
-        params![sealed, id, tenant, generation],
-    )
-    .await
-    .map(drop)
+    let kept = tx
+        .execute(
+            "UPDATE integration_states SET token = ?1, generation = generation + 1, renewing_until = NULL
+              WHERE integration_id = ?2 AND tenant_id = ?3 AND generation = ?4",
+            params![sealed, id, tenant, generation],
+        )
+        .await?;
+    Ok(kept > 0)
+}
+
+/// Ends a renewal that brought nothing. Answers whether it was still the one that was given until then: otherwise it says nothing of the connection.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn renewal_stop(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: IntegrationId,
+    generation: i64,
+    until: Timestamp,
+) -> StoreResult<bool> {
+    let stopped = tx
+        .execute(
+            "UPDATE integration_states SET renewing_until = NULL
+              WHERE integration_id = ?1 AND tenant_id = ?2 AND generation = ?3 AND renewing_until = ?4",
+            params![id, tenant, generation, until],
+        )
+        .await?;
+    Ok(stopped > 0)
 }
 
 /// Forgets the token and the pauses of a connection that was changed.
@@ -108,11 +127,13 @@ pub(super) async fn state_forget(tx: &mut Tx, tenant: TenantId, id: IntegrationI
     .map(drop)
 }
 
-/// How the pace is kept: from the time that is reserved so far and the present one to the call's turn, which is now where there is none, and the time that is
-/// reserved then. Pure.
-pub type Next = Box<dyn FnOnce(Timestamp, Timestamp) -> (Option<Timestamp>, Timestamp) + Send>;
+/// How the pace is kept: from the time that is reserved so far, and the earliest one for the call, to the call's turn and the time that is reserved then. Pure.
+pub type Next = Box<dyn FnOnce(Timestamp, Timestamp) -> (Timestamp, Timestamp) + Send>;
 
 /// The turn of the call with this key: `None` is now. A later one is kept for the key.
+///
+/// Nothing is called before the end of a pause that the other side asked for. Turns that were given before and lie before that end are void: their calls
+/// would all come at once when it is over, so each gets a new one behind those that were given since.
 ///
 /// # Errors
 /// When the database refuses.
@@ -124,41 +145,43 @@ pub async fn turn_take(
     next: Next,
 ) -> StoreResult<Option<Timestamp>> {
     let now = tx.now();
-    let sql = "SELECT turn_at FROM integration_turns WHERE integration_id = ?1 AND turn_key = ?2 AND tenant_id = ?3";
-    if let Some(row) = tx.query_optional(sql, params![id, key, tenant]).await? {
-        let at: Timestamp = row.first()?;
-        if at > now {
-            return Ok(Some(at));
-        }
-        let sql =
-            "DELETE FROM integration_turns WHERE integration_id = ?1 AND turn_key = ?2 AND tenant_id = ?3";
-        tx.execute(sql, params![id, key, tenant]).await?;
-        return Ok(None);
-    }
     state_ensure(tx, tenant, id).await?;
     let sql = "SELECT reserved_until, limited_until FROM integration_states WHERE integration_id = ?1 AND tenant_id = ?2 {for_update}";
     let Some(row) = tx.query_optional(sql, params![id, tenant]).await? else { return Ok(None) };
     let mut row = row.cells();
     let (reserved, limited): (Option<Timestamp>, Option<Timestamp>) = (row.take()?, row.take()?);
-    // After a pause that the other side asked for, the even pace begins anew.
-    let base = reserved.unwrap_or(Timestamp::EPOCH).max(limited.unwrap_or(Timestamp::EPOCH));
-    let (turn, reserved) = next(base, now);
+    let (reserved, limited) = (reserved.unwrap_or(Timestamp::EPOCH), limited.unwrap_or(Timestamp::EPOCH));
+    let sql = "SELECT turn_at FROM integration_turns WHERE integration_id = ?1 AND turn_key = ?2 AND tenant_id = ?3";
+    if let Some(row) = tx.query_optional(sql, params![id, key, tenant]).await? {
+        let given: Timestamp = row.first()?;
+        if given >= limited && given > now {
+            return Ok(Some(given));
+        }
+        let sql =
+            "DELETE FROM integration_turns WHERE integration_id = ?1 AND turn_key = ?2 AND tenant_id = ?3";
+        tx.execute(sql, params![id, key, tenant]).await?;
+        if given >= limited {
+            return Ok(None);
+        }
+    }
+    let (at, reserved) = next(reserved, now.max(limited));
     tx.execute(
         "UPDATE integration_states SET reserved_until = ?1 WHERE integration_id = ?2 AND tenant_id = ?3",
         params![reserved, id, tenant],
     )
     .await?;
-    if let Some(at) = turn {
-        tx.execute(
-            "INSERT INTO integration_turns (integration_id, turn_key, tenant_id, turn_at) VALUES (?1, ?2, ?3, ?4)",
-            params![id, key, tenant, at],
-        )
-        .await?;
+    if at <= now {
+        return Ok(None);
     }
-    Ok(turn)
+    tx.execute(
+        "INSERT INTO integration_turns (integration_id, turn_key, tenant_id, turn_at) VALUES (?1, ?2, ?3, ?4)",
+        params![id, key, tenant, at],
+    )
+    .await?;
+    Ok(Some(at))
 }
 
-/// The other side asks to be left alone until then.
+/// The other side asks to be left alone until then. What was heard of an earlier version of the record says nothing, and whoever is shut out stays so.
 ///
 /// # Errors
 /// When the database refuses.
@@ -173,19 +196,22 @@ pub async fn limited(
     state_ensure(tx, tenant, id).await?;
     tx.execute(
         "UPDATE integration_states SET limited_until = ?1
-          WHERE integration_id = ?2 AND tenant_id = ?3 AND (limited_until IS NULL OR limited_until < ?1)",
-        params![until, id, tenant],
+          WHERE integration_id = ?2 AND tenant_id = ?3 AND (limited_until IS NULL OR limited_until < ?1)
+            AND EXISTS (SELECT 1 FROM integrations i WHERE i.id = ?2 AND i.tenant_id = ?3 AND i.version = ?4)",
+        params![until, id, tenant, version],
     )
     .await?;
     tx.execute(
-        "UPDATE integrations SET status = ?1, last_error = ?2 WHERE id = ?3 AND tenant_id = ?4 AND version = ?5 AND status <> ?1",
-        params![super::RATE_LIMITED, cut(why), id, tenant, version],
+        "UPDATE integrations SET status = ?1, last_error = ?2
+          WHERE id = ?3 AND tenant_id = ?4 AND version = ?5 AND status NOT IN (?1, ?6, ?7)",
+        params![super::RATE_LIMITED, cut(why), id, tenant, version, super::EXPIRED, super::REVOKED],
     )
     .await
     .map(drop)
 }
 
-/// The other side let the connection in; `quota` is what it said of the calls that are left.
+/// The other side let the connection in, which was at that version and of that status when it was read: what was found since says more. `quota` is what it said
+/// of the calls that are left.
 ///
 /// # Errors
 /// When the database refuses.
@@ -193,19 +219,22 @@ pub async fn answered(
     tx: &mut Tx,
     tenant: TenantId,
     id: IntegrationId,
-    version: i64,
+    (version, status): (i64, &'static str),
     quota: Option<Value>,
 ) -> StoreResult<()> {
-    tx.execute(
-        "UPDATE integrations SET status = ?1, last_error = NULL WHERE id = ?2 AND tenant_id = ?3 AND version = ?4 AND status <> ?1",
-        params![super::OK, id, tenant, version],
-    )
-    .await?;
+    if status != super::OK {
+        tx.execute(
+            "UPDATE integrations SET status = ?1, last_error = NULL WHERE id = ?2 AND tenant_id = ?3 AND version = ?4 AND status = ?5",
+            params![super::OK, id, tenant, version, status],
+        )
+        .await?;
+    }
     if let Some(quota) = quota {
         state_ensure(tx, tenant, id).await?;
         tx.execute(
-            "UPDATE integration_states SET quota = ?1 WHERE integration_id = ?2 AND tenant_id = ?3",
-            params![quota, id, tenant],
+            "UPDATE integration_states SET quota = ?1 WHERE integration_id = ?2 AND tenant_id = ?3
+                AND EXISTS (SELECT 1 FROM integrations i WHERE i.id = ?2 AND i.tenant_id = ?3 AND i.version = ?4)",
+            params![quota, id, tenant, version],
         )
         .await?;
     }
@@ -348,21 +377,26 @@ pub async fn reference_begin(
     key: &str,
     at: Timestamp,
 ) -> StoreResult<Reference> {
-    let sql = "SELECT begun_at, external_id, url FROM external_refs WHERE integration_id = ?1 AND reference_key = ?2 AND tenant_id = ?3";
-    if let Some(row) = tx.query_optional(sql, params![id, key, tenant]).await? {
-        let mut row = row.cells();
-        let (begun, external, url): (Timestamp, Option<String>, Option<String>) =
-            (row.take()?, row.take()?, row.take()?);
-        return Ok(external.map_or(Reference::Begun(begun), |external| Reference::Made(external, url)));
+    let begun = tx
+        .execute(
+            "INSERT INTO external_refs (integration_id, reference_key, tenant_id, begun_at)
+             SELECT id, ?2, tenant_id, ?4 FROM integrations WHERE id = ?1 AND tenant_id = ?3
+             ON CONFLICT (integration_id, reference_key) DO NOTHING",
+            params![id, key, tenant, at],
+        )
+        .await?;
+    if begun > 0 {
+        return Ok(Reference::None);
     }
-    tx.execute(
-        "INSERT INTO external_refs (integration_id, reference_key, tenant_id, begun_at)
-         SELECT id, ?2, tenant_id, ?4 FROM integrations WHERE id = ?1 AND tenant_id = ?3
-         ON CONFLICT (integration_id, reference_key) DO NOTHING",
-        params![id, key, tenant, at],
-    )
-    .await?;
-    Ok(Reference::None)
+    // Read after that: somebody else may have begun at the same time.
+    let sql = "SELECT begun_at, external_id, url FROM external_refs WHERE integration_id = ?1 AND reference_key = ?2 AND tenant_id = ?3";
+    let Some(row) = tx.query_optional(sql, params![id, key, tenant]).await? else {
+        return Ok(Reference::None);
+    };
+    let mut row = row.cells();
+    let (begun, external, url): (Timestamp, Option<String>, Option<String>) =
+        (row.take()?, row.take()?, row.take()?);
+    Ok(external.map_or(Reference::Begun(begun), |external| Reference::Made(external, url)))
 }
 
 /// Notes what was made under the key, or with `None` that it was surely not made.

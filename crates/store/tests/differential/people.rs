@@ -270,9 +270,12 @@ impl Pair {
     }
 
     pub async fn integration_used(&mut self) {
-        let (tenant, id, _) = self.record("integrations").await;
+        let (tenant, id, version) = self.record("integrations").await;
+        let seen = (version.unwrap_or(1), integration::UNTRIED);
         let result = if self.random.percent(50) { Ok(()) } else { Err(self.random.text()) };
-        drop(change!(self, ("integration_used", id, &result), |tx| integration_used(tx, tenant, id, result)));
+        drop(change!(self, ("integration_used", id, &result), |tx| integration_used(
+            tx, tenant, id, seen, result
+        )));
     }
 
     pub async fn integration_delete(&mut self) {

@@ -3,10 +3,10 @@
 use model::{Clock, IntegrationId, Period};
 use store::{
     integration::{
-        self, integration_create, integration_get, integration_update,
+        self, integration_create, integration_get, integration_update, integration_used,
         ledger::{
             Reference, answered, ledger_prune, limited, reference_begin, reference_end, renewal_begin,
-            renewal_end, shut_out, token_get, turn_take,
+            renewal_end, renewal_stop, shut_out, token_get, turn_take,
         },
     },
     secret::SecretBox,
@@ -35,26 +35,29 @@ testkit::on_both! {
         let (bench, id) = connected(place).await;
         let token = async || read!(bench, |connection| token_get(connection, ONE, id, &secrets())).unwrap();
         let begin = async |generation| change!(bench, |tx| renewal_begin(tx, ONE, id, generation)).unwrap();
-        let end = async |generation, token: Option<&'static [u8]>| {
-            change!(bench, |tx| renewal_end(tx, ONE, id, generation, token, &secrets())).unwrap();
+        let end = async |generation, token: &'static [u8]| {
+            change!(bench, |tx| renewal_end(tx, ONE, id, generation, token, &secrets())).unwrap()
         };
+        let stop = async |generation, until| change!(bench, |tx| renewal_stop(tx, ONE, id, generation, until)).unwrap();
         assert_eq!(token().await, (0, None));
-        assert!(begin(0).await && !begin(0).await, "one of two");
-        end(0, Some(b"canary one")).await;
+        assert!(begin(0).await.is_some() && begin(0).await.is_none(), "one of two");
+        assert!(end(0, b"canary one").await);
         assert_eq!(token().await, (1, Some(b"canary one".to_vec())));
-        assert!(!begin(0).await, "what was seen is over");
-        // Whoever begins and dies holds nobody up for longer than half a minute, and changes nothing when coming back after that.
-        assert!(begin(1).await && !begin(1).await);
+        assert_eq!(begin(0).await, None, "what was seen is over");
+        // Whoever begins and dies holds nobody up for longer than half a minute. One that comes back after that is not believed when it was refused, and
+        // takes the turn from nobody; that it has a token counts.
+        let slow = begin(1).await.unwrap();
+        assert_eq!(begin(1).await, None);
         bench.clock.advance(Period::seconds(30));
-        assert!(begin(1).await);
-        end(1, Some(b"two")).await;
-        end(1, Some(b"late")).await;
+        let second = begin(1).await.unwrap();
+        assert!(!stop(1, slow).await && begin(1).await.is_none());
+        assert!(end(1, b"two").await && !end(1, b"late").await && !stop(1, second).await);
         assert_eq!(token().await, (2, Some(b"two".to_vec())));
-        assert!(begin(2).await);
-        end(2, None).await;
-        assert!(begin(2).await, "a renewal that brought nothing is over");
+        let third = begin(2).await.unwrap();
+        assert!(stop(2, third).await);
+        assert!(begin(2).await.is_some(), "a renewal that brought nothing is over");
         // Another tenant has nothing here.
-        assert!(!change!(bench, |tx| renewal_begin(tx, TWO, id, 2)).unwrap());
+        assert_eq!(change!(bench, |tx| renewal_begin(tx, TWO, id, 2)).unwrap(), None);
         assert_eq!(read!(bench, |connection| token_get(connection, TWO, id, &secrets())).unwrap(), (0, None));
         // In clear it is nowhere.
         let sealed: Vec<u8> = bench.number("SELECT token FROM integration_states").await;
@@ -70,9 +73,9 @@ testkit::on_both! {
         let (bench, id) = connected(place).await;
         // One call a second, none ahead.
         let take = async |key: &'static str| {
-            let next = |reserved: Timestamp, now: Timestamp| {
-                let at = reserved.max(now);
-                ((at > now).then_some(at), at.plus(Period::seconds(1)))
+            let next = |reserved: Timestamp, earliest: Timestamp| {
+                let at = reserved.max(earliest);
+                (at, at.plus(Period::seconds(1)))
             };
             let turn = change!(bench, |tx| turn_take(tx, ONE, id, key, Box::new(next))).unwrap();
             turn.map(|at| at.millis_since(NOW))
@@ -83,15 +86,19 @@ testkit::on_both! {
         assert_eq!((take("b").await, take("d").await), (None, Some(3_000)));
         bench.clock.advance(Period::seconds(60));
         assert_eq!((take("c").await, take("d").await), (None, None));
-        // After a pause that was asked for, the pace begins anew.
+        // After a pause that was asked for, the pace begins anew, also for those who had a turn within it: they do not all come at its end.
+        assert_eq!((take("e").await, take("f").await, take("g").await), (None, Some(62_000), Some(63_000)));
         let until = NOW.plus(Period::minutes(5));
         change!(bench, |tx| limited(tx, ONE, id, 1, until, "slow down")).unwrap();
-        assert_eq!((take("e").await, take("f").await), (Some(300_000), Some(301_000)));
+        assert_eq!((take("h").await, take("f").await, take("f").await), (Some(300_000), Some(301_000), Some(301_000)));
+        bench.clock.advance(Period::seconds(240));
+        assert_eq!((take("h").await, take("f").await, take("g").await), (None, None, Some(302_000)));
         let stored = read!(bench, |connection| integration_get(connection, ONE, id)).unwrap();
         assert_eq!((stored.status.as_str(), stored.limited_until), ("rate_limited", Some(until)));
-        change!(bench, |tx| answered(tx, ONE, id, 1, Some(json!({"remaining": 1, "limit": 2})))).unwrap();
+        let quota = || Some(json!({"remaining": 1, "limit": 2}));
+        change!(bench, |tx| answered(tx, ONE, id, (1, integration::RATE_LIMITED), quota())).unwrap();
         let stored = read!(bench, |connection| integration_get(connection, ONE, id)).unwrap();
-        assert_eq!((stored.status.as_str(), stored.quota), ("ok", Some(json!({"remaining": 1, "limit": 2}))));
+        assert_eq!((stored.status.as_str(), stored.quota), ("ok", quota()));
         bench.clock.advance(Period::hours(3));
         change!(bench, |tx| ledger_prune(tx)).unwrap();
         assert_eq!(bench.number::<i64>("SELECT count(*) FROM integration_turns").await, 0);
@@ -119,6 +126,37 @@ testkit::on_both! {
         bench.clock.advance(Period::days(401));
         change!(bench, |tx| ledger_prune(tx)).unwrap();
         assert_eq!(begin().await, Reference::None);
+    }
+
+    async fn what_was_read_before_something_was_found_says_nothing(place: Place) {
+        let (bench, id) = connected(place).await;
+        let until = NOW.plus(Period::minutes(5));
+        let shown = async || {
+            let stored = read!(bench, |connection| integration_get(connection, ONE, id)).unwrap();
+            (stored.status, stored.limited_until, stored.quota)
+        };
+        let used = async |version, seen: &'static str, works: bool| {
+            let result = if works { Ok(()) } else { Err("no answer".to_owned()) };
+            change!(bench, |tx| integration_used(tx, ONE, id, (version, seen), result)).unwrap();
+        };
+        // Calls that were under way when the connection was taken away.
+        change!(bench, |tx| shut_out(tx, ONE, id, 1, integration::REVOKED, "gone")).unwrap();
+        change!(bench, |tx| answered(tx, ONE, id, (1, integration::UNTRIED), None)).unwrap();
+        change!(bench, |tx| limited(tx, ONE, id, 1, NOW, "slow down")).unwrap();
+        used(1, integration::UNTRIED, true).await;
+        used(1, integration::REVOKED, false).await;
+        assert_eq!(shown().await.0, "revoked");
+        // A trial that began knowing of it lets it in again.
+        used(1, integration::REVOKED, true).await;
+        assert_eq!(shown().await.0, "ok");
+        used(1, integration::OK, false).await;
+        assert_eq!(shown().await.0, "failing");
+        // Calls that were under way when it became one to another account.
+        change!(bench, |tx| integration_update(tx, ONE, ADA, id, &fields("crm", Some("new")), &secrets(), None)).unwrap();
+        change!(bench, |tx| limited(tx, ONE, id, 1, until, "slow down")).unwrap();
+        change!(bench, |tx| answered(tx, ONE, id, (1, integration::UNTRIED), Some(json!({"remaining": 1, "limit": 2})))).unwrap();
+        used(1, integration::UNTRIED, false).await;
+        assert_eq!(shown().await, ("untried".to_owned(), None, None));
     }
 
     async fn that_a_connection_is_not_let_in_is_told_once(place: Place) {

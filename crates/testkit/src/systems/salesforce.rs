@@ -16,6 +16,8 @@ pub struct Salesforce {
     pub tokens: Tokens,
     /// Every call is refused as one of a session that is not good, whatever its token.
     pub is_barred: bool,
+    /// Somebody else is at the next so many records that are to be made.
+    pub locks_next: u32,
     next: u32,
     /// RFC 3339, for `CreatedDate`.
     pub now: String,
@@ -147,6 +149,10 @@ impl Salesforce {
             }
             ("GET", ["query"]) => self.query(query.get("q").and_then(Value::as_str).unwrap_or_default()),
             ("POST", ["composite"]) => self.composite(&body),
+            ("POST", ["sobjects", _]) if self.locks_next > 0 => {
+                self.locks_next -= 1;
+                errors(400, "UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access to this record", &[])
+            }
             ("POST", ["sobjects", object]) => {
                 if let Some(refused) = check(&body, required(object)) {
                     return refused;

@@ -9,8 +9,8 @@ use super::{properties, property};
 use crate::{
     action::ActionError,
     input::{Fields, Optional, Text},
-    ledger::{Making, Reference},
-    provider::{Client, Exchange, Operate, Operation, Request, record, segment},
+    ledger::Reference,
+    provider::{Client, Operate, Operation, Request, email, merged, record, segment},
 };
 
 pub(super) fn all() -> Vec<Operation> {
@@ -60,10 +60,8 @@ impl Operate for UpsertContact {
     }
 
     async fn perform(self, client: &Client<'_>) -> Result<Value, ActionError> {
-        let email = address(&self.email)?;
-        let mut fields = self.further;
-        fields.extend(self.properties.0.unwrap_or_default().0);
-        let input = json!({"idProperty": "email", "id": email, "properties": properties(fields)});
+        let properties = properties(merged(self.further, self.properties));
+        let input = json!({"idProperty": "email", "id": email(&self.email)?, "properties": properties});
         let request = Request::post("crm/v3/objects/contacts/batch/upsert", json!({"inputs": [input]}));
         let reply = client.send(request).await?.done()?;
         let result = &reply.body["results"][0];
@@ -95,12 +93,10 @@ impl Operate for UpdateContact {
     }
 
     async fn perform(self, client: &Client<'_>) -> Result<Value, ActionError> {
-        let mut fields = self.further;
-        fields.extend(self.properties.0.unwrap_or_default().0);
         let request = Request::json(
             "PATCH",
             format!("crm/v3/objects/contacts/{}", segment("contact", &self.contact.0)?),
-            json!({"properties": properties(fields)}),
+            json!({"properties": properties(merged(self.further, self.properties))}),
         );
         let request = if self.contact.0.contains('@') { request.query("idProperty", "email") } else { request };
         let reply = client.send(request).await?.done()?;
@@ -319,18 +315,13 @@ impl Operate for Find {
     }
 }
 
-fn address(text: &Text) -> Result<String, ActionError> {
-    let email = text.0.trim().to_lowercase();
-    if email.contains('@') { Ok(email) } else { Err(ActionError::invalid("payload.email", "is not an e-mail address")) }
-}
-
 fn text(given: Optional<Text>, default: &str) -> String {
     given.0.and_then(|text| text.line(255)).unwrap_or_else(|| default.to_owned())
 }
 
 fn reference(record: &Value) -> Result<Reference, ActionError> {
     let id = record.get("id").and_then(property);
-    id.map(Reference::of).ok_or_else(|| ActionError::refused("HubSpot answered without the record's id"))
+    id.map(Reference::of).ok_or_else(|| ActionError::without_id("HubSpot"))
 }
 
 async fn search(client: &Client<'_>, kind: &str, filters: Value) -> Result<Vec<Value>, ActionError> {
@@ -349,25 +340,20 @@ async fn create(
     mut properties: Map<String, Value>,
     links: &[(Optional<Text>, u32)],
 ) -> Result<Value, ActionError> {
-    let making = client.making().await?;
-    let begun: Timestamp = match &making {
-        Making::Done(reference) => return Ok(record(reference, false)),
-        Making::Again(since) => *since,
-        Making::First => client.cx.now,
+    let by_time = mark == "hs_timestamp";
+    let wanted = properties.get(mark).cloned();
+    let look = async |since: Timestamp| {
+        let filters = if by_time {
+            json!([{"propertyName": mark, "operator": "EQ", "value": since.as_millis().to_string()}])
+        } else {
+            let earliest = (since.as_millis() - CLOCKS_DIFFER_MS).to_string();
+            json!([
+                {"propertyName": mark, "operator": "EQ", "value": wanted},
+                {"propertyName": "createdate", "operator": "GTE", "value": earliest},
+            ])
+        };
+        client.only(since, search(client, kind, filters).await?)?.as_ref().map(reference).transpose()
     };
-    if mark == "hs_timestamp" {
-        properties.insert(mark.to_owned(), begun.as_millis().to_string().into());
-    }
-    if matches!(making, Making::Again(_)) {
-        let mut filters = vec![json!({"propertyName": mark, "operator": "EQ", "value": properties[mark]})];
-        if mark != "hs_timestamp" {
-            let since = (begun.as_millis() - CLOCKS_DIFFER_MS).to_string();
-            filters.push(json!({"propertyName": "createdate", "operator": "GTE", "value": since}));
-        }
-        if let Some(found) = search(client, kind, filters.into()).await?.first() {
-            return client.made(reference(found)?, false).await;
-        }
-    }
     let associations: Vec<Value> = links
         .iter()
         .filter_map(|(id, kind)| {
@@ -376,12 +362,12 @@ async fn create(
             Some(json!({"to": {"id": id}, "types": kinds}))
         })
         .collect();
-    let body = json!({"properties": properties, "associations": associations});
-    match client.send(Request::post(format!("crm/v3/objects/{kind}"), body)).await? {
-        Exchange::Done(reply) => client.made(reference(&reply.body)?, true).await,
-        Exchange::Conflict(conflict) => match conflict.existing {
-            Some(id) => client.made(Reference::of(id), false).await,
-            None => Err(conflict.error),
-        },
-    }
+    let request = |begun: Timestamp| {
+        if by_time {
+            properties.insert(mark.to_owned(), begun.as_millis().to_string().into());
+        }
+        let body = json!({"properties": properties, "associations": associations});
+        Request::post(format!("crm/v3/objects/{kind}"), body)
+    };
+    client.make(look, request, reference).await
 }

@@ -8,8 +8,8 @@ use super::site;
 use crate::{
     action::ActionError,
     input::{Fields, List, Optional, Text},
-    ledger::{Making, Reference},
-    provider::{Client, Operate, Operation, Request, record, segment},
+    ledger::Reference,
+    provider::{Client, Operate, Operation, Request, segment},
 };
 
 pub(super) fn all() -> Vec<Operation> {
@@ -63,16 +63,6 @@ impl Operate for CreateIssue {
     async fn perform(self, client: &Client<'_>) -> Result<Value, ActionError> {
         let summary = self.summary.line(255).ok_or_else(|| ActionError::invalid("payload.summary", "is empty"))?;
         let mark = client.cx.idempotency_key;
-        match client.making().await? {
-            Making::Done(reference) => return Ok(record(&reference, false)),
-            Making::Again(_) => {
-                let found = search(client, &format!("labels = \"{mark}\"")).await?;
-                if let Some(issue) = found.first() {
-                    return client.made(reference(client, issue)?, false).await;
-                }
-            }
-            Making::First => {}
-        }
         let mut fields = self.fields.0.unwrap_or_default().0;
         fields.insert("project".into(), json!({"key": self.project.0.trim()}));
         let kind = self.issue_type.0.and_then(|text| text.line(100)).unwrap_or_else(|| "Task".to_owned());
@@ -87,8 +77,12 @@ impl Operate for CreateIssue {
         if let Some(priority) = self.priority.0 {
             fields.insert("priority".into(), json!({"name": priority.0.trim()}));
         }
-        let reply = client.send(Request::post("issue", json!({"fields": fields}))).await?.done()?;
-        client.made(reference(client, &reply.body)?, true).await
+        let look = async |since| {
+            let found = search(client, &format!("labels = \"{mark}\"")).await?;
+            client.only(since, found)?.map(|issue| reference(client, &issue)).transpose()
+        };
+        let request = |_| Request::post("issue", json!({"fields": fields}));
+        client.make(look, request, |issue| reference(client, issue)).await
     }
 }
 
@@ -117,27 +111,23 @@ impl Operate for AddComment {
     async fn perform(self, client: &Client<'_>) -> Result<Value, ActionError> {
         let text = self.text.block(30_000).ok_or_else(|| ActionError::invalid("payload.text", "is empty"))?;
         let (path, key) = (format!("issue/{}/comment", segment("issue", &self.issue.0)?), client.cx.idempotency_key);
-        match client.making().await? {
-            Making::Done(reference) => return Ok(record(&reference, false)),
-            Making::Again(_) => {
-                let request = Request::get(&path).query("orderBy", "-created").query("expand", "properties");
-                let known = client.send(request).await?.done()?.body;
-                let has_ours = |comment: &&Value| {
-                    let properties = comment["properties"].as_array().into_iter().flatten();
-                    properties.into_iter().any(|property| property["value"]["key"] == key)
-                };
-                let found = known["comments"].as_array().into_iter().flatten().find(has_ours);
-                if let Some(id) = found.and_then(|comment| comment["id"].as_str()) {
-                    return client.made(Reference::of(id), false).await;
-                }
-            }
-            Making::First => {}
-        }
+        let look = async |_| {
+            let request = Request::get(&path).query("orderBy", "-created").query("expand", "properties");
+            let known = client.send(request).await?.done()?.body;
+            let has_ours = |comment: &&Value| {
+                let properties = comment["properties"].as_array().into_iter().flatten();
+                properties.into_iter().any(|property| property["value"]["key"] == key)
+            };
+            let found = known["comments"].as_array().into_iter().flatten().find(has_ours);
+            found.map(comment_of).transpose()
+        };
         let body = json!({"body": document(&text), "properties": [{"key": "vtrustx", "value": {"key": key}}]});
-        let reply = client.send(Request::post(&path, body)).await?.done()?;
-        let id = reply.body["id"].as_str().unwrap_or_default();
-        client.made(Reference::of(id), true).await
+        client.make(look, |_| Request::post(&path, body), comment_of).await
     }
+}
+
+fn comment_of(comment: &Value) -> Result<Reference, ActionError> {
+    comment["id"].as_str().map(Reference::of).ok_or_else(|| ActionError::without_id("Jira"))
 }
 
 /// The status that an issue shall have.
@@ -218,7 +208,7 @@ async fn search(client: &Client<'_>, jql: &str) -> Result<Vec<Value>, ActionErro
 }
 
 fn reference(client: &Client<'_>, issue: &Value) -> Result<Reference, ActionError> {
-    let key = issue["key"].as_str().ok_or_else(|| ActionError::refused("Jira answered without the issue's key"))?;
+    let key = issue["key"].as_str().ok_or_else(|| ActionError::without_id("Jira"))?;
     let url = format!("{}/browse/{key}", site(client.connection)?);
     Ok(Reference { id: key.to_owned(), url: Some(url) })
 }

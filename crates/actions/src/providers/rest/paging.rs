@@ -1,6 +1,6 @@
 //! Reading on: an answer that is one page of many, and how the next one is asked for. Pure.
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::utf8_percent_encode;
 use rules::Path;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -10,6 +10,7 @@ use url::Url;
 use crate::{
     capability::HttpResponse,
     input::{Optional, Text, Whole},
+    provider::{self, IN_PATH},
 };
 
 /// How to read on.
@@ -39,8 +40,9 @@ pub(super) struct Paging {
 }
 
 const MOST_PAGES: i64 = 20;
-/// A step's output stays small enough to be kept and read.
+/// A step's output stays small enough to be kept and read: items, and bytes of all pages.
 const MOST_ITEMS: usize = 5_000;
+const MOST_BYTES: usize = 1024 * 1024;
 
 /// Pages that are being read.
 pub(super) struct Pages<'a> {
@@ -48,6 +50,7 @@ pub(super) struct Pages<'a> {
     path: String,
     next: Option<String>,
     read: i64,
+    bytes: usize,
     items: Vec<Value>,
     last: Value,
     cursor: Option<String>,
@@ -60,6 +63,7 @@ impl Paging {
             next: None,
             path,
             read: 0,
+            bytes: 0,
             items: Vec::new(),
             last: Value::Null,
             cursor: None,
@@ -81,22 +85,25 @@ impl Paging {
 }
 
 impl Pages<'_> {
-    /// Where the next page is, if there is one to be read.
-    pub(super) fn next_path(&mut self) -> Option<String> {
-        self.next.take()
+    /// The number and the path of the next page, if one is to be read.
+    pub(super) fn next_page(&mut self) -> Option<(i64, String)> {
+        let is_enough = self.read >= self.paging.most()
+            || self.items.len() >= MOST_ITEMS
+            || self.bytes >= MOST_BYTES;
+        if is_enough { None } else { self.next.take().map(|path| (self.read + 1, path)) }
     }
 
-    /// Takes a page; `base` is what all of them lie below.
-    pub(super) fn take(&mut self, response: &HttpResponse, output: &Value, base: &Url) {
+    /// Takes a page; `output` is the step's for this page alone, `base` what all pages lie below.
+    pub(super) fn take(&mut self, response: &HttpResponse, output: Value, base: &Url) {
         self.read += 1;
-        let body = &output["body"];
+        self.bytes += response.body.len();
+        self.last = output;
+        let body = &provider::body(response);
         let items = at(body, &self.paging.items).and_then(Value::as_array).cloned().unwrap_or_default();
-        let is_empty = items.is_empty();
-        self.items.extend(items);
-        self.last = output.clone();
-        if is_empty || self.read >= self.paging.most() || self.items.len() >= MOST_ITEMS {
+        if items.is_empty() {
             return;
         }
+        self.items.extend(items);
         self.next = match self.paging.kind.0.trim() {
             "page" => Some(self.with(&(self.paging.first() + self.read).to_string())),
             "link" => response.header("link").and_then(|links| linked(links, base)),
@@ -114,12 +121,14 @@ impl Pages<'_> {
         };
     }
 
-    /// The last page's output, with the items of all pages as its body, and how many pages were read.
+    /// The last page's output, with the items of all pages as its body, how many pages were read, and whether there is a page that was not: of pages that are
+    /// only counted, one that may be there.
     pub(super) fn output(self) -> Value {
         let mut output = self.last;
         output["body"] = self.items.into();
+        output["truncated"] = false.into();
         output["pages"] = json!(self.read);
-        output["more"] = json!(self.read >= self.paging.most());
+        output["more"] = json!(self.next.is_some());
         output
     }
 
@@ -129,7 +138,7 @@ impl Pages<'_> {
             |text| text.0.trim().to_owned(),
         );
         let separator = if self.path.contains('?') { '&' } else { '?' };
-        let value = utf8_percent_encode(value, NON_ALPHANUMERIC);
+        let value = utf8_percent_encode(value, IN_PATH);
         format!("{}{separator}{parameter}={value}", self.path)
     }
 }

@@ -9,8 +9,8 @@ use crate::{
     action::ActionError,
     capability::HttpResponse,
     input::{Flag, Optional, Text},
-    ledger::{Making, Reference},
-    provider::{Answer, Client, Operate, Request},
+    ledger::Reference,
+    provider::{Answer, Client, Operate},
 };
 
 /// Requests that belong together.
@@ -69,14 +69,6 @@ impl Operate for Composite {
         if self.requests.is_empty() || self.requests.len() > MOST {
             return Err(ActionError::invalid("payload.requests", format!("must be 1 to {MOST}")));
         }
-        match client.making().await? {
-            Making::Done(reference) => return Ok(json!({"id": reference.id, "created": false, "parts": []})),
-            Making::Again(_) => {
-                let message = "an earlier attempt may have run these requests; they are not run again, so look into Salesforce";
-                return Err(ActionError::refused(message));
-            }
-            Making::First => {}
-        }
         let mut requests = Vec::new();
         for (index, part) in self.requests.into_iter().enumerate() {
             let method = part.method.0.map_or_else(|| "POST".to_owned(), |text| text.0.trim().to_uppercase());
@@ -96,29 +88,20 @@ impl Operate for Composite {
         }
         // Without it, requests run in the order of Salesforce's choice.
         let body = json!({"allOrNone": self.all_or_none.0, "collateSubrequests": false, "compositeRequest": requests});
-        let reply = match client.send(Request::post("composite", body).once()).await {
-            Ok(exchange) => exchange.done()?,
-            Err(error) => {
-                if !error.perhaps_done {
-                    client.unmade().await?;
-                }
-                return Err(error);
+        let mut parts = Vec::new();
+        let read = |answer: &Value| {
+            parts = answer["compositeResponse"].as_array().cloned().unwrap_or_default();
+            if let Some(error) = failure(client, &parts) {
+                // Without all or none, the others were kept.
+                return Err(client.in_doubt(ActionError { perhaps_done: !self.all_or_none.0, ..error }, false));
             }
+            Ok(Reference::of(parts.iter().rev().find_map(|part| part["body"]["id"].as_str()).unwrap_or("done")))
         };
-        let parts = reply.body["compositeResponse"].as_array().cloned().unwrap_or_default();
-        if let Some(error) = failure(client, &parts) {
-            if self.all_or_none.0 {
-                client.unmade().await?;
-            }
-            return Err(error);
-        }
-        let shown: Vec<Value> = parts
+        let mut output = client.post_once("composite", body, false, read).await?;
+        output["parts"] = parts
             .iter()
             .map(|part| json!({"name": part["referenceId"], "status": part["httpStatusCode"], "body": part["body"]}))
             .collect();
-        let id = parts.iter().rev().find_map(|part| part["body"]["id"].as_str()).unwrap_or("done");
-        let mut output = client.made(Reference::of(id), true).await?;
-        output["parts"] = shown.into();
         Ok(output)
     }
 }
@@ -141,7 +124,5 @@ fn failure(client: &Client<'_>, parts: &[Value]) -> Option<ActionError> {
         answer => answer,
     };
     let name = own["referenceId"].as_str().unwrap_or_default();
-    let mut error = answer.error(&format!("{}, request {name:?},", client.who()), &response);
-    error.perhaps_done = false;
-    Some(error)
+    Some(answer.error(&format!("{}, request {name:?},", client.who()), &response))
 }

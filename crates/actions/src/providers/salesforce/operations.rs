@@ -9,8 +9,8 @@ use super::{Config, composite::Composite};
 use crate::{
     action::ActionError,
     input::{Fields, List, Optional, Text},
-    ledger::{Making, Reference},
-    provider::{Client, Exchange, Operate, Operation, Request, record, segment},
+    ledger::Reference,
+    provider::{Client, Operate, Operation, Request, merged, record, segment},
 };
 
 pub(super) fn all() -> Vec<Operation> {
@@ -57,17 +57,15 @@ impl Operate for UpdateLead {
     }
 
     async fn perform(self, client: &Client<'_>) -> Result<Value, ActionError> {
-        let mut fields = self.further;
-        fields.extend(self.fields.0.unwrap_or_default().0);
-        update(client, "Lead", &self.lead_id.0, fields).await
+        update(client, "Lead", &self.lead_id.0, merged(self.further, self.fields)).await
     }
 }
 
 /// A record by the connection's external id; every further field is one of the record.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct UpsertLead {
-    /// The value by which the lead is found.
+struct Upsert {
+    /// The value by which the record is found.
     #[schemars(extend("format" = "template-text", "minLength" = 1))]
     external_id: Text,
     /// The field that holds it, where it is not the connection's.
@@ -79,6 +77,17 @@ struct UpsertLead {
     #[serde(flatten)]
     further: Map<String, Value>,
 }
+
+impl Upsert {
+    async fn of(self, client: &Client<'_>, object: &str) -> Result<Value, ActionError> {
+        let fields = merged(self.further, self.fields);
+        upsert(client, object, self.external_id_field, &self.external_id.0, fields).await
+    }
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(transparent)]
+struct UpsertLead(Upsert);
 
 impl Operate for UpsertLead {
     const NAME: &'static str = "upsert_lead";
@@ -91,28 +100,13 @@ impl Operate for UpsertLead {
     }
 
     async fn perform(self, client: &Client<'_>) -> Result<Value, ActionError> {
-        let mut fields = self.further;
-        fields.extend(self.fields.0.unwrap_or_default().0);
-        upsert(client, "Lead", self.external_id_field, &self.external_id.0, fields).await
+        self.0.of(client, "Lead").await
     }
 }
 
-/// A contact by the connection's external id; every further field is one of the contact.
 #[derive(Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-struct UpsertContact {
-    /// The value by which the contact is found.
-    #[schemars(extend("format" = "template-text", "minLength" = 1))]
-    external_id: Text,
-    /// The field that holds it, where it is not the connection's.
-    #[serde(default)]
-    external_id_field: Optional<Text>,
-    /// Fields by their names in Salesforce, or by the names that the connection knows.
-    #[serde(default)]
-    fields: Optional<Fields>,
-    #[serde(flatten)]
-    further: Map<String, Value>,
-}
+#[serde(transparent)]
+struct UpsertContact(Upsert);
 
 impl Operate for UpsertContact {
     const NAME: &'static str = "upsert_contact";
@@ -125,9 +119,7 @@ impl Operate for UpsertContact {
     }
 
     async fn perform(self, client: &Client<'_>) -> Result<Value, ActionError> {
-        let mut fields = self.further;
-        fields.extend(self.fields.0.unwrap_or_default().0);
-        upsert(client, "Contact", self.external_id_field, &self.external_id.0, fields).await
+        self.0.of(client, "Contact").await
     }
 }
 
@@ -411,16 +403,12 @@ async fn upsert(
     fields.shift_remove(&field);
     fields.shift_remove("Id");
     let path = format!("sobjects/{object}/{field}/{}", segment("externalId", value)?);
-    match client.send(Request::json("PATCH", path, fields.into())).await? {
-        Exchange::Done(reply) => {
-            let id = reply.body["id"].as_str().unwrap_or_default();
-            let created = reply.status == 201 || reply.body["created"] == true;
-            let mut output = record(&Reference::of(id), created);
-            output["externalId"] = value.trim().into();
-            Ok(output)
-        }
-        Exchange::Conflict(conflict) => Err(conflict.error),
-    }
+    let reply = client.send(Request::json("PATCH", path, fields.into())).await?.done()?;
+    let id = reply.body["id"].as_str().unwrap_or_default();
+    let created = reply.status == 201 || reply.body["created"] == true;
+    let mut output = record(&Reference::of(id), created);
+    output["externalId"] = value.trim().into();
+    Ok(output)
 }
 
 /// Makes a record that has no key of ours.
@@ -430,33 +418,25 @@ async fn create(
     fields: Map<String, Value>,
 ) -> Result<Value, ActionError> {
     let fields = Config::of(client.connection)?.named(fields);
-    match client.making().await? {
-        Making::Done(reference) => return Ok(record(&reference, false)),
-        Making::Again(since) => {
-            if let Some(found) = query(client, &earlier(object, &fields, since)).await?.first() {
-                let id = found["Id"].as_str().unwrap_or_default();
-                return client.made(Reference::of(id), false).await;
-            }
-        }
-        Making::First => {}
-    }
-    match client.send(Request::post(format!("sobjects/{object}"), fields.into())).await? {
-        Exchange::Done(reply) => {
-            let id = reply.body["id"].as_str();
-            let id = id.ok_or_else(|| ActionError::refused("Salesforce answered without the record's id"))?;
-            client.made(Reference::of(id), true).await
-        }
-        Exchange::Conflict(conflict) => match conflict.existing {
-            Some(id) => client.made(Reference::of(id), false).await,
-            None => Err(conflict.error),
-        },
-    }
+    let body = fields.clone().into();
+    let look = async |since| {
+        let nothing = || client.unsettled(": nothing of it can be searched for");
+        let found = query(client, &earlier(object, &fields, since).ok_or_else(nothing)?).await?;
+        client.only(since, found)?.map(|record| reference(&record["Id"])).transpose()
+    };
+    let request = |_| Request::post(format!("sobjects/{object}"), body);
+    client.make(look, request, |body| reference(&body["id"])).await
 }
 
-/// Finds what an attempt that began at `since` may have made: by the short texts that were sent, as long ones cannot be compared.
-fn earlier(object: &str, fields: &Map<String, Value>, since: Timestamp) -> String {
+fn reference(id: &Value) -> Result<Reference, ActionError> {
+    id.as_str().map(Reference::of).ok_or_else(|| ActionError::without_id("Salesforce"))
+}
+
+/// Finds what an attempt that began at `since` may have made: by the short texts that were sent, as long ones cannot be compared. `None` when there is none,
+/// because anything could be found by its time.
+fn earlier(object: &str, fields: &Map<String, Value>, since: Timestamp) -> Option<String> {
     let since = Timestamp::from_millis(since.as_millis() - CLOCKS_DIFFER_MS);
-    let mut conditions: Vec<String> = fields
+    let conditions: Vec<String> = fields
         .iter()
         .filter(|(field, _)| *field != "Description" && !field.ends_with("Date") && name("", field).is_ok())
         .filter_map(|(name, value)| Some((name, value.as_str()?)))
@@ -464,6 +444,6 @@ fn earlier(object: &str, fields: &Map<String, Value>, since: Timestamp) -> Strin
         .take(3)
         .map(|(name, text)| format!("{name} = {}", quoted(text)))
         .collect();
-    conditions.push(format!("CreatedDate >= {since}"));
-    format!("SELECT Id FROM {object} WHERE {} ORDER BY CreatedDate LIMIT 1", conditions.join(" AND "))
+    let conditions = Some(conditions.join(" AND ")).filter(|conditions| !conditions.is_empty())?;
+    Some(format!("SELECT Id FROM {object} WHERE {conditions} AND CreatedDate >= {since} ORDER BY CreatedDate LIMIT 2"))
 }

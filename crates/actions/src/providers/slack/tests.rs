@@ -42,11 +42,25 @@ async fn a_bot_posts_and_every_no_is_understood() {
     let cut = bench.tell(&bot, "k3", "send_message", hello()).await;
     assert!(cut.starts_with("Refused: ") && cut.ends_with("it may have been done all the same, so it is not tried again"), "{cut}");
     let again = bench.tell(&bot, "k3", "send_message", hello()).await;
-    assert!(again.starts_with("Refused: an earlier attempt may have posted this"), "{again}");
+    assert!(again.starts_with("Refused: an earlier attempt may have done this through \"slack\""), "{again}");
     assert_eq!(slack.with(|slack| slack.messages.len()), 2);
     // Unless the step asks for that.
     let repeated = bench.tell(&bot, "k3", "send_message", json!({"text": "x", "repeatWhenInDoubt": true})).await;
     assert!(repeated.contains("\"created\":true"), "{repeated}");
+
+    // What customers wrote notifies nobody, in blocks as little as in the text, unless the step allows it.
+    let blocks = json!([
+        {"type": "section", "text": {"type": "mrkdwn", "text": "<!here> <@U1> *says* <https://x|y>"}, "fields": [{"type": "plain_text", "text": "<!here>"}]},
+        {"type": "context", "elements": [{"type": "mrkdwn", "text": "<!subteam^S1>"}]},
+    ]);
+    for (allowed, here, user, group) in [(false, "&lt;!here>", "&lt;@U1>", "&lt;!subteam^S1>"), (true, "<!here>", "<@U1>", "<!subteam^S1>")] {
+        let message = json!({"text": "<@U1>", "blocks": blocks, "allowMentions": allowed});
+        assert!(bench.tell(&bot, &format!("allowed {allowed}"), "send_message", message).await.contains("\"created\":true"));
+        let posted = slack.with(|slack| slack.messages.pop().unwrap());
+        assert_eq!((&posted["text"], &posted["blocks"][0]["text"]["text"]), (&json!(user), &json!(format!("{here} {user} *says* <https://x|y>"))));
+        let others = (&posted["blocks"][0]["fields"][0]["text"], &posted["blocks"][1]["elements"][0]["text"]);
+        assert_eq!(others, (&json!("<!here>"), &json!(group)));
+    }
 
     let wrong = bench.tell(&bot, "k4", "send_message", json!({"text": "x", "channel": "#nowhere"})).await;
     assert_eq!(wrong, "Refused: \"slack\" refused it: channel: Slack knows no such channel, or the bot cannot see it (channel_not_found)");

@@ -8,7 +8,7 @@ use super::address;
 use crate::{
     action::ActionError,
     input::{Fields, Flag, List, Optional, Text},
-    ledger::{Making, Reference},
+    ledger::Reference,
     provider::{Client, Operate, Operation, Request, record, segment},
 };
 
@@ -148,7 +148,8 @@ impl Operate for UpdateTicket {
         if ticket.is_empty() {
             return Err(ActionError::invalid("payload", "changes nothing"));
         }
-        change(client, &self.ticket_id, ticket.into()).await
+        client.send(changed(&segment("ticketId", &self.ticket_id.0)?, ticket.into())).await?.done()?;
+        Ok(record(&Reference::of(self.ticket_id.0.trim()), false))
     }
 }
 
@@ -181,21 +182,15 @@ impl Operate for AddComment {
     async fn perform(self, client: &Client<'_>) -> Result<Value, ActionError> {
         let body = self.body.block(60_000).ok_or_else(|| ActionError::invalid("payload.body", "is empty"))?;
         let (id, key) = (segment("ticketId", &self.ticket_id.0)?, client.cx.idempotency_key);
-        match client.making().await? {
-            Making::Done(reference) => return Ok(record(&reference, false)),
-            Making::Again(_) => {
-                let request = Request::get(format!("tickets/{id}/audits.json")).query("sort_order", "desc");
-                let audits = client.send(request).await?.done()?.body;
-                let has_ours = |audit: &Value| audit["metadata"]["custom"]["vtrustx_key"] == key;
-                if audits["audits"].as_array().into_iter().flatten().any(has_ours) {
-                    return client.made(Reference::of(self.ticket_id.0.trim()), false).await;
-                }
-            }
-            Making::First => {}
-        }
+        let comment = Reference::of(self.ticket_id.0.trim());
+        let look = async |_| {
+            let request = Request::get(format!("tickets/{id}/audits.json")).query("sort_order", "desc");
+            let audits = client.send(request).await?.done()?.body;
+            let has_ours = |audit: &Value| audit["metadata"]["custom"]["vtrustx_key"] == key;
+            Ok(audits["audits"].as_array().into_iter().flatten().any(has_ours).then(|| comment.clone()))
+        };
         let ticket = json!({"comment": {"body": body, "public": self.public.0}, "metadata": {"vtrustx_key": key}});
-        change(client, &self.ticket_id, ticket).await?;
-        client.made(Reference::of(self.ticket_id.0.trim()), true).await
+        client.make(look, |_| changed(&id, ticket), |_| Ok(comment.clone())).await
     }
 }
 
@@ -276,11 +271,9 @@ fn custom(fields: Fields) -> Value {
 }
 
 fn number(id: &Value) -> Result<String, ActionError> {
-    id.as_u64().map(|id| id.to_string()).ok_or_else(|| ActionError::refused("Zendesk answered without the record's id"))
+    id.as_u64().map(|id| id.to_string()).ok_or_else(|| ActionError::without_id("Zendesk"))
 }
 
-async fn change(client: &Client<'_>, id: &Text, ticket: Value) -> Result<Value, ActionError> {
-    let path = format!("tickets/{}.json", segment("ticketId", &id.0)?);
-    client.send(Request::json("PUT", path, json!({"ticket": ticket}))).await?.done()?;
-    Ok(record(&Reference::of(id.0.trim()), false))
+fn changed(id: &str, ticket: Value) -> Request {
+    Request::json("PUT", format!("tickets/{id}.json"), json!({"ticket": ticket}))
 }
