@@ -120,18 +120,18 @@ const MIGRATIONS: &[Migration] = &[
         postgres: include_str!("../migrations/0013_connections.postgres.sql"),
     },
     Migration {
-        number: 15,
+        number: 14,
         works_with: 1,
-        shared: include_str!("../migrations/0015_entry_index.sql"),
-        sqlite: include_str!("../migrations/0015_entry_index.sqlite.sql"),
-        postgres: include_str!("../migrations/0015_entry_index.postgres.sql"),
+        shared: include_str!("../migrations/0014_entry_index.sql"),
+        sqlite: include_str!("../migrations/0014_entry_index.sqlite.sql"),
+        postgres: include_str!("../migrations/0014_entry_index.postgres.sql"),
     },
     Migration {
-        number: 17,
+        number: 15,
         works_with: 1,
-        shared: include_str!("../migrations/0017_mailing.sql"),
+        shared: include_str!("../migrations/0015_mailing.sql"),
         sqlite: "",
-        postgres: include_str!("../migrations/0017_mailing.postgres.sql"),
+        postgres: include_str!("../migrations/0015_mailing.postgres.sql"),
     },
 ];
 

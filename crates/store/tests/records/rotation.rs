@@ -58,7 +58,7 @@ testkit::on_both! {
         let id = change!(bench, |tx| async move {
             let id = integration_create(tx, ONE, ADA, &fields, &box_).await?.id;
             renewal_begin(tx, ONE, id, 0).await?;
-            renewal_end(tx, ONE, id, 0, Some(b"token"), &box_).await?;
+            renewal_end(tx, ONE, id, 0, b"token", &box_).await?;
             settings_put(tx, TWO, ADA, settings, &box_, None).await?;
             let dkim = box_.seal(TWO, Purpose::DkimKey, b"pem")?;
             tx.execute("INSERT INTO mail_keys (tenant_id, domain, selector, private_key) VALUES (2, 'example.com', 'mail', ?1)", params![dkim]).await?;
