@@ -106,6 +106,6 @@ test("a step that calls another system has the fields of what is done there", as
   await panel.getByRole("combobox", { name: "Action" }).click();
   await page.getByRole("option", { name: "Send message" }).click();
   const payload = panel.getByRole("group", { name: "Send a message" });
-  await payload.getByLabel("Text", { exact: true }).fill("Somebody is unhappy");
+  await payload.getByRole("textbox", { name: "Text", exact: true }).fill("Somebody is unhappy");
   await expect.poll(async () => (await stored(page.request, id)).draft?.["actions"]).toMatchObject([{ config: { integration: "care-chat", action: "send_message", payload: { text: "Somebody is unhappy" } } }]);
 });
