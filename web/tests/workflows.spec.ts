@@ -71,9 +71,9 @@ test("rules of entry are set in the panel, and what the server refuses is at the
   const { id } = await make(page.request, "/api/workflows?draft=true", { name: "With rules", trigger_event: "submission_completed", actions: [{ id: "s1", type: "stop", config: {} }] });
   const panel = await openTrigger(page, id);
   await panel.getByRole("button", { name: "Rules of entry" }).click();
-  // The label waits until what unfolds stands still.
-  await panel.getByText("Who may enter again", { exact: true }).first().click();
-  await panel.getByText("Limit how fast it starts", { exact: true }).first().click();
+  // By key: what unfolds moves for a moment.
+  await panel.getByRole("switch", { name: /Who may enter again/ }).press(" ");
+  await panel.getByRole("switch", { name: /Limit how fast it starts/ }).press(" ");
   const rate = panel.getByRole("group", { name: "Limit how fast it starts" });
   await rate.getByRole("textbox", { name: "In", exact: true }).fill("5");
   await rate.getByRole("textbox", { name: "Starts at most" }).fill("3");
@@ -82,7 +82,7 @@ test("rules of entry are set in the panel, and what the server refuses is at the
   await page.getByRole("option", { name: "Once per" }).click();
   await expect(panel.getByRole("group", { name: "Who may enter again" }).getByText(/period|needed/i).first()).toBeVisible();
   await expect.poll(async () => (await stored(page.request, id)).draft).toMatchObject({ enrolment: { policy: "once_per" }, rateLimit: { limit: 3, per: "5m" } });
-  await panel.getByText("Steps for when the run has failed", { exact: true }).first().click();
+  await panel.getByRole("switch", { name: /Steps for when the run has failed/ }).press(" ");
   await expect(page.getByText("If the run fails")).toBeVisible();
 });
 
