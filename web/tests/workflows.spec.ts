@@ -71,8 +71,9 @@ test("rules of entry are set in the panel, and what the server refuses is at the
   const { id } = await make(page.request, "/api/workflows?draft=true", { name: "With rules", trigger_event: "submission_completed", actions: [{ id: "s1", type: "stop", config: {} }] });
   const panel = await openTrigger(page, id);
   await panel.getByRole("button", { name: "Rules of entry" }).click();
-  await panel.getByRole("switch", { name: /Who may enter again/ }).click({ force: true });
-  await panel.getByRole("switch", { name: /Limit how fast it starts/ }).click({ force: true });
+  // By key: what unfolds moves for a moment.
+  await panel.getByRole("switch", { name: /Who may enter again/ }).press(" ");
+  await panel.getByRole("switch", { name: /Limit how fast it starts/ }).press(" ");
   const rate = panel.getByRole("group", { name: "Limit how fast it starts" });
   await rate.getByRole("textbox", { name: "In", exact: true }).fill("5");
   await rate.getByRole("textbox", { name: "Starts at most" }).fill("3");
@@ -81,7 +82,7 @@ test("rules of entry are set in the panel, and what the server refuses is at the
   await page.getByRole("option", { name: "Once per" }).click();
   await expect(panel.getByRole("group", { name: "Who may enter again" }).getByText(/period|needed/i).first()).toBeVisible();
   await expect.poll(async () => (await stored(page.request, id)).draft).toMatchObject({ enrolment: { policy: "once_per" }, rateLimit: { limit: 3, per: "5m" } });
-  await panel.getByRole("switch", { name: /Steps for when the run has failed/ }).click({ force: true });
+  await panel.getByRole("switch", { name: /Steps for when the run has failed/ }).press(" ");
   await expect(page.getByText("If the run fails")).toBeVisible();
 });
 
@@ -106,6 +107,6 @@ test("a step that calls another system has the fields of what is done there", as
   await panel.getByRole("combobox", { name: "Action" }).click();
   await page.getByRole("option", { name: "Send message" }).click();
   const payload = panel.getByRole("group", { name: "Send a message" });
-  await payload.getByLabel("Text", { exact: true }).fill("Somebody is unhappy");
+  await payload.getByRole("textbox", { name: "Text", exact: true }).fill("Somebody is unhappy");
   await expect.poll(async () => (await stored(page.request, id)).draft?.["actions"]).toMatchObject([{ config: { integration: "care-chat", action: "send_message", payload: { text: "Somebody is unhappy" } } }]);
 });
