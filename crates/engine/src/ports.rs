@@ -3,8 +3,7 @@
 use actions::{
     ActionError, ErrorKind,
     capability::{
-        Connection, Connections, Http, HttpRequest, HttpResponse, MailOutcome, Mailer,
-        NoConnection,
+        Connection, Connections, Http, HttpRequest, HttpResponse, MailOutcome, Mailer, NoConnection,
     },
     hosts::Permission,
 };

@@ -302,7 +302,8 @@ testkit::on_both! {
         assert!(usize::try_from(refused).unwrap() * 100 <= calls_in_all, "{refused} of {calls_in_all} calls were too many");
         assert!(troubles * 200 >= calls_in_all, "{troubles} calls were cut");
         let took = house.clock.now().millis_since(start);
-        assert!(took < 1_300 * i64::try_from(calls_in_all).unwrap() / 10, "{took} ms for {calls_in_all} calls at ten a second");
+        // What was cut is looked for before it is made again, which takes turns of its own; and all wait for the pauses.
+        assert!(took < 1_800 * i64::try_from(calls_in_all).unwrap() / 10, "{took} ms for {calls_in_all} calls at ten a second");
         assert_eq!(hubspot.violations(), Vec::<String>::new());
         engine.stop(Duration::from_secs(5)).await;
     }

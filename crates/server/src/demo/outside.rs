@@ -5,8 +5,7 @@ use std::ops::Range;
 use actions::{
     ActionError, ErrorKind,
     capability::{
-        Connection, Connections, Http, HttpRequest, HttpResponse, MailOutcome, Mailer,
-        NoConnection,
+        Connection, Connections, Http, HttpRequest, HttpResponse, MailOutcome, Mailer, NoConnection,
     },
 };
 use bytes::Bytes;
