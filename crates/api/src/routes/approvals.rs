@@ -318,7 +318,7 @@ async fn decide(
             "approval {id} asks others: its approvers are in the field approvers"
         ))),
         Ruled::IsSelf => Err(ApiError::forbidden(format!(
-            "approval {id} is of a run that you started, of an event that you posted, or of a version that you published, or of what such a run led to: somebody else has to decide, unless the step says allowSelf"
+            "approval {id} is of a run that you started, of an event that you posted, of a version that you published, or of what such a run led to: somebody else has to decide, unless the step says allowSelf"
         ))),
     }
 }

@@ -45,7 +45,7 @@ impl Pair {
             ("language", json!("de")),
             ("owner_id", json!(owner)),
             ("tags", json!(random.tags())),
-            ("consents", json!({"email": random.percent(50)})),
+            ("consents", json!({"email": random.percent(50), "marketing": {"status": "granted"}})),
             ("attributes", Value::Object(random.object())),
         ];
         random.fields(percent, &fields)
