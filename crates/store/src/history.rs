@@ -1,6 +1,7 @@
 //! Reading history: lists of executions and of events by filter, page by page, with totals.
 
 mod filter;
+pub mod steps;
 mod told;
 mod walk;
 

@@ -935,6 +935,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/workflow-executions/stats/steps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The steps that take longest. */
+        get: operations["get_workflow_executions_stats_steps"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/submissions": {
         parameters: {
             query?: never;
@@ -3236,6 +3253,24 @@ export interface components {
                  * @default true
                  */
                 signedOut: boolean;
+            };
+        };
+        /** @description 200 with one thing: `{"success":true,"data":…}`. */
+        Data_SlowestSteps: {
+            /**
+             * @description Always true.
+             * @default true
+             */
+            success: boolean;
+            /** @description The actions that take longest. */
+            data: {
+                /**
+                 * Format: int64
+                 * @description Only so many executions are looked at, the newest.
+                 */
+                looked_at: number;
+                /** @description The slowest first; up to 10. */
+                steps: components["schemas"]["SlowStep"][];
             };
         };
         /** @description 200 with one thing: `{"success":true,"data":…}`. */
@@ -6796,6 +6831,50 @@ export interface components {
              * @default true
              */
             signedOut: boolean;
+        };
+        /** @description An action of a workflow, over its executions. */
+        SlowStep: {
+            /**
+             * Format: int64
+             * @description The workflow.
+             */
+            workflow_id: number;
+            /** @description Its name today. */
+            workflow_name: string;
+            /** @description The step's id in the definition. */
+            step_id: string;
+            /** @description What it is called. */
+            step_name: string;
+            /**
+             * Format: int64
+             * @description Attempts that ended.
+             */
+            attempts: number;
+            /**
+             * Format: int64
+             * @description Those that failed.
+             */
+            failures: number;
+            /**
+             * Format: int64
+             * @description The mean time of an attempt, in milliseconds.
+             */
+            avg_duration: number;
+            /**
+             * Format: int64
+             * @description The longest attempt, in milliseconds.
+             */
+            max_duration: number;
+        };
+        /** @description The actions that take longest. */
+        SlowestSteps: {
+            /**
+             * Format: int64
+             * @description Only so many executions are looked at, the newest.
+             */
+            looked_at: number;
+            /** @description The slowest first; up to 10. */
+            steps: components["schemas"]["SlowStep"][];
         };
         /** @description How a tenant's mails are sent. */
         Smtp: {
@@ -11216,6 +11295,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Data_Overview"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_workflow_executions_stats_steps: {
+        parameters: {
+            query?: {
+                /** @description Of this workflow. */
+                workflowId?: number;
+                /**
+                 * @description Accepted on this day (UTC) or at this time, or later; from the beginning unless told.
+                 * @example 2026-02-01
+                 */
+                startDate?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_SlowestSteps"];
                 };
             };
             400: {

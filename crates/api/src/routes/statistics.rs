@@ -1,7 +1,8 @@
-//! `/api/workflow-executions/stats/overview`: counts of executions, from the rollups alone, so that they cost the same at any size
+//! `/api/workflow-executions/stats/…`: counts of executions, from the rollups alone, so that they cost the same at any size
 //! of history and survive the removal of old executions.
 
 mod days;
+mod steps;
 
 use axum::extract::State;
 use model::{ExecutionStatus, Outcome, WorkflowId};
@@ -24,7 +25,7 @@ use days::Day;
 
 /// The routes of this file.
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(overview))
+    OpenApiRouter::new().routes(routes!(overview)).routes(routes!(steps::slowest))
 }
 
 /// The most workflows that the overview names.

@@ -111,6 +111,7 @@ fn reading() -> Vec<Call> {
         get("GET /api/workflow-executions/{id}/logs"),
         get("GET /api/workflow-executions/{id}/tree"),
         get("GET /api/workflow-executions/stats/overview"),
+        get("GET /api/workflow-executions/stats/steps"),
         get("GET /api/forms"),
         get("GET /api/forms/{id}"),
         get("GET /api/forms/{id}/submissions"),

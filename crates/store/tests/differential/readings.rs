@@ -418,6 +418,10 @@ impl Pair {
             drop(read!(self, own, ("status_counts", span), |c| rollup::status_counts(c, tenant, span)));
             drop(read!(self, own, ("day_counts", span), |c| rollup::day_counts(c, tenant, span)));
             drop(read!(self, own, ("top_workflows", span), |c| rollup::top_workflows(c, tenant, span, 4)));
+            let workflow = filter.workflow;
+            drop(read!(self, own, ("steps_slowest", workflow), |c| history::steps::steps_slowest(
+                c, tenant, workflow, span.from, 4
+            )));
             let (status, outcome) = (filter.status, filter.outcome);
             drop(read!(self, own, ("existing", span), |c| rollup::existing(
                 c, tenant, span, status, outcome

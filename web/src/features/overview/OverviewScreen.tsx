@@ -79,6 +79,7 @@ function Content({ overview, startDate, inPeriod }: ContentProps) {
             </div>
           </section>
           <ByWorkflow shares={overview.topWorkflows} inPeriod={inPeriod} />
+          <SlowestSteps startDate={startDate} inPeriod={inPeriod} />
         </>
       )}
     </>
@@ -113,15 +114,56 @@ function Alerts() {
   );
 }
 
+function Head({ title, isNumber = true, from }: { title: string; isNumber?: boolean; from?: "sm" }) {
+  return <Table.Th {...(from && { visibleFrom: from })} style={{ textAlign: isNumber ? "end" : "start", fontWeight: 500, fontSize: 13, color: "var(--mantine-color-dimmed)" }}>{title}</Table.Th>;
+}
+
+/** What holds runs up: the actions that take longest. */
+function SlowestSteps({ startDate, inPeriod }: { startDate: string; inPeriod: Filters }) {
+  const words = texts.steps;
+  const workflowId = inPeriod["workflowId"] ? Number(inPeriod["workflowId"]) : undefined;
+  const query = useQuery({
+    queryKey: ["trend", "steps", startDate, workflowId],
+    queryFn: () => takeData(api.GET("/api/workflow-executions/stats/steps", { params: { query: { startDate, ...(workflowId && { workflowId }) } } })),
+    placeholderData: (before) => before,
+  });
+  if (query.error) return <section className="panel" style={{ marginTop: 12 }} aria-label={words.title}><ErrorState error={query.error} again={() => void query.refetch()} /></section>;
+  if (!query.data?.steps.length) return null;
+  return (
+    <section className="panel" style={{ marginTop: 12 }} aria-label={words.title}>
+      <Title order={2} p="md" pb={0}>{words.title}</Title>
+      <Text size="xs" c="dimmed" px="md" pb={4}>{words.hint(query.data.looked_at.toLocaleString())}</Text>
+      <div style={{ overflowX: "auto" }}>
+        <Table>
+          <Table.Thead><Table.Tr><Head title={words.step} isNumber={false} /><Head title={words.attempts} from="sm" /><Head title={words.failed} /><Head title={words.took} /><Head title={words.longest} from="sm" /></Table.Tr></Table.Thead>
+          <Table.Tbody>
+            {query.data.steps.map((step) => (
+              <Table.Tr key={`${step.workflow_id} ${step.step_id}`}>
+                <Table.Td>
+                  <Link to="/executions" search={{ ...inPeriod, workflowId: String(step.workflow_id) }} className="plain">{step.step_name}</Link>
+                  <Text size="xs" c="dimmed">{step.workflow_name}</Text>
+                </Table.Td>
+                <Table.Td visibleFrom="sm" ta="end" className="numbers">{step.attempts.toLocaleString()}</Table.Td>
+                <Table.Td ta="end" className="numbers">{step.failures.toLocaleString()}</Table.Td>
+                <Table.Td ta="end" className="numbers">{duration(step.avg_duration)}</Table.Td>
+                <Table.Td visibleFrom="sm" ta="end" className="numbers">{duration(step.max_duration)}</Table.Td>
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </Table>
+      </div>
+    </section>
+  );
+}
+
 function ByWorkflow({ shares, inPeriod }: { shares: Schema<"WorkflowShare">[]; inPeriod: Filters }) {
   const words = texts.columns;
-  const head = (title: string, isNumber = true, from?: "sm") => <Table.Th visibleFrom={from} style={{ textAlign: isNumber ? "end" : "start", fontWeight: 500, fontSize: 13, color: "var(--mantine-color-dimmed)" }}>{title}</Table.Th>;
   return (
     <section className="panel" style={{ marginTop: 12 }} aria-label={texts.perWorkflow}>
       <Title order={2} p="md" pb={4}>{texts.perWorkflow}</Title>
       <div style={{ overflowX: "auto" }}>
         <Table>
-          <Table.Thead><Table.Tr>{head(words.name, false)}{head(words.runs)}{head(words.failed)}{head(words.rate, true, "sm")}{head(words.took, true, "sm")}</Table.Tr></Table.Thead>
+          <Table.Thead><Table.Tr><Head title={words.name} isNumber={false} /><Head title={words.runs} /><Head title={words.failed} /><Head title={words.rate} from="sm" /><Head title={words.took} from="sm" /></Table.Tr></Table.Thead>
           <Table.Tbody>
             {shares.map((share) => {
               const ended = share.success_count + share.failure_count;

@@ -13,6 +13,7 @@ export const texts = {
   series: { completed: "Completed", failed: "Failed", unmatched: "Not matched" },
   perWorkflow: "By workflow",
   columns: { name: "Workflow", runs: "Executions", failed: "Failed", rate: "Success", took: "Took on average" },
+  steps: { title: "Slowest steps", hint: (count: string) => `Of the newest ${count} executions, as far as they are in the period`, step: "Step", attempts: "Attempts", failed: "Failed", took: "Took on average", longest: "Longest" },
   alerts: "Alerts",
   since: "since",
   approvals: (count: number) => (count === 1 ? "One run waits for your decision" : `${count} runs wait for your decision`),
