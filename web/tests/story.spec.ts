@@ -72,6 +72,42 @@ test("a webhook breaks, the run says why, and a retry goes on where it failed", 
   hook.close();
 });
 
+test("a workflow is mended, and the run that failed goes on with what it says now", async ({ page, server, signedIn }) => {
+  void signedIn;
+  const [broken, whole] = [await receiver(), await receiver()];
+  whole.state.broken = false;
+  const headers = { authorization: `Bearer ${server.key}` };
+  const made = await page.request.post("/api/workflows", { headers, data: {
+    name: "Tell the warehouse", trigger_event: "order.returned", is_active: true, conditions: [],
+    actions: [{ type: "create_ticket", config: { title: "Return {{order.id}}" } }, { type: "webhook", name: "Call the warehouse", critical: true, config: { url: broken.url } }],
+  } });
+  const { data: { id } } = (await made.json()) as { data: { id: number } };
+  await page.request.post("/api/events", { headers, data: { event: "order.returned", data: { order: { id: 4712 } } } });
+  await page.goto("/executions?q=4712");
+  await page.getByRole("link", { name: /Tell the warehouse/ }).first().click();
+  await expect(page.getByText("It failed")).toBeVisible();
+  const failed = page.url();
+
+  await page.goto(`/workflows/${id}/edit`);
+  await page.locator('[data-node="step:s2"]').click();
+  await page.locator("[data-panel]").getByRole("textbox", { name: "URL" }).fill(whole.url);
+  await expect(page.getByText("Draft saved")).toBeVisible();
+  await page.getByRole("button", { name: "Publish", exact: true }).click();
+  await page.getByRole("button", { name: "Publish", exact: true }).last().click();
+  await expect(page.getByText("Version 2, no changes")).toBeVisible();
+
+  await page.goto(failed);
+  await page.getByRole("button", { name: "Retry", exact: true }).click();
+  await page.getByRole("menuitem", { name: /with the current workflow/ }).click();
+  await expect(page).not.toHaveURL(failed);
+  await expect(page.getByRole("main").getByText("Completed").first()).toBeVisible();
+  expect(whole.state.calls).toBe(1);
+  const tickets = (await (await page.request.get("/api/tickets?q=Return%204712", { headers })).json()) as { data: unknown[] };
+  expect(tickets.data, "what was done is not done again").toHaveLength(1);
+  broken.close();
+  whole.close();
+});
+
 test("a workflow that is exported can be imported, and is then the same", async ({ page, signedIn }) => {
   void signedIn;
   await page.goto("/workflows");
