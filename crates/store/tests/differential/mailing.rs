@@ -20,7 +20,7 @@ impl Pair {
         let tenant = self.random.tenant();
         let report = Report {
             address: self.random.email(),
-            kind: *self.random.pick(&ReportKind::ALL),
+            kind: *self.random.pick(ReportKind::ALL),
             source: "ses",
             detail: self.random.sometimes(50, Random::text),
         };
@@ -43,7 +43,7 @@ impl Pair {
         }));
         let filter = Filter {
             text: self.random.sometimes(50, |_| "EXAMPLE".to_owned()),
-            reason: self.random.sometimes(50, |random| *random.pick(&SuppressionReason::ALL)),
+            reason: self.random.sometimes(50, |random| *random.pick(SuppressionReason::ALL)),
         };
         drop(read!(self, Some(tenant), ("suppression_list", &filter), |connection| {
             suppression_list(connection, tenant, &filter, Page::first(5))
