@@ -169,7 +169,7 @@ fn page(approval: &Approval, typed: &Typed, problems: &[Problem], fault: Option<
     let context = context! {
         style => STYLE,
         title => approval.title,
-        text => approval.message,
+        description => approval.message,
         comment => typed.first(COMMENT_FIELD),
         comment_field => COMMENT_FIELD,
         decision_field => DECISION_FIELD,
