@@ -8,7 +8,8 @@ use std::{collections::BTreeSet, fmt::Debug, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use model::{
-    EventId, ExecutionId, ExecutionStatus, Outcome, Period, TenantId, Timestamp, WorkflowId,
+    ContactId, EventId, ExecutionId, ExecutionStatus, Outcome, Period, SubmissionId, TenantId, Timestamp,
+    WorkflowId,
     event::{Accepted, Event, EventName, NewEvent, StartedExecution, subjects},
     execution::{Execution, Progress},
     journal::Log,
@@ -172,6 +173,12 @@ impl Acceptance {
 
 impl Together for Acceptance {
     type Answer = Accepted;
+
+    /// The contact, else the submission; events about nothing known keep their order among themselves.
+    fn subject(&self) -> i64 {
+        let (contact, submission) = subjects(&self.event.data);
+        contact.map(ContactId::get).or(submission.map(SubmissionId::get)).unwrap_or_default()
+    }
 
     fn needs(&self, needs: &mut Needs) {
         needs.tenants.insert(self.event.tenant.get());

@@ -116,6 +116,10 @@ pub enum Advanced {
 impl Together for Advance {
     type Answer = Advanced;
 
+    fn subject(&self) -> i64 {
+        self.execution.get()
+    }
+
     fn needs(&self, needs: &mut Needs) {
         needs.executions.push(self.execution);
         needs.effects(self.tenant, &self.steps);

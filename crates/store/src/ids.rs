@@ -104,6 +104,12 @@ impl Ids {
         floor: i64,
         others: bool,
     ) -> StoreResult<(i64, bool)> {
+        let (name, size) = kind.block();
+        if size == 1 {
+            // One at a time is not worth going apart for: what is taken back leaves no gap. Nor does it keep the others from their blocks while it waits for
+            // another lane's transaction, which may need one of them to come to its end.
+            return Ok((reserve(transaction, name, size).await?, true));
+        }
         let mut blocks = self.blocks.lock().await;
         if let Some(block) = blocks.get_mut(&kind)
             && block.next < block.end
@@ -113,18 +119,12 @@ impl Ids {
             block.next += 1;
             return Ok((block.next - 1, false));
         }
-        let (name, size) = kind.block();
-        let reserve = "INSERT INTO id_blocks (kind, next_id) VALUES (?1, 1 + ?2)
-                 ON CONFLICT (kind) DO UPDATE SET next_id = id_blocks.next_id + ?2 RETURNING next_id";
-        // One at a time is not worth it: what is taken back leaves no gap.
-        let apart = self.apart.as_ref().filter(|_| size > 1);
-        let row = match apart {
-            Some(apart) => apart.lock().await.query_one(reserve, params![name, size]).await?,
-            None => transaction.query_one(reserve, params![name, size]).await?,
+        let first = match &self.apart {
+            Some(apart) => reserve(&mut *apart.lock().await, name, size).await?,
+            None => reserve(transaction, name, size).await?,
         };
-        let end: i64 = row.first()?;
-        blocks.insert(kind, Block { next: end - size + 1, end, reserved_at: Instant::now() });
-        Ok((end - size, apart.is_none()))
+        blocks.insert(kind, Block { next: first + 1, end: first + size, reserved_at: Instant::now() });
+        Ok((first, self.apart.is_none()))
     }
 
     /// Gives up blocks whose reservation was taken back.
@@ -141,4 +141,12 @@ impl Ids {
             self.blocks.lock().await.clear();
         }
     }
+}
+
+/// Reserves so many ids and answers the first.
+async fn reserve(connection: &mut Connection, name: &str, size: i64) -> StoreResult<i64> {
+    let sql = "INSERT INTO id_blocks (kind, next_id) VALUES (?1, 1 + ?2)
+             ON CONFLICT (kind) DO UPDATE SET next_id = id_blocks.next_id + ?2 RETURNING next_id";
+    let end: i64 = connection.query_one(sql, params![name, size]).await?.first()?;
+    Ok(end - size)
 }

@@ -4,8 +4,8 @@
 //! transaction and are answered when that one commit is durable. There is no timer: the
 //! batch is as large as the disk is slow. An operation that fails takes back only itself.
 //!
-//! Where several transactions can be under way the writer has several lanes, each with a queue and a session of its own. A tenant's events and
-//! steps go through one lane, in their order; what people do goes through the first.
+//! Where several transactions can be under way the writer has several lanes, each with a queue and a session of its own. Events about one contact go through
+//! one lane, in their order, and so do the steps of one execution; what people do goes through the first. Two lanes meet as two nodes would: each locks what it changes, all in one order.
 
 mod committer;
 mod job;
@@ -213,9 +213,10 @@ impl Writer {
             WhenFull::Refuse => Some(self.shares.take(tenant, TENANT_SHARE).ok_or(StoreError::QueueFull)?),
             WhenFull::Wait => None,
         };
-        let lane = usize::try_from(tenant.get()).unwrap_or_default() % self.lanes.len().max(1);
+        let operation = operation();
+        let lane = usize::try_from(tenant.get().wrapping_add(operation.subject())).unwrap_or_default();
         let (reply, answer) = oneshot::channel();
-        self.send(lane, Box::new(Shared::new(operation(), reply)), when_full).await?;
+        self.send(lane % self.lanes.len().max(1), Box::new(Shared::new(operation, reply)), when_full).await?;
         let (answer, _operation) = answer.await.map_err(|_| StoreError::Closed)?;
         answer
     }

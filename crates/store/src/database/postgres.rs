@@ -5,6 +5,7 @@
 //! mark, its own number: a new session reads it back ([`Database::commit`]) and nobody is answered by guessing. The mark is a row, because a
 //! transaction's id means nothing on another server, which may be the one that answers after a failover.
 
+mod bulk;
 mod schema;
 mod wall;
 
@@ -70,6 +71,13 @@ struct Mark {
 struct Session {
     client: Client,
     statements: HashMap<String, Statement>,
+    copies: HashMap<String, bulk::Copy>,
+}
+
+impl Session {
+    fn new(client: Client) -> Self {
+        Self { client, statements: HashMap::new(), copies: HashMap::new() }
+    }
 }
 
 impl std::fmt::Debug for Database {
@@ -129,7 +137,7 @@ impl Database {
                 Role::Reader => &self.view.opening(),
             };
             answered(client.batch_execute(set_up)).await?.map_err(unavailable)?;
-            self.session = Some(Session { client, statements: HashMap::new() });
+            self.session = Some(Session::new(client));
         }
         self.session.as_mut().ok_or_else(|| StoreError::Unavailable("no connection".to_owned()))
     }
@@ -331,11 +339,17 @@ impl Database {
     fn forget(&mut self) {
         if let Some(session) = &mut self.session {
             session.statements.clear();
+            session.copies.clear();
         }
     }
 
-    /// All rows in one statement: a column is one array.
+    /// All rows in one statement: a column is one array. Many that are only inserted are copied.
     pub(crate) async fn execute_rows(&mut self, sql: &str, rows: &[Vec<Value>]) -> StoreResult<()> {
+        if rows.len() >= bulk::ENOUGH
+            && let Some(target) = bulk::Target::of(sql)
+        {
+            return self.copy_rows(sql, target, rows).await;
+        }
         let (client, statement, queued) = self.prepared(sql).await?;
         let columns: Vec<Column<'_>> =
             (0..statement.params().len()).map(|index| Column { rows, index }).collect();
@@ -343,6 +357,32 @@ impl Database {
             columns.iter().map(|column| column as &(dyn ToSql + Sync)).collect();
         let changed = together(client, &queued, client.execute(&statement, &parameters)).await;
         self.kept(changed)?.map(drop).map_err(|error| refused(error, sql))
+    }
+
+    async fn copy_rows(
+        &mut self,
+        sql: &str,
+        target: bulk::Target<'_>,
+        rows: &[Vec<Value>],
+    ) -> StoreResult<()> {
+        let queued = std::mem::take(&mut self.queued);
+        let session = self.session().await?;
+        let copying = async {
+            if !queued.is_empty() {
+                session.client.batch_execute(&queued).await?;
+            }
+            if !session.copies.contains_key(sql) {
+                let copy = bulk::Copy::prepare(&session.client, target).await?;
+                session.copies.insert(sql.to_owned(), copy);
+            }
+            Ok(session.copies.get(sql))
+        };
+        let copy = answered(copying).await?.map_err(|error: tokio_postgres::Error| refused(error, sql))?;
+        let Some(copy) = copy.filter(|copy| copy.fits(rows)) else {
+            return Err(StoreError::Corrupt(format!("a row has other columns than: {sql}")));
+        };
+        let copied = answered(copy.run(&session.client, rows)).await;
+        self.kept(copied)?.map_err(|error| refused(error, sql))
     }
 
     /// A session that gave no answer in time may give a late one to a later question: it is not used again.

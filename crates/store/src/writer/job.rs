@@ -21,6 +21,9 @@ use crate::{
 pub(crate) trait Together: Send + Sync + 'static {
     type Answer: Send + 'static;
 
+    /// What it is about: operations of a tenant about the same are done in their order, by one lane; so lanes seldom wait for each other's locks.
+    fn subject(&self) -> i64;
+
     /// Says what the operation is going to lock.
     fn needs(&self, needs: &mut Needs);
 
