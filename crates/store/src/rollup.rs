@@ -13,6 +13,7 @@ use model::{ExecutionStatus, Outcome, TenantId, Timestamp, WorkflowId};
 
 use crate::{
     Connection, StoreResult, Tx,
+    database::Later,
     metrics::{Reached, reached},
     params,
 };
@@ -74,6 +75,33 @@ pub(crate) struct Tally {
     /// How many were made, by tenant.
     pub(crate) executions: Vec<(TenantId, u64)>,
 }
+
+const ROLLUPS: Later = Later {
+    place: 30,
+    table: "execution_rollups",
+    sql: "INSERT INTO execution_rollups (tenant_id, workflow_id, hour, status, outcome, existing, ever, duration_ms)
+          {rows:bigint,bigint,time,text,text,bigint,bigint,bigint}
+          ON CONFLICT (tenant_id, workflow_id, hour, status, outcome) DO UPDATE SET
+            existing = execution_rollups.existing + excluded.existing, ever = execution_rollups.ever + excluded.ever,
+            duration_ms = execution_rollups.duration_ms + excluded.duration_ms",
+};
+
+const COUNTERS: Later = Later {
+    place: 31,
+    table: "workflow_counters",
+    sql: "INSERT INTO workflow_counters (workflow_id, tenant_id, executions, successes, failures, unmatched, ended, retries_exhausted,
+            duration_ms, last_executed_at)
+          {rows:bigint,bigint,bigint,bigint,bigint,bigint,bigint,bigint,bigint,time}
+          ON CONFLICT (workflow_id) DO UPDATE SET
+            executions = workflow_counters.executions + excluded.executions,
+            successes = workflow_counters.successes + excluded.successes,
+            failures = workflow_counters.failures + excluded.failures,
+            unmatched = workflow_counters.unmatched + excluded.unmatched,
+            ended = workflow_counters.ended + excluded.ended,
+            retries_exhausted = workflow_counters.retries_exhausted + excluded.retries_exhausted,
+            duration_ms = workflow_counters.duration_ms + excluded.duration_ms,
+            last_executed_at = coalesce(excluded.last_executed_at, workflow_counters.last_executed_at)",
+};
 
 impl Deltas {
     /// An execution was made; `duration_ms` is its working time when it has ended already.
@@ -171,6 +199,7 @@ impl Deltas {
         }
     }
 
+    /// Writes the counts: the last thing before the commit, for other lanes wait for these rows from here on.
     pub(crate) async fn write(self, tx: &mut Tx) -> StoreResult<()> {
         let rows = self
             .counts
@@ -187,51 +216,24 @@ impl Deltas {
                     count.ever,
                     count.duration_ms
                 ]
-            })
-            .collect();
-        tx.execute_rows(
-            "INSERT INTO execution_rollups (tenant_id, workflow_id, hour, status, outcome, existing, ever, duration_ms)
-             {rows:bigint,bigint,time,text,text,bigint,bigint,bigint}
-             ON CONFLICT (tenant_id, workflow_id, hour, status, outcome) DO UPDATE SET
-                existing = execution_rollups.existing + excluded.existing, ever = execution_rollups.ever + excluded.ever,
-                duration_ms = execution_rollups.duration_ms + excluded.duration_ms",
-            rows,
-        )
-        .await?;
-        let rows = self
-            .counters
-            .into_iter()
-            .map(|((tenant, workflow), counter)| {
-                params![
-                    workflow,
-                    tenant,
-                    counter.executions,
-                    counter.successes,
-                    counter.failures,
-                    counter.unmatched,
-                    counter.ended,
-                    counter.retries_exhausted,
-                    counter.duration_ms,
-                    counter.last
-                ]
-            })
-            .collect();
-        tx.execute_rows(
-            "INSERT INTO workflow_counters (workflow_id, tenant_id, executions, successes, failures, unmatched, ended, retries_exhausted,
-                duration_ms, last_executed_at)
-             {rows:bigint,bigint,bigint,bigint,bigint,bigint,bigint,bigint,bigint,time}
-             ON CONFLICT (workflow_id) DO UPDATE SET
-                executions = workflow_counters.executions + excluded.executions,
-                successes = workflow_counters.successes + excluded.successes,
-                failures = workflow_counters.failures + excluded.failures,
-                unmatched = workflow_counters.unmatched + excluded.unmatched,
-                ended = workflow_counters.ended + excluded.ended,
-                retries_exhausted = workflow_counters.retries_exhausted + excluded.retries_exhausted,
-                duration_ms = workflow_counters.duration_ms + excluded.duration_ms,
-                last_executed_at = coalesce(excluded.last_executed_at, workflow_counters.last_executed_at)",
-            rows,
-        )
-        .await
+            });
+        rows.for_each(|row| tx.later(ROLLUPS, row));
+        let rows = self.counters.into_iter().map(|((tenant, workflow), counter)| {
+            params![
+                workflow,
+                tenant,
+                counter.executions,
+                counter.successes,
+                counter.failures,
+                counter.unmatched,
+                counter.ended,
+                counter.retries_exhausted,
+                counter.duration_ms,
+                counter.last
+            ]
+        });
+        rows.for_each(|row| tx.later(COUNTERS, row));
+        tx.flush().await
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
 const CONTACTS: i64 = 10_000;
 const BATCH: i64 = 100;
 
-/// One by one at 1, 16 and 64 connections, and batches of 100.
+/// One by one at 1, 16 and 64 connections, and batches of 100 at 16.
 pub async fn run(place: &Place, options: &Options, report: &mut Report) -> Result<(), String> {
     let house = House::build("inside", place, options).await?;
     let first = house.contacts(CONTACTS as u32).await?;
@@ -40,7 +40,7 @@ pub async fn run(place: &Place, options: &Options, report: &mut Report) -> Resul
         Kind::Postgres => 8_000.0,
     };
     let load =
-        Load { name: "W2 batches of 100", connections: 4, executions: BATCH as f64, floor: Some(floor) };
+        Load { name: "W2 batches of 100", connections: 16, executions: BATCH as f64, floor: Some(floor) };
     report.add(house.throughput(&load, place, options, batches(first)).await?);
     house.server.stop();
     Ok(())

@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use serde_json::json;
+use testkit::place::Place;
 
-use crate::harness::{House, final_state, load, post};
+use crate::harness::{House, event, final_state, load, post};
 
 testkit::on_both! {
     async fn a_stretch_ends_at_what_is_impossible_and_before_what_asks_for_it(place: Place) {
@@ -58,4 +59,21 @@ testkit::on_both! {
         let state = final_state(&engine, &ended, contact).await;
         insta::assert_snapshot!("over_with_its_event", format!("{commits} commit\n{state:#?}"));
     }
+}
+
+/// The names of new tags have ids of their own, counted one by one in the transaction: whoever waits for another's must not hold what that one needs to end.
+#[tokio::test(flavor = "multi_thread")]
+async fn lanes_that_make_new_names_at_once_do_not_stand_still() {
+    let house = House::new(Place::postgres());
+    let ticket = json!({"type": "create_ticket", "config": {"title": "Tagged", "tags": ["{{tag}}"]}});
+    let (engine, _, _) = house.furnish(json!({"conditions": [], "actions": [ticket]})).await;
+    // Of different submissions, so that every lane has some.
+    let posts = (1..=200).map(|number| {
+        let data = json!({"submission": {"id": number}, "tag": format!("tag {number}")});
+        engine.store().event_accept(event(None, data))
+    });
+    let refused: Vec<_> =
+        futures_util::future::join_all(posts).await.into_iter().filter_map(Result::err).collect();
+    assert!(refused.is_empty(), "{refused:?}");
+    engine.stop(Duration::from_secs(5)).await;
 }

@@ -60,10 +60,9 @@ impl Connection {
     /// # Errors
     /// When the database refuses one of the rows: then none of its statement is written.
     pub(crate) async fn flush(&mut self) -> StoreResult<()> {
-        for (statement, rows) in std::mem::take(&mut self.later).0 {
-            self.execute_rows(statement.sql, rows).await?;
-        }
-        Ok(())
+        let pending = std::mem::take(&mut self.later).0;
+        let all = pending.into_iter().map(|(statement, rows)| (statement.sql, rows)).collect();
+        self.execute_all(all).await
     }
 
     /// Forgets what is pending.

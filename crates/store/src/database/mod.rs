@@ -209,12 +209,26 @@ impl Connection {
             return Ok(());
         }
         if let Inner::Postgres(database) = &mut self.inner {
-            return database.execute_rows(&sql.into(), &rows).await;
+            return database.execute_all(&[(&sql.into(), rows)]).await;
         }
         self.run_sqlite(sql.into(), rows, |database, sql, rows| {
             rows.iter().try_for_each(|row| database.execute(sql, row).map(drop))
         })
         .await
+    }
+
+    /// As [`Connection::execute_rows`], for several statements: where they travel, all are on their way before the first is answered.
+    pub(super) async fn execute_all(
+        &mut self,
+        statements: Vec<(&'static str, Vec<Vec<Value>>)>,
+    ) -> StoreResult<()> {
+        if let Inner::Postgres(database) = &mut self.inner {
+            return if statements.is_empty() { Ok(()) } else { database.execute_all(&statements).await };
+        }
+        for (sql, rows) in statements {
+            self.execute_rows(sql, rows).await?;
+        }
+        Ok(())
     }
 
     /// Several statements at once, without parameters.

@@ -12,12 +12,15 @@ mod wall;
 use std::{borrow::Cow, collections::HashMap, fmt::Write as _, future::Future, time::Duration};
 
 use bytes::{BufMut, BytesMut};
-use futures_util::future::join;
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, join, join_all},
+};
 use model::{NodeId, Timestamp};
 use tokio_postgres::{
     Client, NoTls, SimpleQueryMessage, Statement,
     error::SqlState,
-    types::{FromSql, IsNull, Kind, ToSql, Type, to_sql_checked},
+    types::{FromSql, IsNull, ToSql, Type, to_sql_checked},
 };
 
 use super::{
@@ -26,6 +29,8 @@ use super::{
     value::Value,
 };
 use crate::{StoreError, StoreResult};
+
+use bulk::Rows;
 
 pub(super) use wall::{Nearness, View};
 
@@ -71,7 +76,7 @@ struct Mark {
 struct Session {
     client: Client,
     statements: HashMap<String, Statement>,
-    copies: HashMap<String, bulk::Copy>,
+    copies: HashMap<String, Rows>,
 }
 
 impl Session {
@@ -277,26 +282,45 @@ impl Database {
         }
     }
 
-    async fn prepared(&mut self, sql: &str) -> StoreResult<(&Client, Statement, String)> {
-        let queued = std::mem::take(&mut self.queued);
-        let session = self.session().await?;
-        if let Some(statement) = session.statements.get(sql) {
-            return Ok((&session.client, statement.clone(), queued));
+    async fn prepared(&mut self, sql: &str) -> StoreResult<Statement> {
+        if let Some(statement) = self.session().await?.statements.get(sql) {
+            return Ok(statement.clone());
         }
+        self.send_queued(sql).await?;
         let text = Dialect::Postgres.text(sql).into_owned();
-        // What waits belongs before the preparation: a transaction that is broken prepares nothing.
-        let preparing = async {
-            if !queued.is_empty() {
-                session.client.batch_execute(&queued).await?;
-            }
-            session.client.prepare(&text).await
-        };
-        let statement = answered(preparing).await?.map_err(|error| refused(error, sql))?;
+        let session = self.session().await?;
+        let statement =
+            answered(session.client.prepare(&text)).await?.map_err(|error| refused(error, sql))?;
         if session.statements.len() >= MOST_STATEMENTS {
             session.statements.clear();
         }
         session.statements.insert(sql.to_owned(), statement.clone());
-        Ok((&session.client, statement, String::new()))
+        Ok(statement)
+    }
+
+    async fn prepared_rows(&mut self, sql: &str, rows: usize) -> StoreResult<Rows> {
+        let Some(target) = bulk::Target::of(sql).filter(|_| rows >= bulk::ENOUGH) else {
+            return self.prepared(sql).await.map(Rows::Arrays);
+        };
+        if let Some(copy) = self.session().await?.copies.get(sql) {
+            return Ok(copy.clone());
+        }
+        self.send_queued(sql).await?;
+        let session = self.session().await?;
+        let preparing = Rows::copy(&session.client, target);
+        let copy = answered(preparing).await?.map_err(|error| refused(error, sql))?;
+        session.copies.insert(sql.to_owned(), copy.clone());
+        Ok(copy)
+    }
+
+    /// What waits belongs before a preparation: a transaction that is broken prepares nothing.
+    async fn send_queued(&mut self, sql: &str) -> StoreResult<()> {
+        let queued = std::mem::take(&mut self.queued);
+        if queued.is_empty() {
+            return Ok(());
+        }
+        let client = &self.session().await?.client;
+        answered(client.batch_execute(&queued)).await?.map_err(|error| refused(error, sql))
     }
 
     /// Only prepares: a test does that with every statement.
@@ -305,7 +329,9 @@ impl Database {
     }
 
     pub(crate) async fn query(&mut self, sql: &str, parameters: &[Value]) -> StoreResult<Vec<Row>> {
-        let (client, statement, queued) = self.prepared(sql).await?;
+        let statement = self.prepared(sql).await?;
+        let queued = std::mem::take(&mut self.queued);
+        let client = &self.session().await?.client;
         let values = borrowed(parameters);
         let rows = together(client, &queued, client.query(&statement, &values)).await;
         let rows = match self.kept(rows)? {
@@ -314,8 +340,8 @@ impl Database {
                 if self.in_transaction {
                     return Err(refused(error, sql));
                 }
-                let (client, statement, _) = self.prepared(sql).await?;
-                let rows = answered(client.query(&statement, &values)).await;
+                let statement = self.prepared(sql).await?;
+                let rows = answered(self.session().await?.client.query(&statement, &values)).await;
                 self.kept(rows)?
             }
             rows => rows,
@@ -324,15 +350,48 @@ impl Database {
     }
 
     pub(crate) async fn execute(&mut self, sql: &str, parameters: &[Value]) -> StoreResult<u64> {
-        let (client, statement, queued) = self.prepared(sql).await?;
+        let statement = self.prepared(sql).await?;
+        let queued = std::mem::take(&mut self.queued);
+        let client = &self.session().await?.client;
         let parameters = borrowed(parameters);
         let changed = together(client, &queued, client.execute(&statement, &parameters)).await;
-        self.kept(changed)?.map_err(|error| {
-            if is_outdated(&error) {
-                self.forget();
+        self.kept(changed)?.map_err(|error| self.refused(error, sql))
+    }
+
+    /// Several statements, each for many rows. All are on their way before the first is answered; what comes after one that is refused is refused with it.
+    pub(crate) async fn execute_all(&mut self, work: &[(&str, Vec<Vec<Value>>)]) -> StoreResult<()> {
+        let mut prepared = Vec::with_capacity(work.len());
+        for (sql, rows) in work {
+            let statement = self.prepared_rows(sql, rows.len()).await?;
+            if !statement.fits(rows) {
+                return Err(StoreError::Corrupt(format!("a row has other columns than: {sql}")));
             }
-            refused(error, sql)
-        })
+            prepared.push(statement);
+        }
+        let queued = std::mem::take(&mut self.queued);
+        let client = &self.session().await?.client;
+        // Each is sent when it is first polled, in this order.
+        let mut sent: Vec<BoxFuture<'_, Result<(), tokio_postgres::Error>>> = Vec::with_capacity(work.len());
+        for ((_, rows), statement) in work.iter().zip(&prepared) {
+            sent.push(statement.run(client, rows).boxed());
+        }
+        let answers = together(client, &queued, async { Ok(join_all(sent).await) }).await;
+        let first_refusal = match self.kept(answers)? {
+            Err(error) => Some((error, "")),
+            Ok(answers) => {
+                let mut answers = answers.into_iter().zip(work);
+                answers.find_map(|(answer, (sql, _))| answer.err().map(|error| (error, *sql)))
+            }
+        };
+        first_refusal.map_or(Ok(()), |(error, sql)| Err(self.refused(error, sql)))
+    }
+
+    /// The error of a statement; one that was prepared before the tables changed is prepared anew the next time.
+    fn refused(&mut self, error: tokio_postgres::Error, sql: &str) -> StoreError {
+        if is_outdated(&error) {
+            self.forget();
+        }
+        refused(error, sql)
     }
 
     /// Has every statement prepared anew the next time.
@@ -341,48 +400,6 @@ impl Database {
             session.statements.clear();
             session.copies.clear();
         }
-    }
-
-    /// All rows in one statement: a column is one array. Many that are only inserted are copied.
-    pub(crate) async fn execute_rows(&mut self, sql: &str, rows: &[Vec<Value>]) -> StoreResult<()> {
-        if rows.len() >= bulk::ENOUGH
-            && let Some(target) = bulk::Target::of(sql)
-        {
-            return self.copy_rows(sql, target, rows).await;
-        }
-        let (client, statement, queued) = self.prepared(sql).await?;
-        let columns: Vec<Column<'_>> =
-            (0..statement.params().len()).map(|index| Column { rows, index }).collect();
-        let parameters: Vec<&(dyn ToSql + Sync)> =
-            columns.iter().map(|column| column as &(dyn ToSql + Sync)).collect();
-        let changed = together(client, &queued, client.execute(&statement, &parameters)).await;
-        self.kept(changed)?.map(drop).map_err(|error| refused(error, sql))
-    }
-
-    async fn copy_rows(
-        &mut self,
-        sql: &str,
-        target: bulk::Target<'_>,
-        rows: &[Vec<Value>],
-    ) -> StoreResult<()> {
-        let queued = std::mem::take(&mut self.queued);
-        let session = self.session().await?;
-        let copying = async {
-            if !queued.is_empty() {
-                session.client.batch_execute(&queued).await?;
-            }
-            if !session.copies.contains_key(sql) {
-                let copy = bulk::Copy::prepare(&session.client, target).await?;
-                session.copies.insert(sql.to_owned(), copy);
-            }
-            Ok(session.copies.get(sql))
-        };
-        let copy = answered(copying).await?.map_err(|error: tokio_postgres::Error| refused(error, sql))?;
-        let Some(copy) = copy.filter(|copy| copy.fits(rows)) else {
-            return Err(StoreError::Corrupt(format!("a row has other columns than: {sql}")));
-        };
-        let copied = answered(copy.run(&session.client, rows)).await;
-        self.kept(copied)?.map_err(|error| refused(error, sql))
     }
 
     /// A session that gave no answer in time may give a late one to a later question: it is not used again.
@@ -579,41 +596,6 @@ impl ToSql for Value {
 
 fn micros(time: Timestamp) -> i64 {
     time.as_millis().saturating_mul(1_000).saturating_sub(EPOCH_MICROS)
-}
-
-/// One column of many rows, sent as an array.
-#[derive(Debug)]
-struct Column<'a> {
-    rows: &'a [Vec<Value>],
-    index: usize,
-}
-
-impl ToSql for Column<'_> {
-    fn to_sql(&self, kind: &Type, out: &mut BytesMut) -> Sent {
-        let Kind::Array(member) = kind.kind() else { return Err(format!("{kind} is no array").into()) };
-        let (one_dimension, may_hold_null, first_index) = (1, 1, 1);
-        out.put_i32(one_dimension);
-        out.put_i32(may_hold_null);
-        out.put_u32(member.oid());
-        out.put_i32(self.rows.len().try_into()?);
-        out.put_i32(first_index);
-        for row in self.rows {
-            let value = row.get(self.index).ok_or("a row is too short")?;
-            let start = out.len();
-            out.put_i32(-1);
-            if matches!(value.to_sql(member, out)?, IsNull::No) {
-                let length: i32 = (out.len() - start - 4).try_into()?;
-                out[start..start + 4].copy_from_slice(&length.to_be_bytes());
-            }
-        }
-        Ok(IsNull::No)
-    }
-
-    fn accepts(_: &Type) -> bool {
-        true
-    }
-
-    to_sql_checked!();
 }
 
 #[cfg(test)]
