@@ -10,7 +10,7 @@ import { FilterSelect } from "../../ui/FilterSelect";
 import { type Filters, tidy, useFilters } from "../../ui/filters";
 import { NewRecord, OpenRecord, useOpenRecord } from "../../ui/OpenRecord";
 import { Page } from "../../ui/Page";
-import { type Field, RecordForm, type Values, valuesOf } from "../../ui/RecordForm";
+import { type Field, RecordForm, toldByForm, type Values, valuesOf } from "../../ui/RecordForm";
 import { SearchBox } from "../../ui/SearchBox";
 import { EmptyState } from "../../ui/states";
 import { StatusChip, type Tone } from "../../ui/StatusChip";
@@ -98,7 +98,7 @@ function Opened({ id, close }: ReturnType<typeof useOpenRecord>) {
 function TicketDetail({ ticket }: { ticket: Ticket }) {
   const mayEdit = useMay("editor");
   const fields = useFields();
-  const save = useAction((values: Values) => takeData(api.PATCH("/api/tickets/{id}", { params: { path: { id: ticket.id } }, body: bodyOf(values) })), { touches: ["tickets"], done: texts.saved });
+  const save = useAction((values: Values) => takeData(api.PATCH("/api/tickets/{id}", { params: { path: { id: ticket.id } }, body: bodyOf(values) })), { touches: ["tickets"], done: texts.saved, failed: toldByForm });
   const maker = /^execution:(\d+)$/.exec(ticket.created_by ?? "")?.[1];
   return (
     <>
@@ -120,7 +120,7 @@ function TicketDetail({ ticket }: { ticket: Ticket }) {
 
 function NewTicket({ isNew, close, open }: ReturnType<typeof useOpenRecord>) {
   const fields = useFields();
-  const create = useAction((values: Values) => takeData(api.POST("/api/tickets", { body: bodyOf(values) })), { touches: ["tickets"], done: texts.made });
+  const create = useAction((values: Values) => takeData(api.POST("/api/tickets", { body: bodyOf(values) })), { touches: ["tickets"], done: texts.made, failed: toldByForm });
   return (
     <NewRecord title={words.new} isOpen={isNew} close={close}>
       <RecordForm fields={fields} initial={{ status: "open", priority: "normal" }} action={texts.create} save={async (values) => open((await create.mutateAsync(values)).id)} />
