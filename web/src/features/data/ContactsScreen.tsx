@@ -11,11 +11,12 @@ import { useFilters } from "../../ui/filters";
 import { JsonBlock } from "../../ui/JsonBlock";
 import { NewRecord, OpenRecord, useOpenRecord } from "../../ui/OpenRecord";
 import { Page } from "../../ui/Page";
-import { type Field, RecordForm, type Values, valuesOf } from "../../ui/RecordForm";
+import { type Field, RecordForm, toldByForm, type Values, valuesOf } from "../../ui/RecordForm";
 import { SearchBox } from "../../ui/SearchBox";
 import { EmptyState } from "../../ui/states";
 import { Time } from "../../ui/Time";
 import { useAction } from "../../ui/useAction";
+import { MailState } from "./MailState";
 import { RunsOf } from "./RunsOf";
 import { texts } from "./texts";
 import { AnchorLink, ButtonLink } from "../../ui/links";
@@ -70,11 +71,12 @@ function ContactDetail({ contact, close }: { contact: Contact; close: () => void
   const mayEdit = useMay("editor");
   const { dialog, confirm } = useConfirm();
   const path = { params: { path: { id: contact.id } } };
-  const save = useAction((body: Values) => takeData(api.PATCH("/api/contacts/{id}", { ...path, body: body as Schema<"ContactFields"> })), { touches: ["contacts"], done: texts.saved });
+  const save = useAction((body: Values) => takeData(api.PATCH("/api/contacts/{id}", { ...path, body: body as Schema<"ContactFields"> })), { touches: ["contacts"], done: texts.saved, failed: toldByForm });
   const remove = useAction(() => take(api.DELETE("/api/contacts/{id}", path)), { touches: ["contacts"], done: words.deleted });
   return (
     <>
       {dialog}
+      {contact.email && <MailState email={contact.email} />}
       <RecordForm fields={fields} initial={valuesOf(contact, fields)} save={save.mutateAsync} isReadOnly={!mayEdit} />
       <Text size="sm" fw={600} mt="lg" mb={6}>{texts.runs}</Text>
       <RunsOf query={{ contactId: contact.id }} />
@@ -87,7 +89,7 @@ function ContactDetail({ contact, close }: { contact: Contact; close: () => void
 }
 
 function NewContact({ isNew, close, open }: ReturnType<typeof useOpenRecord>) {
-  const create = useAction((body: Values) => takeData(api.POST("/api/contacts", { body: body as Schema<"ContactFields"> })), { touches: ["contacts"], done: texts.made });
+  const create = useAction((body: Values) => takeData(api.POST("/api/contacts", { body: body as Schema<"ContactFields"> })), { touches: ["contacts"], done: texts.made, failed: toldByForm });
   return (
     <NewRecord title={words.new} isOpen={isNew} close={close}>
       <RecordForm fields={fields} initial={{}} action={texts.create} save={async (values) => open((await create.mutateAsync(values)).id)} />

@@ -28,7 +28,7 @@ export function OutboxScreen() {
     { title: words.columns.at, width: 140, from: "xs", cell: (row) => <Time at={row.created_at} /> },
   ];
   return (
-    <Page title={words.title} hint={words.hint}>
+    <Page title={words.title} hint={<>{words.hint} <Link to="/settings" search={{ tab: "email" }}>{words.setOne}</Link></>}>
       <Group mb="sm"><SearchBox label={words.search} /></Group>
       <DataTable label={words.title} pages={pages} columns={columns} keyOf={(row) => row.id} empty={<EmptyState {...(q ? texts.nothing : words.empty)} />} />
       <Opened {...record} />
