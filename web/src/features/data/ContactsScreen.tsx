@@ -83,7 +83,7 @@ function ContactDetail({ contact, close }: { contact: Contact; close: () => void
       <AnchorLink to="/tickets" search={{ contactId: String(contact.id) }} size="sm">{words.tickets}</AnchorLink>
       {Object.keys(contact.attributes).length > 0 && <><Text size="sm" fw={600} mt="lg" mb={6}>{words.attributes}</Text><JsonBlock value={contact.attributes} label={words.attributes} /></>}
       {Object.keys(contact.consents).length > 0 && <><Text size="sm" fw={600} mt="lg" mb={6}>{words.consents}</Text><JsonBlock value={contact.consents} label={words.consents} /></>}
-      {mayEdit && <Button mt="xl" variant="default" size="xs" onClick={() => confirm(words.deleteConfirm, () => remove.mutate(undefined, { onSuccess: close }))}>{texts.remove}</Button>}
+      {mayEdit && <Group mt="xl"><Button variant="default" size="xs" onClick={() => confirm(words.deleteConfirm, () => remove.mutate(undefined, { onSuccess: close }))}>{texts.remove}</Button></Group>}
     </>
   );
 }

@@ -64,12 +64,13 @@ function Suppressions() {
   );
 }
 
-export function Reason({ reason }: { reason: Suppression["reason"] }) {
+/** Why, and what that stops; in whole words also where there is little room. */
+function Reason({ reason }: { reason: Suppression["reason"] }) {
   return (
-    <>
+    <div style={{ whiteSpace: "nowrap" }}>
       <StatusChip tone={reasonTones[reason]}>{words.reasons[reason]}</StatusChip>
       <Text size="xs" c="dimmed" pl={15}>{words.stops[reason]}</Text>
-    </>
+    </div>
   );
 }
 

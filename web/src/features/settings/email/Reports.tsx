@@ -30,7 +30,7 @@ export function Reports() {
             <Button variant="default" size="xs" loading={rotate.isPending} onClick={() => confirm(words.rotateConfirm, () => rotate.mutate(undefined, { onSuccess: (given) => client.setQueryData(key, given) }))}>{words.rotate}</Button>
           </Group>
           <Text size="sm" mt="md" mb={4}>{words.where}</Text>
-          <List size="sm" spacing={2}>{words.services.map(([service, place]) => <List.Item key={service}><Text span size="sm" fw={500}>{service}</Text> <Text span size="sm" c="dimmed">{place}</Text></List.Item>)}</List>
+          <List size="sm" spacing={2}>{words.services.map(([service, place]) => <List.Item key={service}><Text span size="sm" fw={500}>{service}:</Text> <Text span size="sm" c="dimmed">{place}</Text></List.Item>)}</List>
         </>
       )}
     </Section>

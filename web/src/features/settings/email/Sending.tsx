@@ -30,7 +30,7 @@ export function Sending(part: PartProps) {
     "smtp.host": smtp?.host ?? null, "smtp.port": smtp?.port ?? 587, "smtp.security": smtp?.security ?? "starttls", "smtp.username": smtp?.username ?? null, "smtp.password": null,
   };
   const fields = fieldsOf(smtp?.has_password === true).filter(({ kind }) => part.isAdmin || kind !== "password");
-  const hint = smtp ? words.hint : <>{words.hint} {words.kept} <Link to="/outbox">{words.outbox}</Link></>;
+  const hint = smtp ? words.hint : <>{words.hint} {words.kept} <Link to="/outbox">{words.outbox}</Link>.</>;
   return <Section title={words.title} hint={hint}><PartForm {...part} fields={fields} initial={initial} bodyOf={bodyOf} /></Section>;
 }
 
