@@ -2,6 +2,7 @@ import { Anchor, Button, Group, Text } from "@mantine/core";
 import { IconPlus } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
+import { useMemo } from "react";
 import { api, type Schema, take, takeData } from "../../api/client";
 import { usePages } from "../../api/queries";
 import { useMay } from "../../api/session";
@@ -41,14 +42,15 @@ export function ContactsScreen() {
   const mayEdit = useMay("editor");
   const record = useOpenRecord();
   const pages = usePages(["contacts", q, segment], (cursor) => take(api.GET("/api/contacts", { params: { query: { ...(q && { q }), ...(segment && { segment }), ...(cursor && { cursor }) } } })));
-  const columns: Column<Contact>[] = [
-    { title: words.columns.name, cell: (row) => <Anchor component="button" size="sm" c="inherit" fw={500} ta="start" onClick={() => record.open(row.id)}>{row.name ?? row.email ?? words.unnamed}</Anchor> },
+  const { open } = record;
+  const columns = useMemo((): Column<Contact>[] => [
+    { title: words.columns.name, cell: (row) => <Anchor component="button" size="sm" c="inherit" fw={500} ta="start" onClick={() => open(row.id)}>{row.name ?? row.email ?? words.unnamed}</Anchor> },
     { title: words.columns.email, from: "sm", cell: (row) => <Text size="sm" c="dimmed">{row.email}</Text> },
     { title: words.columns.company, from: "md", cell: (row) => row.company },
     { title: words.columns.segment, cell: (row) => row.segment && <Link to="/contacts" search={{ segment: row.segment }} className="plain">{row.segment}</Link> },
     { title: words.columns.tags, from: "lg", cell: (row) => <Text size="sm" c="dimmed">{row.tags.join(", ")}</Text> },
     { title: words.columns.changed, from: "md", width: 140, cell: (row) => <Time at={row.updated_at} /> },
-  ];
+  ], [open]);
   return (
     <Page title={words.title} actions={mayEdit && <Button leftSection={<IconPlus size={16} />} onClick={() => record.open("new")}>{words.new}</Button>}>
       <Group mb="sm" gap="xs">

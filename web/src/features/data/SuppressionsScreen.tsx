@@ -1,5 +1,6 @@
 import { Button, Group, Text } from "@mantine/core";
 import { IconPlus } from "@tabler/icons-react";
+import { useMemo } from "react";
 import { api, type Schema, take, takeData } from "../../api/client";
 import { usePages } from "../../api/queries";
 import { useMay } from "../../api/session";
@@ -43,13 +44,14 @@ function Suppressions() {
     params: { query: { ...(q && { q }), ...(reason && { reason: reason as Suppression["reason"] }), ...(cursor && { cursor }) } },
   })));
   const remove = useAction((id: number) => take(api.DELETE("/api/suppressions/{id}", { params: { path: { id } } })), { touches, done: words.removed });
-  const columns: Column<Suppression>[] = [
+  const off = remove.mutate;
+  const columns = useMemo((): Column<Suppression>[] => [
     { title: words.columns.address, cell: (row) => <><Text size="sm" fw={500}>{row.address}</Text>{row.detail && <Text size="xs" c="dimmed" lineClamp={2}>{row.detail}</Text>}</> },
     { title: words.columns.reason, width: 190, cell: (row) => <Reason reason={row.reason} /> },
     { title: words.columns.source, from: "sm", width: 170, cell: (row) => <Text size="sm">{row.source === "api" && row.created_by ? nameOf(row.created_by) : sourceText(row.source)}</Text> },
     { title: words.columns.since, from: "sm", width: 140, cell: (row) => <Time at={row.created_at} /> },
-    { title: words.columns.actions, width: 100, isNumber: true, cell: (row) => <Button size="compact-xs" variant="subtle" aria-label={`${words.remove}: ${row.address}`} onClick={() => confirm(words.removeConfirm(row.address, row.reason), () => remove.mutate(row.id))}>{words.remove}</Button> },
-  ];
+    { title: words.columns.actions, width: 100, isNumber: true, cell: (row) => <Button size="compact-xs" variant="subtle" aria-label={`${words.remove}: ${row.address}`} onClick={() => confirm(words.removeConfirm(row.address, row.reason), () => off(row.id))}>{words.remove}</Button> },
+  ], [confirm, nameOf, off]);
   const add = <Button leftSection={<IconPlus size={16} />} onClick={() => record.open("new")}>{words.new}</Button>;
   return (
     <Page title={words.title} hint={words.hint} actions={add}>

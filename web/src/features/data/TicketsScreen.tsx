@@ -1,8 +1,9 @@
 import { Anchor, Button, Group, Text } from "@mantine/core";
 import { IconPlus } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
+import { useMemo } from "react";
 import { api, type Schema, take, takeData } from "../../api/client";
-import { usePeople } from "../../api/people";
+import { type Person, usePeople } from "../../api/people";
 import { usePages } from "../../api/queries";
 import { useMay } from "../../api/session";
 import { type Column, DataTable } from "../../ui/DataTable";
@@ -58,6 +59,10 @@ function queryOf({ q, status, priority, assigneeId, contactId, submissionId }: F
   };
 }
 
+function assigneeName(id: number | null | undefined, people: Person[]): string {
+  return id ? (people.find((one) => one.id === id)?.name ?? `#${id}`) : words.nobody;
+}
+
 export function TicketsScreen() {
   const { filters, set } = useFilters();
   const mayEdit = useMay("editor");
@@ -65,14 +70,14 @@ export function TicketsScreen() {
   const people = usePeople();
   const narrowing = tidy({ ...filters, open: undefined });
   const pages = usePages(["tickets", narrowing], (cursor) => take(api.GET("/api/tickets", { params: { query: queryOf(narrowing, cursor) } })));
-  const nameOf = (id: number | null | undefined) => (id ? (people.find((one) => one.id === id)?.name ?? `#${id}`) : words.nobody);
-  const columns: Column<Ticket>[] = [
-    { title: words.columns.title, cell: (row) => <Anchor component="button" size="sm" c="inherit" fw={500} ta="start" onClick={() => record.open(row.id)}>{row.title}</Anchor> },
+  const { open } = record;
+  const columns = useMemo((): Column<Ticket>[] => [
+    { title: words.columns.title, cell: (row) => <Anchor component="button" size="sm" c="inherit" fw={500} ta="start" onClick={() => open(row.id)}>{row.title}</Anchor> },
     { title: words.columns.status, width: 110, cell: (row) => <StatusChip tone={tones[row.status]}>{words.statuses[row.status]}</StatusChip> },
     { title: words.columns.priority, from: "sm", width: 100, cell: (row) => <Text size="sm" fw={row.priority === "urgent" || row.priority === "high" ? 600 : 400}>{words.priorities[row.priority]}</Text> },
-    { title: words.columns.assignee, from: "md", cell: (row) => <Text size="sm" c={row.assignee_id ? undefined : "dimmed"}>{nameOf(row.assignee_id)}</Text> },
+    { title: words.columns.assignee, from: "md", cell: (row) => <Text size="sm" c={row.assignee_id ? undefined : "dimmed"}>{assigneeName(row.assignee_id, people)}</Text> },
     { title: words.columns.changed, from: "sm", width: 140, cell: (row) => <Time at={row.updated_at} /> },
-  ];
+  ], [open, people]);
   const origin = (["contactId", "submissionId"] as const).find((name) => filters[name]);
   return (
     <Page title={words.title} actions={mayEdit && <Button leftSection={<IconPlus size={16} />} onClick={() => record.open("new")}>{words.new}</Button>}>
