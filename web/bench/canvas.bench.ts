@@ -1,6 +1,6 @@
 // How long a frame of the builder takes with 300 steps: while one moves about, goes from step to step, and types.
-import type { Page } from "@playwright/test";
 import { expect, test } from "../tests/server";
+import { frames, HEAD, told } from "./frames";
 
 type Step = { id: string; type: string; config: object };
 
@@ -18,33 +18,6 @@ function threeHundred(): Step[] {
     const branches = [{ name: "Unhappy", conditions: [{ logic: "AND" }, { field: "submission.data.q_nps", operator: "<=", value: 6 }], actions: some(3) }, { name: "Others", conditions: [], actions: some(3) }];
     return [{ id, type: "branch", config: { branches } }, ...some(3)];
   }).flat();
-}
-
-/** The times between the frames that the browser draws while something is done, in milliseconds. */
-async function frames(page: Page, act: () => Promise<void>): Promise<number[]> {
-  await page.evaluate(() => {
-    const seen: number[] = [];
-    let last = performance.now();
-    const look = (now: number): void => {
-      seen.push(now - last);
-      last = now;
-      if ((window as { watching?: boolean }).watching) requestAnimationFrame(look);
-    };
-    Object.assign(window, { watching: true, seen });
-    requestAnimationFrame(look);
-  });
-  await act();
-  return page.evaluate(() => {
-    Object.assign(window, { watching: false });
-    return (window as unknown as { seen: number[] }).seen.slice(1);
-  });
-}
-
-function told(what: string, times: number[]): string {
-  const sorted = times.toSorted((a, b) => a - b);
-  const at = (share: number): string => (sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0).toFixed(1).padStart(7);
-  const late = ((100 * times.filter((time) => time > 50).length) / Math.max(1, times.length)).toFixed(1).padStart(5);
-  return `${what.padEnd(26)}${String(times.length).padStart(7)}${at(0.5)}${at(0.95)}${at(1)}${late} %`;
 }
 
 test("frames of a canvas with 300 steps", async ({ page, server, signedIn }) => {
@@ -95,5 +68,5 @@ test("frames of a canvas with 300 steps", async ({ page, server, signedIn }) => 
   await measure("moving a step, undoing it", async () => {
     for (let times = 0; times < 20; times += 1) await page.keyboard.press(times % 2 === 0 ? "Alt+ArrowDown" : "Control+z");
   });
-  console.log([`opened in ${opened} ms`, `${"milliseconds per frame".padEnd(26)} frames    p50    p95  worst  > 50 ms`, ...lines].join("\n"));
+  console.log([`opened in ${opened} ms`, HEAD, ...lines].join("\n"));
 });

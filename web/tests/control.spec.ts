@@ -83,7 +83,7 @@ test("a branch is built by mouse, moved in and out of, published, run, and drawn
   await expect(page.locator('[data-node="step:s2"]')).toHaveAttribute("data-status", "completed");
   await expect(page.locator('[data-node="step:s3"]')).toHaveAttribute("data-passed-by", "true");
   await page.locator('[data-node="step:s2"]').click();
-  await expect(page.getByRole("button", { name: /Create ticket Branch 1/ })).toBeFocused();
+  await expect(page.getByRole("button", { name: /Create a ticket Branch 1/ })).toBeFocused();
   await expect(page.getByRole("region", { name: "What it made" }).getByRole("link", { name: /^Ticket #/ })).toBeVisible();
 });
 

@@ -8,9 +8,8 @@ export type Server = { url: string; email: string; password: string; key: string
 
 /** The debug binary of this checkout, unless VTRUSTX_BINARY names another one. */
 function binary(): string {
-  const target = process.env["CARGO_TARGET_DIR"] ?? "target";
-  const path = process.env["VTRUSTX_BINARY"] ?? join(resolve(import.meta.dirname, "../.."), target, "debug/vtrustx");
-  const found = resolve(import.meta.dirname, "../..", path);
+  const built = join(process.env["CARGO_TARGET_DIR"] ?? "target", "debug/vtrustx");
+  const found = resolve(import.meta.dirname, "../..", process.env["VTRUSTX_BINARY"] ?? built);
   if (!existsSync(found)) throw new Error(`there is no ${found}: run \`npm run build\` and \`cargo build\` first, or name a binary with VTRUSTX_BINARY`);
   return found;
 }

@@ -7,7 +7,7 @@ import { useEffect } from "react";
 import { useOpenApprovals } from "../api/approvals";
 import { api, take } from "../api/client";
 import { useLive } from "../api/live";
-import { useSession, useSessionActions } from "../api/session";
+import { useMay, useSession, useSessionActions } from "../api/session";
 import { MenuItemLink } from "../ui/links";
 import { navigation, referenceIcon as ReferenceIcon } from "./navigation";
 import { texts } from "./texts";
@@ -44,13 +44,14 @@ export function Shell() {
 
 function Navigation({ path }: { path: string }) {
   const counts: Partial<Record<string, number>> = { "/notifications": useUnread(), "/approvals": useOpenApprovals() };
+  const mayEdit = useMay("editor");
   const isHere = (to: string) => (to === "/" ? path === "/" : path === to || path.startsWith(`${to}/`));
   return (
     <ScrollArea component="nav" aria-label={texts.navigation.label} h="100%">
       {navigation.map((group, index) => (
         <Stack gap={2} key={group[0].to}>
           {index > 0 && <Divider my={8} />}
-          {group.map(({ to, label, icon: Icon }) => (
+          {group.filter((item) => !("from" in item) || mayEdit).map(({ to, label, icon: Icon }) => (
             <Link key={to} to={to} className="navigation" aria-current={isHere(to) ? "page" : undefined}>
               <Icon size={18} stroke={1.6} aria-hidden />
               <span style={{ flex: 1 }}>{label}</span>

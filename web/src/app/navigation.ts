@@ -1,12 +1,12 @@
 import {
-  IconAddressBook, IconBell, IconBook2, IconChartHistogram, IconForms, IconGitBranch, IconHandStop, IconListCheck, IconMailbox, IconPlayerPlay, IconSettings,
+  IconAddressBook, IconBell, IconBook2, IconChartHistogram, IconForms, IconGitBranch, IconHandStop, IconListCheck, IconMailbox, IconMailOff, IconPlayerPlay, IconSettings,
   IconTicket, IconTemplate,
 } from "@tabler/icons-react";
 import { texts } from "./texts";
 
 const words = texts.navigation;
 
-/** The navigation from top to bottom; a screen that does not exist is not in it. */
+/** The navigation from top to bottom; a screen that does not exist is not in it, and one that asks for a role (`from`) is there for those who have it. */
 export const navigation = [
   [
     { to: "/", label: words.overview, icon: IconChartHistogram },
@@ -22,6 +22,7 @@ export const navigation = [
     { to: "/approvals", label: words.approvals, icon: IconHandStop },
     { to: "/notifications", label: words.notifications, icon: IconBell },
     { to: "/outbox", label: words.outbox, icon: IconMailbox },
+    { to: "/suppressions", label: words.suppressions, icon: IconMailOff, from: "editor" },
   ],
   [{ to: "/settings", label: words.settings, icon: IconSettings }],
 ] as const;

@@ -47,6 +47,7 @@ const tree = root.addChildren([
   createRoute({ ...at, path: "/approvals", component: lazyRouteComponent(approvals, "ApprovalsScreen") }),
   createRoute({ ...at, path: "/notifications", component: lazyRouteComponent(data, "NotificationsScreen") }),
   createRoute({ ...at, path: "/outbox", component: lazyRouteComponent(data, "OutboxScreen") }),
+  createRoute({ ...at, path: "/suppressions", component: lazyRouteComponent(data, "SuppressionsScreen") }),
   createRoute({ ...at, path: "/settings", component: lazyRouteComponent(settings, "SettingsScreen") }),
 ]);
 

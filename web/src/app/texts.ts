@@ -15,6 +15,7 @@ export const texts = {
     notifications: "Notifications",
     approvals: "Approvals",
     outbox: "Outbox",
+    suppressions: "Suppression list",
     settings: "Settings",
     reference: "API reference",
     open: "Open the navigation",

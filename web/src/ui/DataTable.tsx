@@ -1,5 +1,5 @@
 import { Button, Center, Table, Text } from "@mantine/core";
-import type { ReactNode } from "react";
+import { memo, type ReactNode } from "react";
 import type { Pages } from "../api/queries";
 import { ErrorState, RowsLoading } from "./states";
 import { texts } from "./texts";
@@ -15,12 +15,24 @@ export type Column<Row> = {
   width?: number | string;
 };
 
+/** `columns` stay the same from one drawing to the next, as far as they can: then rows that are there need not be drawn again. */
 type Props<Row> = { label: string; pages: Pages<Row>; columns: Column<Row>[]; keyOf: (row: Row) => number; empty: ReactNode };
 
 /** On a phone columns are as wide as they have to be; what is narrow anyway stays so. */
 function widthOf(width: number | string | undefined) {
   return typeof width === "number" && width < 60 ? width : { sm: width };
 }
+
+/** Drawn again only when the record or the columns are other ones: a list has a thousand rows, and the screen around it changes with each key. */
+const TableRow = memo(function TableRow<Row>({ row, columns }: { row: Row; columns: Column<Row>[] }) {
+  return (
+    <Table.Tr>
+      {columns.map((column) => (
+        <Table.Td key={column.title} visibleFrom={column.from} className={column.isNumber ? "numbers" : undefined} style={{ textAlign: column.isNumber ? "end" : "start", overflowWrap: "anywhere" }}>{column.cell(row)}</Table.Td>
+      ))}
+    </Table.Tr>
+  );
+}) as <Row>(props: { row: Row; columns: Column<Row>[] }) => ReactNode;
 
 /** A list by cursor: its states, its rows, and the way to more. */
 export function DataTable<Row>({ label, pages, columns, keyOf, empty }: Props<Row>) {
@@ -40,13 +52,7 @@ export function DataTable<Row>({ label, pages, columns, keyOf, empty }: Props<Ro
             </Table.Tr>
           </Table.Thead>
           <Table.Tbody>
-            {pages.rows.map((row) => (
-              <Table.Tr key={keyOf(row)}>
-                {columns.map((column) => (
-                  <Table.Td key={column.title} visibleFrom={column.from} className={column.isNumber ? "numbers" : undefined} style={{ textAlign: column.isNumber ? "end" : "start", overflowWrap: "anywhere" }}>{column.cell(row)}</Table.Td>
-                ))}
-              </Table.Tr>
-            ))}
+            {pages.rows.map((row) => <TableRow key={keyOf(row)} row={row} columns={columns} />)}
           </Table.Tbody>
         </Table>
       </div>

@@ -1,6 +1,6 @@
 import { Drawer, Text } from "@mantine/core";
 import type { UseQueryResult } from "@tanstack/react-query";
-import type { ReactNode } from "react";
+import { type ReactNode, useCallback } from "react";
 import { useFilters } from "./filters";
 import { ErrorState, RowsLoading } from "./states";
 
@@ -8,11 +8,13 @@ import { ErrorState, RowsLoading } from "./states";
 export function useOpenRecord() {
   const { filters, set } = useFilters();
   const text = filters["open"];
+  const open = useCallback((id: number | "new") => set({ open: String(id) }), [set]);
+  const close = useCallback(() => set({ open: undefined }), [set]);
   return {
     isNew: text === "new",
     id: text && /^\d+$/.test(text) ? Number(text) : undefined,
-    open: (id: number | "new") => set({ open: String(id) }),
-    close: () => set({ open: undefined }),
+    open,
+    close,
   };
 }
 

@@ -1,7 +1,8 @@
 import { Alert, Button, Group, NumberInput, PasswordInput, Select, Switch, TagsInput, Textarea, TextInput, Title } from "@mantine/core";
-import { type FormEvent, Fragment, useState } from "react";
+import { type FormEvent, Fragment, type ReactNode, useState } from "react";
 import { fieldProblems, reasonOf } from "../api/failure";
 import { texts } from "./texts";
+import { useFailure } from "./useAction";
 
 export type FieldValue = string | number | boolean | string[] | null;
 export type Values = Record<string, FieldValue>;
@@ -9,7 +10,7 @@ export type Values = Record<string, FieldValue>;
 export type Field = {
   name: string;
   label: string;
-  kind?: "text" | "email" | "area" | "select" | "tags" | "switch" | "number" | "password";
+  kind?: "text" | "email" | "area" | "code" | "select" | "tags" | "switch" | "number" | "password";
   choices?: { value: string; label: string }[];
   hint?: string;
   placeholder?: string;
@@ -29,26 +30,33 @@ type Props = {
   save: (changed: Values) => Promise<unknown>;
   action?: string;
   isReadOnly?: boolean;
+  /** What stands below the fields and shows what they say. */
+  below?: (values: Values, set: (changes: Values) => void) => ReactNode;
 };
 
+/** For an action by which a form saves: the form itself tells what was refused. */
+export const toldByForm = (): void => undefined;
+
 /** A record's fields. What the server refuses is shown at the field it names. */
-export function RecordForm({ fields, initial, save, action = texts.save, isReadOnly = false }: Props) {
+export function RecordForm({ fields, initial, save, action = texts.save, isReadOnly = false, below }: Props) {
   const [values, setValues] = useState(initial);
-  const [failure, setFailure] = useState<unknown>(null);
+  const [failure, tell] = useFailure();
   const [isBusy, setBusy] = useState(false);
   const changed = Object.fromEntries(Object.entries(values).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(initial[name])));
   const problems = fieldProblems(failure);
-  const known = new Set(fields.map((field) => field.name));
-  const hasPlace = Object.keys(problems).some((path) => known.has(path));
+  const shown = fields.filter((field) => field.isShown?.(values) ?? true);
+  const known = new Set(shown.map((field) => field.name));
+  const strays = Object.entries(problems).filter(([path]) => !known.has(path));
+  const hasPlace = Object.keys(problems).length > strays.length;
 
   const submit = async (event: FormEvent) => {
     event.preventDefault();
     setBusy(true);
-    setFailure(null);
+    tell(null);
     try {
       await save(changed);
     } catch (error) {
-      setFailure(error);
+      tell(error);
     }
     setBusy(false);
   };
@@ -56,13 +64,14 @@ export function RecordForm({ fields, initial, save, action = texts.save, isReadO
   return (
     <form onSubmit={(event) => void submit(event)}>
       <div className="record-form">
-        {failure !== null && !hasPlace && <Alert className="whole" color="red" variant="outline" role="alert">{reasonOf(failure)}</Alert>}
-        {fields.filter((field) => field.isShown?.(values) ?? true).map((field) => (
+        {failure !== null && (!hasPlace || strays.length > 0) && <Alert className="whole" color="red" variant="outline" role="alert">{hasPlace ? strays.map(([path, message]) => `${path}: ${message}`).join("; ") : reasonOf(failure)}</Alert>}
+        {shown.map((field) => (
           <Fragment key={field.name}>
             {field.section && <Title order={2} className="whole section">{field.section}</Title>}
             <div className={field.isHalf ? "half" : "whole"}><Input field={field} value={values[field.name] ?? null} problem={problems[field.name]} isReadOnly={isReadOnly} set={(value) => setValues({ ...values, [field.name]: value })} /></div>
           </Fragment>
         ))}
+        {below && <div className="whole">{below(values, (changes) => setValues({ ...values, ...changes }))}</div>}
         {!isReadOnly && <Group justify="flex-end" className="whole"><Button type="submit" loading={isBusy} disabled={Object.keys(changed).length === 0}>{action}</Button></Group>}
       </div>
     </form>
@@ -85,6 +94,8 @@ function Input({ field, value, problem, isReadOnly, set }: InputProps) {
       return <TagsInput {...shared} readOnly={isReadOnly} value={Array.isArray(value) ? value : []} onChange={set} />;
     case "area":
       return <Textarea {...shared} readOnly={isReadOnly} autosize minRows={3} maxRows={12} value={text} onChange={(event) => set(event.currentTarget.value || null)} />;
+    case "code":
+      return <Textarea {...shared} readOnly={isReadOnly} autosize minRows={5} maxRows={16} spellCheck={false} autoComplete="off" value={text} onChange={(event) => set(event.currentTarget.value || null)} styles={{ input: { fontFamily: "var(--mantine-font-family-monospace)", fontSize: 12.5 } }} />;
     case "password":
       return <PasswordInput {...shared} autoComplete="new-password" value={text} onChange={(event) => set(event.currentTarget.value || null)} />;
     default:

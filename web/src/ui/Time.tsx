@@ -1,41 +1,51 @@
-import { useEffect, useState } from "react";
+import { useSyncExternalStore } from "react";
 import { useTimeZone } from "../api/session";
 import { texts } from "./texts";
+import { ticker } from "./ticker";
 
 const steps: [Intl.RelativeTimeFormatUnit, number][] = [["day", 86_400], ["hour", 3_600], ["minute", 60], ["second", 1]];
+
+/** To make a format takes longer than to use it a hundred times. */
+const distance = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
+const exactly = byZone({ dateStyle: "medium", timeStyle: "medium" });
+const byDay = byZone({ dateStyle: "medium" });
+
+function byZone(style: Intl.DateTimeFormatOptions): (zone: string | undefined) => Intl.DateTimeFormat {
+  const known = new Map<string | undefined, Intl.DateTimeFormat>();
+  return (zone) => {
+    const format = known.get(zone) ?? new Intl.DateTimeFormat(undefined, { ...style, ...(zone && { timeZone: zone }) });
+    known.set(zone, format);
+    return format;
+  };
+}
 
 /** "3 minutes ago", "in 2 hours"; older than a week as a date. */
 export function relative(at: Date, now: number, zone: string | undefined): string {
   const seconds = Math.round((at.getTime() - now) / 1000);
-  if (Math.abs(seconds) > 7 * 86_400) return at.toLocaleDateString(undefined, { dateStyle: "medium", timeZone: zone });
+  if (Math.abs(seconds) > 7 * 86_400) return byDay(zone).format(at);
   const [unit, size] = steps.find(([, length]) => Math.abs(seconds) >= length) ?? ["second", 1];
-  return new Intl.RelativeTimeFormat(undefined, { numeric: "auto" }).format(Math.trunc(seconds / size), unit);
+  return distance.format(Math.trunc(seconds / size), unit);
 }
 
-/** A moment in the person's zone: near ones as a distance, with the exact time on hover and for screen readers. */
+const everyQuarterMinute = ticker(15_000);
+const everySecond = ticker(1_000);
+
+/** A moment in the person's zone: near ones as a distance, with the exact time on hover and for screen readers. Drawn anew only when it reads otherwise. */
 export function Time({ at, exact = false }: { at: string | null | undefined; exact?: boolean }) {
   const zone = useTimeZone();
-  const now = useNow(15_000);
-  if (!at) return <span>{texts.none}</span>;
-  const date = new Date(at);
-  const full = date.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium", timeZone: zone });
-  return <time dateTime={at} title={full} style={exact ? undefined : { whiteSpace: "nowrap" }}>{exact ? full : relative(date, now, zone)}</time>;
-}
-
-/** The present, refreshed at this pace. */
-export function useNow(pace: number): number {
-  const [now, setNow] = useState(() => Date.now());
-  useEffect(() => {
-    const timer = window.setInterval(() => setNow(Date.now()), pace);
-    return () => window.clearInterval(timer);
-  }, [pace]);
-  return now;
+  const text = useSyncExternalStore(everyQuarterMinute, () => (at && !exact ? relative(new Date(at), Date.now(), zone) : texts.none));
+  if (!at) return <span>{text}</span>;
+  const full = exactly(zone).format(new Date(at));
+  return <time dateTime={at} title={full} style={exact ? undefined : { whiteSpace: "nowrap" }}>{exact ? full : text}</time>;
 }
 
 /** A time that comes nearer by the second. */
 export function Countdown({ until, over }: { until: string; over: string }) {
-  const left = Math.ceil((new Date(until).getTime() - useNow(1000)) / 1000);
-  return <span className="numbers">{left > 0 ? duration(left * 1000) : over}</span>;
+  const text = useSyncExternalStore(everySecond, () => {
+    const left = Math.ceil((new Date(until).getTime() - Date.now()) / 1000);
+    return left > 0 ? duration(left * 1000) : over;
+  });
+  return <span className="numbers">{text}</span>;
 }
 
 /** Milliseconds as a person would say them. */

@@ -1,3 +1,4 @@
+import { useCallback } from "react";
 import { type Person, usePeople } from "../api/people";
 import { texts } from "./texts";
 
@@ -20,5 +21,5 @@ export function actorName(by: string, people: Person[]): string {
 
 export function useActorName(): (by: string) => string {
   const people = usePeople();
-  return (by) => actorName(by, people);
+  return useCallback((by) => actorName(by, people), [people]);
 }

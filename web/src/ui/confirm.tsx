@@ -1,5 +1,5 @@
 import { Button, Group, Modal, Text } from "@mantine/core";
-import { useState } from "react";
+import { useCallback, useState } from "react";
 import { texts } from "./texts";
 
 export type Question = { title: string; text: string; action: string };
@@ -18,5 +18,9 @@ export function useConfirm() {
       </Group>
     </Modal>
   );
-  return { dialog, confirm: (question: Question, act: () => void) => { setAsked({ ...question, act }); setOpen(true); } };
+  const confirm = useCallback((question: Question, act: () => void) => {
+    setAsked({ ...question, act });
+    setOpen(true);
+  }, []);
+  return { dialog, confirm };
 }

@@ -7,7 +7,7 @@ import { answerText } from "../../ui/answer";
 import { AnchorLink } from "../../ui/links";
 import { StatusChip } from "../../ui/StatusChip";
 import { Time } from "../../ui/Time";
-import { useAction } from "../../ui/useAction";
+import { useAction, useFailure } from "../../ui/useAction";
 import { AnswerField } from "./AnswerField";
 import classes from "./approvals.module.css";
 import { texts } from "./texts";
@@ -60,17 +60,18 @@ function approverName(approver: Record<string, unknown>, nameOf: (by: string) =>
 function Deciding({ approval, close }: { approval: Approval; close: () => void }) {
   const [answers, setAnswers] = useState<Record<string, unknown>>({});
   const [comment, setComment] = useState("");
-  const [failure, setFailure] = useState<unknown>(null);
+  const [failure, tell] = useFailure();
   const decide = useAction((body: Ruling) => takeData(api.POST("/api/approvals/{id}/decide", { params: { path: { id: approval.id } }, body })), {
     touches: ["approvals", "executions", "overview"],
     done: ({ status }) => (status === "rejected" ? texts.rejected : texts.approved),
+    failed: tell,
   });
   const problems = fieldProblems(failure);
   const hasPlace = Object.keys(problems).some((path) => path.startsWith("form."));
   const send = (decision: Ruling["decision"]) => {
-    setFailure(null);
+    tell(null);
     const form = Object.fromEntries(Object.entries(answers).filter(([, answer]) => answer !== undefined && answer !== "" && answer !== null));
-    decide.mutate({ decision, ...(comment.trim() && { comment: comment.trim() }), ...(Object.keys(form).length > 0 && { form }) }, { onSuccess: close, onError: setFailure });
+    decide.mutate({ decision, ...(comment.trim() && { comment: comment.trim() }), ...(Object.keys(form).length > 0 && { form }) }, { onSuccess: close });
   };
   return (
     <Stack gap="sm">

@@ -2,6 +2,7 @@ import { Anchor, Button, Group, Text } from "@mantine/core";
 import { IconPlus } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
+import { useMemo } from "react";
 import { api, type Schema, take, takeData } from "../../api/client";
 import { usePages } from "../../api/queries";
 import { useMay } from "../../api/session";
@@ -11,11 +12,12 @@ import { useFilters } from "../../ui/filters";
 import { JsonBlock } from "../../ui/JsonBlock";
 import { NewRecord, OpenRecord, useOpenRecord } from "../../ui/OpenRecord";
 import { Page } from "../../ui/Page";
-import { type Field, RecordForm, type Values, valuesOf } from "../../ui/RecordForm";
+import { type Field, RecordForm, toldByForm, type Values, valuesOf } from "../../ui/RecordForm";
 import { SearchBox } from "../../ui/SearchBox";
 import { EmptyState } from "../../ui/states";
 import { Time } from "../../ui/Time";
 import { useAction } from "../../ui/useAction";
+import { MailState } from "./MailState";
 import { RunsOf } from "./RunsOf";
 import { texts } from "./texts";
 import { AnchorLink, ButtonLink } from "../../ui/links";
@@ -40,14 +42,15 @@ export function ContactsScreen() {
   const mayEdit = useMay("editor");
   const record = useOpenRecord();
   const pages = usePages(["contacts", q, segment], (cursor) => take(api.GET("/api/contacts", { params: { query: { ...(q && { q }), ...(segment && { segment }), ...(cursor && { cursor }) } } })));
-  const columns: Column<Contact>[] = [
-    { title: words.columns.name, cell: (row) => <Anchor component="button" size="sm" c="inherit" fw={500} ta="start" onClick={() => record.open(row.id)}>{row.name ?? row.email ?? words.unnamed}</Anchor> },
+  const { open } = record;
+  const columns = useMemo((): Column<Contact>[] => [
+    { title: words.columns.name, cell: (row) => <Anchor component="button" size="sm" c="inherit" fw={500} ta="start" onClick={() => open(row.id)}>{row.name ?? row.email ?? words.unnamed}</Anchor> },
     { title: words.columns.email, from: "sm", cell: (row) => <Text size="sm" c="dimmed">{row.email}</Text> },
     { title: words.columns.company, from: "md", cell: (row) => row.company },
     { title: words.columns.segment, cell: (row) => row.segment && <Link to="/contacts" search={{ segment: row.segment }} className="plain">{row.segment}</Link> },
     { title: words.columns.tags, from: "lg", cell: (row) => <Text size="sm" c="dimmed">{row.tags.join(", ")}</Text> },
     { title: words.columns.changed, from: "md", width: 140, cell: (row) => <Time at={row.updated_at} /> },
-  ];
+  ], [open]);
   return (
     <Page title={words.title} actions={mayEdit && <Button leftSection={<IconPlus size={16} />} onClick={() => record.open("new")}>{words.new}</Button>}>
       <Group mb="sm" gap="xs">
@@ -70,24 +73,25 @@ function ContactDetail({ contact, close }: { contact: Contact; close: () => void
   const mayEdit = useMay("editor");
   const { dialog, confirm } = useConfirm();
   const path = { params: { path: { id: contact.id } } };
-  const save = useAction((body: Values) => takeData(api.PATCH("/api/contacts/{id}", { ...path, body: body as Schema<"ContactFields"> })), { touches: ["contacts"], done: texts.saved });
+  const save = useAction((body: Values) => takeData(api.PATCH("/api/contacts/{id}", { ...path, body: body as Schema<"ContactFields"> })), { touches: ["contacts"], done: texts.saved, failed: toldByForm });
   const remove = useAction(() => take(api.DELETE("/api/contacts/{id}", path)), { touches: ["contacts"], done: words.deleted });
   return (
     <>
       {dialog}
+      {contact.email && <MailState email={contact.email} />}
       <RecordForm fields={fields} initial={valuesOf(contact, fields)} save={save.mutateAsync} isReadOnly={!mayEdit} />
       <Text size="sm" fw={600} mt="lg" mb={6}>{texts.runs}</Text>
       <RunsOf query={{ contactId: contact.id }} />
       <AnchorLink to="/tickets" search={{ contactId: String(contact.id) }} size="sm">{words.tickets}</AnchorLink>
       {Object.keys(contact.attributes).length > 0 && <><Text size="sm" fw={600} mt="lg" mb={6}>{words.attributes}</Text><JsonBlock value={contact.attributes} label={words.attributes} /></>}
       {Object.keys(contact.consents).length > 0 && <><Text size="sm" fw={600} mt="lg" mb={6}>{words.consents}</Text><JsonBlock value={contact.consents} label={words.consents} /></>}
-      {mayEdit && <Button mt="xl" variant="default" size="xs" onClick={() => confirm(words.deleteConfirm, () => remove.mutate(undefined, { onSuccess: close }))}>{texts.remove}</Button>}
+      {mayEdit && <Group mt="xl"><Button variant="default" size="xs" onClick={() => confirm(words.deleteConfirm, () => remove.mutate(undefined, { onSuccess: close }))}>{texts.remove}</Button></Group>}
     </>
   );
 }
 
 function NewContact({ isNew, close, open }: ReturnType<typeof useOpenRecord>) {
-  const create = useAction((body: Values) => takeData(api.POST("/api/contacts", { body: body as Schema<"ContactFields"> })), { touches: ["contacts"], done: texts.made });
+  const create = useAction((body: Values) => takeData(api.POST("/api/contacts", { body: body as Schema<"ContactFields"> })), { touches: ["contacts"], done: texts.made, failed: toldByForm });
   return (
     <NewRecord title={words.new} isOpen={isNew} close={close}>
       <RecordForm fields={fields} initial={{}} action={texts.create} save={async (values) => open((await create.mutateAsync(values)).id)} />

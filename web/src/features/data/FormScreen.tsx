@@ -9,7 +9,7 @@ import { useMay } from "../../api/session";
 import { useConfirm } from "../../ui/confirm";
 import { Page } from "../../ui/Page";
 import { ErrorState, RowsLoading } from "../../ui/states";
-import { useAction } from "../../ui/useAction";
+import { useAction, useFailure } from "../../ui/useAction";
 import classes from "./data.module.css";
 import { freshKey, hasOptions, hasRange, moved, type Question, tidied } from "./questions";
 import { texts } from "./texts";
@@ -37,11 +37,11 @@ function Editor({ form }: { form: Form }) {
   const navigate = useNavigate();
   const { dialog, confirm } = useConfirm();
   const [draft, setDraft] = useState({ name: form.name, slug: form.slug, description: form.description ?? "", is_active: form.is_active, questions: form.questions });
-  const [failure, setFailure] = useState<unknown>(null);
+  const [failure, tell] = useFailure();
   const isChanged = JSON.stringify(draft) !== JSON.stringify({ name: form.name, slug: form.slug, description: form.description ?? "", is_active: form.is_active, questions: form.questions });
   useBlocker({ shouldBlockFn: () => isChanged && !window.confirm("Leave without saving the form?"), enableBeforeUnload: isChanged });
   const path = { params: { path: { id: form.id } } };
-  const save = useAction(() => takeData(api.PATCH("/api/forms/{id}", { ...path, body: { ...draft, description: draft.description || null, questions: draft.questions.map(tidied) } })), { touches: ["forms"], done: words.saved });
+  const save = useAction(() => takeData(api.PATCH("/api/forms/{id}", { ...path, body: { ...draft, description: draft.description || null, questions: draft.questions.map(tidied) } })), { touches: ["forms"], done: words.saved, failed: tell });
   const archive = useAction(() => take(api.DELETE("/api/forms/{id}", path)), { touches: ["forms"], done: words.archived });
   const problems = fieldProblems(failure);
   const set = (changes: Partial<typeof draft>) => setDraft({ ...draft, ...changes });
@@ -52,7 +52,7 @@ function Editor({ form }: { form: Form }) {
       <ButtonLink to="/forms/$formId/answers" params={{ formId: String(form.id) }} variant="default">{words.answers}</ButtonLink>
     </>
   );
-  const submit = () => { setFailure(null); save.mutate(undefined, { onError: setFailure }); };
+  const submit = () => { tell(null); save.mutate(undefined); };
   return (
     <Page title={form.name} above={<Back />} actions={links} size={860}>
       {dialog}

@@ -1,6 +1,7 @@
 import { Anchor, Group, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
+import { useMemo } from "react";
 import { api, type Schema, take, takeData } from "../../api/client";
 import { usePages } from "../../api/queries";
 import { type Column, DataTable } from "../../ui/DataTable";
@@ -21,14 +22,15 @@ export function OutboxScreen() {
   const { filters: { q, executionId } } = useFilters();
   const record = useOpenRecord();
   const pages = usePages(["outbox", q, executionId], (cursor) => take(api.GET("/api/outbox", { params: { query: { ...(q && { q }), ...(executionId && { executionId: Number(executionId) }), ...(cursor && { cursor }) } } })));
-  const columns: Column<Mail>[] = [
-    { title: words.columns.subject, cell: (row) => <Anchor component="button" size="sm" c="inherit" fw={500} ta="start" onClick={() => record.open(row.id)}>{row.subject}</Anchor> },
+  const { open } = record;
+  const columns = useMemo((): Column<Mail>[] => [
+    { title: words.columns.subject, cell: (row) => <Anchor component="button" size="sm" c="inherit" fw={500} ta="start" onClick={() => open(row.id)}>{row.subject}</Anchor> },
     { title: words.columns.to, from: "sm", cell: (row) => <Text size="sm" c="dimmed">{row.to.join(", ")}</Text> },
     { title: words.columns.execution, from: "md", width: 110, cell: (row) => row.execution_id && <Link to="/executions/$executionId" params={{ executionId: String(row.execution_id) }} className="plain">#{row.execution_id}</Link> },
     { title: words.columns.at, width: 140, from: "xs", cell: (row) => <Time at={row.created_at} /> },
-  ];
+  ], [open]);
   return (
-    <Page title={words.title} hint={words.hint}>
+    <Page title={words.title} hint={<>{words.hint} <Link to="/settings" search={{ tab: "email" }}>{words.setOne}</Link></>}>
       <Group mb="sm"><SearchBox label={words.search} /></Group>
       <DataTable label={words.title} pages={pages} columns={columns} keyOf={(row) => row.id} empty={<EmptyState {...(q ? texts.nothing : words.empty)} />} />
       <Opened {...record} />

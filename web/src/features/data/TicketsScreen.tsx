@@ -1,8 +1,9 @@
 import { Anchor, Button, Group, Text } from "@mantine/core";
 import { IconPlus } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
+import { useMemo } from "react";
 import { api, type Schema, take, takeData } from "../../api/client";
-import { usePeople } from "../../api/people";
+import { type Person, usePeople } from "../../api/people";
 import { usePages } from "../../api/queries";
 import { useMay } from "../../api/session";
 import { type Column, DataTable } from "../../ui/DataTable";
@@ -10,7 +11,7 @@ import { FilterSelect } from "../../ui/FilterSelect";
 import { type Filters, tidy, useFilters } from "../../ui/filters";
 import { NewRecord, OpenRecord, useOpenRecord } from "../../ui/OpenRecord";
 import { Page } from "../../ui/Page";
-import { type Field, RecordForm, type Values, valuesOf } from "../../ui/RecordForm";
+import { type Field, RecordForm, toldByForm, type Values, valuesOf } from "../../ui/RecordForm";
 import { SearchBox } from "../../ui/SearchBox";
 import { EmptyState } from "../../ui/states";
 import { StatusChip, type Tone } from "../../ui/StatusChip";
@@ -58,6 +59,10 @@ function queryOf({ q, status, priority, assigneeId, contactId, submissionId }: F
   };
 }
 
+function assigneeName(id: number | null | undefined, people: Person[]): string {
+  return id ? (people.find((one) => one.id === id)?.name ?? `#${id}`) : words.nobody;
+}
+
 export function TicketsScreen() {
   const { filters, set } = useFilters();
   const mayEdit = useMay("editor");
@@ -65,14 +70,14 @@ export function TicketsScreen() {
   const people = usePeople();
   const narrowing = tidy({ ...filters, open: undefined });
   const pages = usePages(["tickets", narrowing], (cursor) => take(api.GET("/api/tickets", { params: { query: queryOf(narrowing, cursor) } })));
-  const nameOf = (id: number | null | undefined) => (id ? (people.find((one) => one.id === id)?.name ?? `#${id}`) : words.nobody);
-  const columns: Column<Ticket>[] = [
-    { title: words.columns.title, cell: (row) => <Anchor component="button" size="sm" c="inherit" fw={500} ta="start" onClick={() => record.open(row.id)}>{row.title}</Anchor> },
+  const { open } = record;
+  const columns = useMemo((): Column<Ticket>[] => [
+    { title: words.columns.title, cell: (row) => <Anchor component="button" size="sm" c="inherit" fw={500} ta="start" onClick={() => open(row.id)}>{row.title}</Anchor> },
     { title: words.columns.status, width: 110, cell: (row) => <StatusChip tone={tones[row.status]}>{words.statuses[row.status]}</StatusChip> },
     { title: words.columns.priority, from: "sm", width: 100, cell: (row) => <Text size="sm" fw={row.priority === "urgent" || row.priority === "high" ? 600 : 400}>{words.priorities[row.priority]}</Text> },
-    { title: words.columns.assignee, from: "md", cell: (row) => <Text size="sm" c={row.assignee_id ? undefined : "dimmed"}>{nameOf(row.assignee_id)}</Text> },
+    { title: words.columns.assignee, from: "md", cell: (row) => <Text size="sm" c={row.assignee_id ? undefined : "dimmed"}>{assigneeName(row.assignee_id, people)}</Text> },
     { title: words.columns.changed, from: "sm", width: 140, cell: (row) => <Time at={row.updated_at} /> },
-  ];
+  ], [open, people]);
   const origin = (["contactId", "submissionId"] as const).find((name) => filters[name]);
   return (
     <Page title={words.title} actions={mayEdit && <Button leftSection={<IconPlus size={16} />} onClick={() => record.open("new")}>{words.new}</Button>}>
@@ -98,7 +103,7 @@ function Opened({ id, close }: ReturnType<typeof useOpenRecord>) {
 function TicketDetail({ ticket }: { ticket: Ticket }) {
   const mayEdit = useMay("editor");
   const fields = useFields();
-  const save = useAction((values: Values) => takeData(api.PATCH("/api/tickets/{id}", { params: { path: { id: ticket.id } }, body: bodyOf(values) })), { touches: ["tickets"], done: texts.saved });
+  const save = useAction((values: Values) => takeData(api.PATCH("/api/tickets/{id}", { params: { path: { id: ticket.id } }, body: bodyOf(values) })), { touches: ["tickets"], done: texts.saved, failed: toldByForm });
   const maker = /^execution:(\d+)$/.exec(ticket.created_by ?? "")?.[1];
   return (
     <>
@@ -120,7 +125,7 @@ function TicketDetail({ ticket }: { ticket: Ticket }) {
 
 function NewTicket({ isNew, close, open }: ReturnType<typeof useOpenRecord>) {
   const fields = useFields();
-  const create = useAction((values: Values) => takeData(api.POST("/api/tickets", { body: bodyOf(values) })), { touches: ["tickets"], done: texts.made });
+  const create = useAction((values: Values) => takeData(api.POST("/api/tickets", { body: bodyOf(values) })), { touches: ["tickets"], done: texts.made, failed: toldByForm });
   return (
     <NewRecord title={words.new} isOpen={isNew} close={close}>
       <RecordForm fields={fields} initial={{ status: "open", priority: "normal" }} action={texts.create} save={async (values) => open((await create.mutateAsync(values)).id)} />

@@ -5,4 +5,5 @@ export { FormsScreen } from "./FormsScreen";
 export { NotificationsScreen } from "./NotificationsScreen";
 export { OutboxScreen } from "./OutboxScreen";
 export { SubmissionScreen } from "./SubmissionScreen";
+export { SuppressionsScreen } from "./SuppressionsScreen";
 export { TicketsScreen } from "./TicketsScreen";

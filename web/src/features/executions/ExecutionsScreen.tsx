@@ -1,6 +1,6 @@
-import { Checkbox, Group, Text } from "@mantine/core";
+import { Group, Text } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
-import { useState } from "react";
+import { useMemo, useState } from "react";
 import { api, type Schema, take } from "../../api/client";
 import { usePages } from "../../api/queries";
 import { useMay } from "../../api/session";
@@ -13,6 +13,7 @@ import { EmptyState } from "../../ui/states";
 import { stoppedIn } from "../../ui/stopped";
 import { Countdown, duration, Time } from "../../ui/Time";
 import { BulkBar } from "./BulkBar";
+import { ChoiceContext, Choose, ChooseAll } from "./Choosing";
 import { ExecutionFilters } from "./ExecutionFilters";
 import { queryOf } from "./query";
 import { texts } from "./texts";
@@ -26,23 +27,19 @@ export function ExecutionsScreen() {
   const mayEdit = useMay("editor");
   const [chosen, setChosen] = useState<ReadonlySet<number>>(new Set());
   const pages = usePages(["executions", "list", filters], (cursor) => take(api.GET("/api/workflow-executions", { params: { query: queryOf(filters, cursor) } })));
-  const toggle = (id: number) => setChosen((before) => new Set(before.has(id) ? [...before].filter((one) => one !== id) : [...before, id]));
-  const shown = pages.rows?.map((row) => row.id) ?? [];
-  const isAll = shown.length > 0 && shown.every((id) => chosen.has(id));
-  const select: Column<Execution> = {
-    title: words.select, width: 44,
-    head: <Checkbox size="xs" checked={isAll} indeterminate={chosen.size > 0 && !isAll} onChange={() => setChosen(new Set(isAll ? [] : shown))} aria-label={texts.selectAll} />,
-    cell: ({ id }) => <Checkbox size="xs" checked={chosen.has(id)} onChange={() => toggle(id)} aria-label={texts.select(id)} />,
-  };
+  const { rows } = pages;
+  const choice = useMemo(() => ({ chosen, shown: rows?.map((row) => row.id) ?? [], set: setChosen }), [chosen, rows]);
   const isFiltered = Object.keys(filters).length > 0;
   return (
     <Page title={texts.title}>
       <ExecutionFilters />
       {chosen.size > 0 && <BulkBar ids={[...chosen]} clear={() => setChosen(new Set())} />}
-      <DataTable
-        label={texts.title} pages={pages} columns={mayEdit ? [select, ...columns] : columns} keyOf={(row) => row.id}
-        empty={<EmptyState {...(isFiltered ? texts.nothing : texts.empty)} />}
-      />
+      <ChoiceContext value={choice}>
+        <DataTable
+          label={texts.title} pages={pages} columns={mayEdit ? choosable : columns} keyOf={(row) => row.id}
+          empty={<EmptyState {...(isFiltered ? texts.nothing : texts.empty)} />}
+        />
+      </ChoiceContext>
     </Page>
   );
 }
@@ -54,6 +51,8 @@ const columns: Column<Execution>[] = [
   { title: words.begun, from: "sm", width: 140, cell: (row) => <Time at={row.created_at} /> },
   { title: words.took, from: "md", width: 100, isNumber: true, cell: (row) => duration(row.duration_ms) },
 ];
+
+const choosable: Column<Execution>[] = [{ title: words.select, width: 44, head: <ChooseAll />, cell: ({ id }) => <Choose id={id} /> }, ...columns];
 
 function Name({ execution }: { execution: Execution }) {
   const why = execution.error ?? stoppedIn(execution.result)?.reason;

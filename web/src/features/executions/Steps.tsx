@@ -2,6 +2,7 @@ import { Badge, Button, Collapse, Group, SimpleGrid, Text, UnstyledButton } from
 import { IconChevronRight } from "@tabler/icons-react";
 import { useEffect, useMemo, useRef, useState } from "react";
 import { JsonBlock } from "../../ui/JsonBlock";
+import { useStepName } from "../../ui/stepName";
 import { StatusChip, type Tone } from "../../ui/StatusChip";
 import { Countdown, duration } from "../../ui/Time";
 import { Conditions } from "./Conditions";
@@ -30,6 +31,7 @@ const SHOWN = 300;
 
 export function Steps({ journal, isOver, endedAt, asked }: Props) {
   const [limit, setLimit] = useState(SHOWN);
+  const stepName = useStepName();
   const steps = useMemo(() => stepsOf(journal.logs), [journal.logs]);
   if (steps.length === 0) return <Text c="dimmed" size="sm">{words.noSteps}</Text>;
   const firstAt = steps.findIndex((step) => step.id === asked?.stepId);
@@ -39,16 +41,16 @@ export function Steps({ journal, isOver, endedAt, asked }: Props) {
   return (
     <>
       <ol className={classes["timeline"]}>
-        {shown.map((step) => <StepRow key={step.path} step={step} isOver={isOver} hasEnded={step.path === endedAt} asked={step.path === first ? asked?.number : undefined} />)}
+        {shown.map((step) => <StepRow key={step.path} step={step} name={stepName(step.last.step_name)} isOver={isOver} hasEnded={step.path === endedAt} asked={step.path === first ? asked?.number : undefined} />)}
       </ol>
       {shown.length < steps.length && <Button variant="default" size="xs" mt="sm" onClick={() => setLimit(shown.length + SHOWN)}>{words.moreSteps(steps.length - shown.length)}</Button>}
     </>
   );
 }
 
-type RowProps = { step: Step; isOver: boolean; hasEnded: boolean; asked: number | undefined };
+type RowProps = { step: Step; name: string; isOver: boolean; hasEnded: boolean; asked: number | undefined };
 
-function StepRow({ step, isOver, hasEnded, asked }: RowProps) {
+function StepRow({ step, name, isOver, hasEnded, asked }: RowProps) {
   const { last, attempts } = step;
   const element = useRef<HTMLLIElement>(null);
   // What went wrong or was decided is what one has come to see.
@@ -70,7 +72,7 @@ function StepRow({ step, isOver, hasEnded, asked }: RowProps) {
         <UnstyledButton className={classes["head"]} aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
           <IconChevronRight size={16} aria-hidden className={classes["chevron"]} data-open={isOpen || undefined} />
           <span style={{ flex: 1, minWidth: 0 }}>
-            <Text span size="sm" fw={500} style={{ overflowWrap: "anywhere" }}>{step.name}</Text>{" "}
+            <Text span size="sm" fw={500} style={{ overflowWrap: "anywhere" }}>{name}</Text>{" "}
             {step.place && <Text span size="xs" c="dimmed" ml={8}>{step.place}</Text>}
           </span>
           {attempts.length > 1 && <Badge variant="default" size="sm" tt="none" fw={500}>{words.attempts(attempts.length)}</Badge>}

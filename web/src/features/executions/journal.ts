@@ -1,11 +1,10 @@
 import type { Schema } from "../../api/client";
-import { named } from "../../ui/stopped";
 import { texts } from "./texts";
 
 export type Log = Schema<"ExecutionLog">;
 
 /** One step of the run, with every attempt at it in order. */
-export type Step = { path: string; id: string; name: string; type: Log["step_type"]; attempts: Log[]; last: Log; pause: number; depth: number; place: string };
+export type Step = { path: string; id: string; type: Log["step_type"]; attempts: Log[]; last: Log; pause: number; depth: number; place: string };
 
 /** The journal by steps: its rows are attempts. `pause` is how long nothing happened before the step began. */
 export function stepsOf(logs: Log[]): Step[] {
@@ -18,7 +17,7 @@ export function stepsOf(logs: Log[]): Step[] {
     const begun = time(first.started_at ?? first.created_at);
     const pause = end === undefined || first.carried_from ? 0 : Math.max(0, begun - end);
     end = time(last.completed_at ?? last.resume_at ?? last.created_at);
-    return [{ path, id: last.step_id, name: named(last.step_name), type: last.step_type, attempts, last, pause, ...within(path) }];
+    return [{ path, id: last.step_id, type: last.step_type, attempts, last, pause, ...within(path) }];
   });
 }
 

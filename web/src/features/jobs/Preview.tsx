@@ -1,7 +1,7 @@
 import { List, Stack, Text } from "@mantine/core";
 import type { Schema } from "../../api/client";
 import { duration } from "../../ui/Time";
-import { named } from "../../ui/stopped";
+import { useStepName } from "../../ui/stepName";
 import type { Source } from "./filter";
 import { texts } from "./texts";
 
@@ -12,6 +12,7 @@ type Props = { preview: Schema<"JobPreview">; source: Source; takesAgain: boolea
 /** What a job would do: how many records there are, what the workflow says of them, and a few of them in full. */
 export function Preview({ preview, source, takesAgain, rate }: Props) {
   const { total, lookedAt, verdicts, samples } = preview;
+  const stepName = useStepName();
   if (total === 0) return <Text size="sm">{words.nothing}</Text>;
   const told = (Object.keys(words.verdicts) as (keyof Schema<"Verdicts">)[]).filter((name) => verdicts[name] > 0);
   return (
@@ -31,7 +32,7 @@ export function Preview({ preview, source, takesAgain, rate }: Props) {
           <Text size="sm" mb={6}>{words.samples}</Text>
           <Stack gap="xs">
             {samples.map(({ recordId, run }) => {
-              const steps = run.actions.filter(({ wouldRun }) => wouldRun).map(({ name }) => named(name));
+              const steps = run.actions.filter(({ wouldRun }) => wouldRun).map(({ name }) => stepName(name));
               return (
                 <div key={recordId} className="panel" style={{ padding: "8px 12px" }}>
                   <Text size="sm" fw={500}>{words.sample(source, recordId)}</Text>

@@ -4,7 +4,7 @@ import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { api, type Schema, take, takeData } from "../../api/client";
 import { fieldProblems, reasonOf } from "../../api/failure";
-import { useAction } from "../../ui/useAction";
+import { useAction, useFailure } from "../../ui/useAction";
 import { type Filter, filtersOf, type Source, tidied } from "./filter";
 import { Preview } from "./Preview";
 import { texts } from "./texts";
@@ -37,16 +37,15 @@ function Choosing({ workflow, close }: Omit<Props, "isOpen">) {
   const [filter, setFilter] = useState<Filter>(() => usual(workflow).filter);
   const [rate, setRate] = useState(50);
   const [preview, setPreview] = useState<Schema<"JobPreview">>();
-  const [failure, setFailure] = useState<unknown>(null);
+  const [failure, tell] = useFailure();
   const path = { params: { path: { id: workflow.id } } };
   const chosen = { source, filter: tidied(filter, source) };
-  const look = useAction(() => previewOf(workflow.id, chosen), { touches: [] });
+  const look = useAction(() => previewOf(workflow.id, chosen), { touches: [], failed: tell });
   const start = useAction(async () => {
     if (kind === "backfill") await take(api.POST("/api/workflows/{id}/backfill", { ...path, body: { ...chosen, rate } }));
     else await takeData(api.POST("/api/workflows/{id}/run", { ...path, body: { ...chosen, rate } }));
-  }, { touches: ["jobs", "executions", "overview"], done: words.started });
+  }, { touches: ["jobs", "executions", "overview"], done: words.started, failed: tell });
   const problems = fieldProblems(failure);
-  const act = { onError: setFailure };
   if (preview) {
     // A backfill passes over what was taken before; as far as it was looked at, that is known.
     const count = kind === "run" ? preview.total : preview.total - preview.verdicts.taken_before;
@@ -58,7 +57,7 @@ function Choosing({ workflow, close }: Omit<Props, "isOpen">) {
           <Button variant="subtle" color="gray" onClick={() => setPreview(undefined)}>{words.back}</Button>
           <Button
             data-autofocus disabled={count === 0} loading={start.isPending}
-            onClick={() => start.mutate(undefined, { ...act, onSuccess: () => { close(); void navigate({ to: "/jobs", search: { workflowId: String(workflow.id) } }); } })}
+            onClick={() => start.mutate(undefined, { onSuccess: () => { close(); void navigate({ to: "/jobs", search: { workflowId: String(workflow.id) } }); } })}
           >
             {words.go(count)}
           </Button>
@@ -77,7 +76,7 @@ function Choosing({ workflow, close }: Omit<Props, "isOpen">) {
       <Filters source={source} filter={filter} set={(changes) => setFilter({ ...filter, ...changes })} problems={problems} />
       <NumberInput label={words.rate} min={1} max={1000} allowDecimal={false} value={rate} error={problems["rate"]} onChange={(next) => typeof next === "number" && setRate(next)} maw={200} />
       <Group justify="flex-end">
-        <Button loading={look.isPending} onClick={() => { setFailure(null); look.mutate(undefined, { ...act, onSuccess: setPreview }); }}>{words.look}</Button>
+        <Button loading={look.isPending} onClick={() => { tell(null); look.mutate(undefined, { onSuccess: setPreview }); }}>{words.look}</Button>
       </Group>
     </Stack>
   );

@@ -8,6 +8,7 @@ import { FilterSelect } from "../../ui/FilterSelect";
 import { type Filters, useFilters } from "../../ui/filters";
 import { Page } from "../../ui/Page";
 import { EmptyState, ErrorState, RowsLoading } from "../../ui/states";
+import { useStepName } from "../../ui/stepName";
 import { StatusChip } from "../../ui/StatusChip";
 import { duration, Time } from "../../ui/Time";
 import { daysOf, startOf } from "./period";
@@ -121,6 +122,7 @@ function Head({ title, isNumber = true, from }: { title: string; isNumber?: bool
 /** What holds runs up: the actions that take longest. */
 function SlowestSteps({ startDate, inPeriod }: { startDate: string; inPeriod: Filters }) {
   const words = texts.steps;
+  const stepName = useStepName();
   const workflowId = inPeriod["workflowId"] ? Number(inPeriod["workflowId"]) : undefined;
   const query = useQuery({
     queryKey: ["trend", "steps", startDate, workflowId],
@@ -140,7 +142,7 @@ function SlowestSteps({ startDate, inPeriod }: { startDate: string; inPeriod: Fi
             {query.data.steps.map((step) => (
               <Table.Tr key={`${step.workflow_id} ${step.step_id}`}>
                 <Table.Td>
-                  <Link to="/executions" search={{ ...inPeriod, workflowId: String(step.workflow_id) }} className="plain">{step.step_name}</Link>
+                  <Link to="/executions" search={{ ...inPeriod, workflowId: String(step.workflow_id) }} className="plain">{stepName(step.step_name)}</Link>
                   <Text size="xs" c="dimmed">{step.workflow_name}</Text>
                 </Table.Td>
                 <Table.Td visibleFrom="sm" ta="end" className="numbers">{step.attempts.toLocaleString()}</Table.Td>

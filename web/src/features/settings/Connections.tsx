@@ -15,7 +15,7 @@ import { say, sayFailure } from "../../ui/notice";
 import { NewRecord, useOpenRecord } from "../../ui/OpenRecord";
 import { EmptyState } from "../../ui/states";
 import { StatusChip } from "../../ui/StatusChip";
-import { useAction } from "../../ui/useAction";
+import { useAction, useFailure } from "../../ui/useAction";
 import { texts } from "./texts";
 
 type Connection = Schema<"Integration">;
@@ -85,19 +85,19 @@ function ConnectionForm({ connection, providers, close }: FormProps) {
   const [provider, setProvider] = useState(connection?.provider ?? providers[0]?.name ?? "");
   const [config, setConfig] = useState<Record<string, unknown>>(connection?.config ?? {});
   const [secrets, setSecrets] = useState<Record<string, string>>({});
-  const [failure, setFailure] = useState<unknown>(null);
+  const [failure, tell] = useFailure();
   const chosen = providers.find((one) => one.name === provider);
   const save = useAction((body: Schema<"IntegrationIn">) => (connection
     ? takeData(api.PATCH("/api/integrations/{id}", { params: { path: { id: connection.id } }, body: { ...body, version: connection.version } }))
-    : takeData(api.POST("/api/integrations", { body }))), { touches, done: texts.saved });
+    : takeData(api.POST("/api/integrations", { body }))), { touches, done: texts.saved, failed: tell });
   const problems = fieldProblems(failure);
   const secretFields = Object.entries((chosen?.secrets_schema as JsonSchema | undefined)?.properties ?? {});
   const isSet = (secret: string) => connection?.provider === provider && connection.secrets_set.includes(secret);
   const submit = (event: FormEvent) => {
     event.preventDefault();
     const filled = Object.fromEntries(Object.entries(secrets).filter(([, value]) => value !== ""));
-    setFailure(null);
-    save.mutate({ name, provider, config, ...(Object.keys(filled).length > 0 && { secrets: filled }) }, { onSuccess: close, onError: setFailure });
+    tell(null);
+    save.mutate({ name, provider, config, ...(Object.keys(filled).length > 0 && { secrets: filled }) }, { onSuccess: close });
   };
   return (
     <form onSubmit={submit}>

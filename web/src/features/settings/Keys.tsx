@@ -6,7 +6,7 @@ import { usePages } from "../../api/queries";
 import { useConfirm } from "../../ui/confirm";
 import { type Column, DataTable } from "../../ui/DataTable";
 import { NewRecord, useOpenRecord } from "../../ui/OpenRecord";
-import { type Field, RecordForm } from "../../ui/RecordForm";
+import { type Field, RecordForm, toldByForm } from "../../ui/RecordForm";
 import { ShownOnce } from "../../ui/ShownOnce";
 import { EmptyState } from "../../ui/states";
 import { Time } from "../../ui/Time";
@@ -26,7 +26,7 @@ export function Keys() {
   const { dialog, confirm } = useConfirm();
   const [key, setKey] = useState<string | null>(null);
   const pages = usePages(["keys"], (cursor) => take(api.GET("/api/api-keys", { params: { query: { ...(cursor && { cursor }) } } })));
-  const create = useAction((body: Schema<"ApiKeyIn">) => takeData(api.POST("/api/api-keys", { body })), { touches });
+  const create = useAction((body: Schema<"ApiKeyIn">) => takeData(api.POST("/api/api-keys", { body })), { touches, failed: toldByForm });
   const revoke = useAction((id: number) => take(api.DELETE("/api/api-keys/{id}", { params: { path: { id } } })), { touches, done: words.revoked });
   const columns: Column<Schema<"ApiKey">>[] = [
     { title: words.name, cell: (row) => <Text size="sm" fw={500}>{row.name}</Text> },

@@ -7,7 +7,7 @@ import { useMay, useSession } from "../../api/session";
 import { useConfirm } from "../../ui/confirm";
 import { type Column, DataTable } from "../../ui/DataTable";
 import { NewRecord, useOpenRecord } from "../../ui/OpenRecord";
-import { type Field, RecordForm } from "../../ui/RecordForm";
+import { type Field, RecordForm, toldByForm } from "../../ui/RecordForm";
 import { ShownOnce } from "../../ui/ShownOnce";
 import { Time } from "../../ui/Time";
 import { useAction } from "../../ui/useAction";
@@ -30,7 +30,7 @@ export function People() {
   const record = useOpenRecord();
   const [link, setLink] = useState<string | null>(null);
   const pages = usePages(["users"], (cursor) => take(api.GET("/api/users", { params: { query: { ...(cursor && { cursor }) } } })));
-  const invite = useAction((body: Schema<"UserIn">) => takeData(api.POST("/api/users", { body })), { touches, done: words.invited });
+  const invite = useAction((body: Schema<"UserIn">) => takeData(api.POST("/api/users", { body })), { touches, done: words.invited, failed: toldByForm });
   const columns: Column<User>[] = [
     { title: words.name, cell: (row) => <><Text size="sm" fw={500}>{row.name ?? row.email}</Text><Text size="xs" c="dimmed">{row.email}</Text></> },
     { title: words.role, width: 180, cell: (row) => (isAdmin && row.id !== session.user?.id ? <RoleOf user={row} /> : texts.roles[row.role]) },

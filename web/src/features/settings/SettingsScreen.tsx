@@ -6,14 +6,15 @@ import { Account } from "./Account";
 import { AlertSettings } from "./AlertSettings";
 import { Company } from "./Company";
 import { Connections } from "./Connections";
+import { EmailSettings } from "./email/EmailSettings";
 import { Keys } from "./Keys";
 import { People } from "./People";
 import { texts } from "./texts";
 
 type Tab = keyof typeof texts.tabs;
 
-const forAll: Tab[] = ["account", "people", "connections", "company", "alerts"];
-const forAdmins: Tab[] = ["account", "people", "keys", "connections", "company", "alerts"];
+const forAll: Tab[] = ["account", "people", "connections", "company", "email", "alerts"];
+const forAdmins: Tab[] = ["account", "people", "keys", "connections", "company", "email", "alerts"];
 
 export function SettingsScreen() {
   const { filters, set } = useFilters();
@@ -32,6 +33,7 @@ export function SettingsScreen() {
         <Tabs.Panel value="keys"><Keys /></Tabs.Panel>
         <Tabs.Panel value="connections"><Connections /></Tabs.Panel>
         <Tabs.Panel value="company"><Company /></Tabs.Panel>
+        <Tabs.Panel value="email"><EmailSettings /></Tabs.Panel>
         <Tabs.Panel value="alerts"><AlertSettings /></Tabs.Panel>
       </Tabs>
     </Page>

@@ -2,7 +2,7 @@ const roles = { viewer: "Viewer", editor: "Editor", admin: "Administrator" };
 
 export const texts = {
   title: "Settings",
-  tabs: { account: "My account", people: "People", keys: "API keys", connections: "Connections", company: "Company", alerts: "Alerts" },
+  tabs: { account: "My account", people: "People", keys: "API keys", connections: "Connections", company: "Company", email: "Email", alerts: "Alerts" },
   roles,
   roleHint: "Viewers read, with personal answers masked. Editors change workflows and records. Administrators also manage people, keys and settings.",
   saved: "Saved.",
@@ -28,10 +28,9 @@ export const texts = {
     statuses: { ok: "Works", failing: "Fails", untried: "Not tested", expired: "Expired", revoked: "Not let in", rate_limited: "Paused" } as Record<string, string>,
   },
   company: {
-    time_zone: "Time zone", retention_days: "Keep history for (days)", mails: "Mails", senderName: "Name of the sender", senderEmail: "Address of the sender",
+    time_zone: "Time zone", retention_days: "Keep history for (days)",
     webhooks: "Webhooks", webhook_hosts: "Hosts that may be called", webhookHint: "Empty: all public ones.", quiet: "Quiet hours", from: "From", to: "To",
     holidays: "Holidays", holidaysHint: "Days such as 2026-12-25", week: "Working hours", closed: "Closed",
-    host: "Host", port: "Port", security: "Encryption", noSecurity: "None", username: "User", password: "Password", passwordSet: "A password is set; empty keeps it.", useSmtp: "Send mails through a server of your own", 
     days: ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"],
     badHours: (day: string) => `${day}: write hours as 09:00-17:00`,
   },

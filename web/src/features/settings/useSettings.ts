@@ -1,5 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { api, type Schema, takeData } from "../../api/client";
+import { toldByForm } from "../../ui/RecordForm";
 import { useAction } from "../../ui/useAction";
 import { texts } from "./texts";
 
@@ -8,5 +9,5 @@ export function useSettings() {
 }
 
 export function useSaveSettings() {
-  return useAction((body: Schema<"Settings">) => takeData(api.PATCH("/api/settings", { body })), { touches: ["settings"], done: texts.saved });
+  return useAction((body: Schema<"Settings">) => takeData(api.PATCH("/api/settings", { body })), { touches: ["settings"], done: texts.saved, failed: toldByForm });
 }

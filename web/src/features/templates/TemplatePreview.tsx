@@ -4,7 +4,7 @@ import { type ComponentProps, type FormEvent, lazy, Suspense, useState } from "r
 import { api, type Schema, takeData } from "../../api/client";
 import { fieldProblems, reasonOf } from "../../api/failure";
 import { useMay } from "../../api/session";
-import { useAction } from "../../ui/useAction";
+import { useAction, useFailure } from "../../ui/useAction";
 import { BlankField } from "./BlankField";
 import { blanksOf, conditionCount, stepsOf } from "./blanks";
 import classes from "./templates.module.css";
@@ -45,18 +45,17 @@ function Filling({ template }: { template: Template }) {
   const blanks = blanksOf(template);
   const [name, setName] = useState(template.name);
   const [values, setValues] = useState<Record<string, unknown>>(() => Object.fromEntries(blanks.map((blank) => [blank.key, blank.initial])));
-  const [failure, setFailure] = useState<unknown>(null);
-  const use = useAction((body: Schema<"Filling">) => takeData(api.POST("/api/workflow-templates/{id}/use", { params: { path: { id: template.id } }, body })), { touches: ["workflows", "templates"], done: texts.made });
+  const [failure, tell] = useFailure();
+  const use = useAction((body: Schema<"Filling">) => takeData(api.POST("/api/workflow-templates/{id}/use", { params: { path: { id: template.id } }, body })), { touches: ["workflows", "templates"], done: texts.made, failed: tell });
   const form = blanks.find((blank) => blank.type === "form");
   const formId = form && typeof values[form.key] === "number" ? (values[form.key] as number) : undefined;
   const problems = fieldProblems(failure);
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    setFailure(null);
+    tell(null);
     const variables = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null && value !== ""));
     use.mutate({ name, variables }, {
       onSuccess: (workflow) => void navigate({ to: "/workflows/$workflowId", params: { workflowId: String(workflow.id) } }),
-      onError: setFailure,
     });
   };
   return (

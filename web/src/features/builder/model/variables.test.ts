@@ -36,3 +36,8 @@ test("the error is known where a failure is looked after, and nowhere else", () 
   expect(at("manual", ["onFailure", 0])).toContain("error.message");
   expect([...at("manual", ["actions", 1]), ...at("manual", ["actions", 0, "config", "onApproved", 0])].filter((path) => path.startsWith("error"))).toEqual([]);
 });
+
+test("what is done when the run has failed sees what the run's own steps gave, not what was inside of them", () => {
+  const outputs = at("manual", ["onFailure", 0]).filter((path) => path.startsWith("steps."));
+  expect(outputs).toEqual(["steps.s1.output.decision", "steps.s1.output.by", "steps.s1.output.comment", "steps.s1.output.form.amount", "steps.s1.output.form.why", "steps.s3.output.status", "steps.s3.output.body"]);
+});

@@ -110,10 +110,13 @@ function triggerVariables(definition: Definition, known: Known): Variable[] {
   return [...found, ...others];
 }
 
-/** The steps that have ended when this one begins: those before it in its own list and in each list around it. */
+/** The steps that have ended when this one begins: those before it in its own list and in each list around it; for what is done when the run has failed, also those of the run. */
 export function stepsBefore(definition: Definition, path: Path): Step[] {
+  const isBefore = ({ list, index }: Place): boolean => startsWith(path, list) && path.length > list.length && index < Number(path[list.length]);
+  // Which of them came to their end is not known beforehand; of the others it is as if they had given nothing.
+  const isOfRun = ({ list }: Place): boolean => path[0] === "onFailure" && list.length === 1 && list[0] === "actions";
   return places(definition)
-    .filter((place) => startsWith(path, place.list) && path.length > place.list.length && place.index < Number(path[place.list.length]))
+    .filter((place) => isBefore(place) || isOfRun(place))
     .map(({ step }) => step);
 }
 
