@@ -147,6 +147,13 @@ test("two versions are compared, and a run that waits is moved to the newer one"
   expect((await key.get<{ workflow_version: number }[]>(`/api/workflow-executions?workflowId=${id}`))[0]?.workflow_version).toBe(2);
 });
 
+test("a step without a name is called on the overview as in the builder", async ({ page }) => {
+  await page.goto("/");
+  const slowest = page.getByRole("region", { name: "Slowest steps" });
+  await expect(slowest.getByRole("link", { name: "Create a ticket" }).first()).toBeVisible();
+  await expect(slowest.getByText(/^[a-z]+_[a-z_]+$/)).toHaveCount(0);
+});
+
 test("a stream that is refused is opened again, and what was missed is read", async ({ page, server }) => {
   const key = asKey(page.request, server);
   await key.workflow({ name: "Heard at last", trigger_event: "horn.sounds", actions: [{ type: "stop", config: {} }] });
