@@ -5,7 +5,6 @@
 //! mark, its own number: a new session reads it back ([`Database::commit`]) and nobody is answered by guessing. The mark is a row, because a
 //! transaction's id means nothing on another server, which may be the one that answers after a failover.
 
-mod bulk;
 mod schema;
 mod wall;
 
@@ -20,7 +19,7 @@ use model::{NodeId, Timestamp};
 use tokio_postgres::{
     Client, NoTls, SimpleQueryMessage, Statement,
     error::SqlState,
-    types::{FromSql, IsNull, ToSql, Type, to_sql_checked},
+    types::{FromSql, IsNull, Kind, ToSql, Type, to_sql_checked},
 };
 
 use super::{
@@ -29,8 +28,6 @@ use super::{
     value::Value,
 };
 use crate::{StoreError, StoreResult};
-
-use bulk::Rows;
 
 pub(super) use wall::{Nearness, View};
 
@@ -76,12 +73,11 @@ struct Mark {
 struct Session {
     client: Client,
     statements: HashMap<String, Statement>,
-    copies: HashMap<String, Rows>,
 }
 
 impl Session {
     fn new(client: Client) -> Self {
-        Self { client, statements: HashMap::new(), copies: HashMap::new() }
+        Self { client, statements: HashMap::new() }
     }
 }
 
@@ -298,21 +294,6 @@ impl Database {
         Ok(statement)
     }
 
-    async fn prepared_rows(&mut self, sql: &str, rows: usize) -> StoreResult<Rows> {
-        let Some(target) = bulk::Target::of(sql).filter(|_| rows >= bulk::ENOUGH) else {
-            return self.prepared(sql).await.map(Rows::Arrays);
-        };
-        if let Some(copy) = self.session().await?.copies.get(sql) {
-            return Ok(copy.clone());
-        }
-        self.send_queued(sql).await?;
-        let session = self.session().await?;
-        let preparing = Rows::copy(&session.client, target);
-        let copy = answered(preparing).await?.map_err(|error| refused(error, sql))?;
-        session.copies.insert(sql.to_owned(), copy.clone());
-        Ok(copy)
-    }
-
     /// What waits belongs before a preparation: a transaction that is broken prepares nothing.
     async fn send_queued(&mut self, sql: &str) -> StoreResult<()> {
         let queued = std::mem::take(&mut self.queued);
@@ -358,22 +339,24 @@ impl Database {
         self.kept(changed)?.map_err(|error| self.refused(error, sql))
     }
 
-    /// Several statements, each for many rows. All are on their way before the first is answered; what comes after one that is refused is refused with it.
+    /// Several statements, each for many rows, whose columns are arrays. All are on their way before the first is answered; what comes after one that is refused is
+    /// refused with it.
     pub(crate) async fn execute_all(&mut self, work: &[(&str, Vec<Vec<Value>>)]) -> StoreResult<()> {
         let mut prepared = Vec::with_capacity(work.len());
         for (sql, rows) in work {
-            let statement = self.prepared_rows(sql, rows.len()).await?;
-            if !statement.fits(rows) {
-                return Err(StoreError::Corrupt(format!("a row has other columns than: {sql}")));
-            }
-            prepared.push(statement);
+            let statement = self.prepared(sql).await?;
+            let columns: Vec<Column<'_>> =
+                (0..statement.params().len()).map(|index| Column { rows, index }).collect();
+            prepared.push((statement, columns));
         }
         let queued = std::mem::take(&mut self.queued);
         let client = &self.session().await?.client;
         // Each is sent when it is first polled, in this order.
-        let mut sent: Vec<BoxFuture<'_, Result<(), tokio_postgres::Error>>> = Vec::with_capacity(work.len());
-        for ((_, rows), statement) in work.iter().zip(&prepared) {
-            sent.push(statement.run(client, rows).boxed());
+        let mut sent: Vec<BoxFuture<'_, Result<u64, tokio_postgres::Error>>> = Vec::with_capacity(work.len());
+        for (statement, columns) in &prepared {
+            let parameters: Vec<&(dyn ToSql + Sync)> =
+                columns.iter().map(|column| column as &(dyn ToSql + Sync)).collect();
+            sent.push(async move { client.execute(statement, &parameters).await }.boxed());
         }
         let answers = together(client, &queued, async { Ok(join_all(sent).await) }).await;
         let first_refusal = match self.kept(answers)? {
@@ -398,7 +381,6 @@ impl Database {
     fn forget(&mut self) {
         if let Some(session) = &mut self.session {
             session.statements.clear();
-            session.copies.clear();
         }
     }
 
@@ -596,6 +578,41 @@ impl ToSql for Value {
 
 fn micros(time: Timestamp) -> i64 {
     time.as_millis().saturating_mul(1_000).saturating_sub(EPOCH_MICROS)
+}
+
+/// One column of many rows, sent as an array.
+#[derive(Debug)]
+struct Column<'a> {
+    rows: &'a [Vec<Value>],
+    index: usize,
+}
+
+impl ToSql for Column<'_> {
+    fn to_sql(&self, kind: &Type, out: &mut BytesMut) -> Sent {
+        let Kind::Array(member) = kind.kind() else { return Err(format!("{kind} is no array").into()) };
+        let (one_dimension, may_hold_null, first_index) = (1, 1, 1);
+        out.put_i32(one_dimension);
+        out.put_i32(may_hold_null);
+        out.put_u32(member.oid());
+        out.put_i32(self.rows.len().try_into()?);
+        out.put_i32(first_index);
+        for row in self.rows {
+            let value = row.get(self.index).ok_or("a row is too short")?;
+            let start = out.len();
+            out.put_i32(-1);
+            if matches!(value.to_sql(member, out)?, IsNull::No) {
+                let length: i32 = (out.len() - start - 4).try_into()?;
+                out[start..start + 4].copy_from_slice(&length.to_be_bytes());
+            }
+        }
+        Ok(IsNull::No)
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    to_sql_checked!();
 }
 
 #[cfg(test)]
