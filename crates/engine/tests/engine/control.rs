@@ -273,6 +273,41 @@ fn cases(sink: &Sink) -> Vec<(&'static str, Value)> {
                 ]))]}},
             ]),
         ),
+        (
+            "what holds steps is tried again from its beginning, with effects of its own",
+            json!([
+                {"id": "again", "type": "parallel", "critical": false, "retry": {"attempts": 2, "delays": ["1m"]}, "config": {"branches": lanes(&[
+                    ("good", json!([call("g", "/ok"), set("s1", "good", "{{vars.good}}+")])),
+                    ("bad", json!([delay("d", "1h"), {"id": "b", "type": "webhook", "critical": true, "config": {"url": sink.url("/status/404")}}])),
+                    ("waits", json!([{"id": "a", "type": "approval", "config": {"title": "Well?", "approvers": [{"role": "admin"}]}}])),
+                ])}},
+                {"id": "each", "type": "for_each", "retry": {"attempts": 3, "delays": ["1m"]}, "config": {"items": ["ok", ""], "actions": [
+                    {"id": "c", "type": "branch", "config": {"branches": [arm("first", "item", json!(""), json!([
+                        {"id": "w", "type": "webhook", "critical": true, "config": {"url": sink.url("/status/410")}},
+                    ]))]}},
+                    set("s2", "seen", "{{vars.seen}}{{index}}"),
+                ]}},
+                tag("end", "{{vars.good}} {{vars.seen}} {{steps.each.output.count}}"),
+            ]),
+        ),
+        (
+            "what takes too long ends like a loser, and fails",
+            json!([
+                {"id": "late", "type": "branch", "timeoutMs": "2h", "config": {"branches": [arm("yes", "score", json!(3), json!([
+                    tag("t", "begun"),
+                    {"id": "both", "type": "parallel", "config": {"branches": lanes(&[
+                        ("soon", json!([delay("d1", "1h"), tag("s", "soon")])), ("late", json!([delay("d2", "3h"), tag("x", "never")])),
+                        ("event", json!([{"id": "e", "type": "wait_for_event", "config": {"event": "contact_updated", "timeout": "5d",
+                            "conditions": holds("event.contact.id", &json!(7))}}])),
+                    ])}},
+                ]))]}, "onError": [tag("h", "{{error}}")]},
+                {"id": "wait", "type": "wait", "timeoutMs": "30m", "retry": {"attempts": 2, "delays": ["5m"]}, "config": {"for": "1h"}},
+                {"id": "ask", "type": "approval", "critical": false, "timeoutMs": "1h", "config": {"title": "Well?", "approvers": [{"role": "admin"}], "onTimeout": [tag("y", "never")]}},
+                {"id": "quick", "type": "for_each", "timeoutMs": "1h", "config": {"items": [1, 2], "actions": [delay("d3", "30m")]}},
+                {"id": "end", "type": "set", "timeoutMs": 5, "retry": {"attempts": 2}, "config": {"variables": {"end": "{{steps.quick.status}}"}}},
+                tag("z", "{{vars.end}}"),
+            ]),
+        ),
     ]
 }
 
