@@ -369,7 +369,11 @@ pub(crate) fn close(
             rows.extend(put_away(&format!("cancelled: the time of step {} was over", place.path)));
             let longest = place.step.timeout.unwrap_or(Period::ZERO);
             let error = format!("it has not ended within {longest}");
-            Log { duration_ms: Some(0), output_data: Some(Value::Object(output)), ..failed(row.clone(), error, now) }
+            Log {
+                duration_ms: Some(0),
+                output_data: Some(Value::Object(output)),
+                ..failed(row.clone(), error, now)
+            }
         }
         (Closing::Stopped(by), _) => {
             let mut output = so_far();
@@ -380,8 +384,15 @@ pub(crate) fn close(
     };
     if own.status == StepStatus::Failed {
         own.resume_at = again::at(place.step, &own, journal, Period::ZERO, now);
-        if own.resume_at.is_some() && rows.is_empty() {
-            rows = put_away(&format!("cancelled: step {} is tried again from its beginning", place.path));
+        let why = match own.resume_at {
+            Some(_) => Some("is tried again from its beginning"),
+            // The run goes on behind it, and never again in it.
+            None if !place.step.critical => Some("failed without it"),
+            // Whether the run is tried again is not known here.
+            None => None,
+        };
+        if let Some(why) = why.filter(|_| rows.is_empty()) {
+            rows = put_away(&format!("cancelled: step {} {why}", place.path));
         }
     }
     rows.push(own);

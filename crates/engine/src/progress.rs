@@ -184,6 +184,9 @@ fn failed(ended: Progress, log: &Log, delay: Option<Period>, now: Timestamp) -> 
         None => {
             let why = match (log.retryable, ended.retry_count) {
                 _ if log.step_path == CONDITIONS => String::new(),
+                (false, _) if walk::is_overdue(log) => {
+                    " (not retried: of a step that takes too long its own retry says how often)".to_owned()
+                }
                 (false, _) => NOT_RETRIED.to_owned(),
                 (true, 0) => String::new(),
                 (true, retries) => format!(" (given up after {retries} retries)"),

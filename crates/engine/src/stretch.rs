@@ -56,12 +56,7 @@ pub(crate) struct Stretch<'a> {
 
 impl Stretch<'_> {
     /// Does what is next, whatever it is, and what follows it as far as that belongs to its stretch.
-    pub(crate) async fn perform(
-        self,
-        journal: &Journal,
-        next: Next<'_>,
-        outside: Outside,
-    ) -> Vec<Performed> {
+    pub(crate) async fn perform(self, journal: &Journal, next: Next<'_>, outside: Outside) -> Vec<Performed> {
         let mut steps = Vec::new();
         let mut ends_here = false;
         match next {

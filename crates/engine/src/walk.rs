@@ -25,7 +25,8 @@ pub use self::place::{Frame, Inside, Place};
 pub(crate) use self::place::{TRY, base, exists, find, is_below, place_of, steps_to, try_of};
 pub use self::tree::Closing;
 pub(crate) use self::tree::{
-    FAILED_AT, HANDLED, OVERDUE, Rows, STOPPED_AT, deadline, is_handled, results, round_count, rounds,
+    FAILED_AT, HANDLED, OVERDUE, Rows, STOPPED_AT, deadline, is_handled, is_overdue, results, round_count,
+    rounds,
 };
 use self::tree::{Flow, Walk};
 

@@ -195,7 +195,8 @@ impl Record {
     async fn meet(&self, path: &str, count: usize) {
         loop {
             let arrived = self.arrived.notified();
-            let met = self.met.lock().expect("no holder of this lock can panic").get(path).map_or(0, HashSet::len);
+            let met =
+                self.met.lock().expect("no holder of this lock can panic").get(path).map_or(0, HashSet::len);
             if met >= count {
                 return;
             }
@@ -243,7 +244,8 @@ async fn answer(
     let key = request.header("idempotency-key").unwrap_or_default().to_owned();
     let response = Response::builder();
     let number = argument.trim_end_matches('/').parse().unwrap_or(0_u16);
-    let hangs = kind == "hang" || kind == "hang-times" && record.attempt(&path, &key) <= u32::from(number)
+    let hangs = kind == "hang"
+        || kind == "hang-times" && record.attempt(&path, &key) <= u32::from(number)
         || kind == "meet" && parts.uri.query().is_some_and(|query| query.starts_with("hang"));
     let (response, body) = match kind {
         "status" => (response.status(number), Body::from("as asked")),

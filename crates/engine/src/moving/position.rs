@@ -223,7 +223,8 @@ impl Run<'_> {
             if let (Some(was), Some(is)) = (before.construct.as_deref(), step.construct.as_deref())
                 && !is.is_loop()
             {
-                let base = self.journal.last(&path).map_or(path.as_str().into(), |row| walk::base(&path, row));
+                let base =
+                    self.journal.last(&path).map_or(path.as_str().into(), |row| walk::base(&path, row));
                 let known: Vec<(String, &[Step])> = was.lists().collect();
                 for (name, steps) in is.lists() {
                     let before =

@@ -52,9 +52,7 @@ impl Frame<'_> {
     pub(crate) fn splits(&self) -> bool {
         match self.step.and_then(|step| step.construct.as_deref()) {
             Some(Construct::Parallel(_)) => self.inside == Inside::Branch,
-            Some(Construct::ForEach(each)) => {
-                each.concurrency > 1 && matches!(self.inside, Inside::Round(_))
-            }
+            Some(Construct::ForEach(each)) => each.concurrency > 1 && matches!(self.inside, Inside::Round(_)),
             _ => false,
         }
     }

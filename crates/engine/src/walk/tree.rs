@@ -465,6 +465,11 @@ pub(crate) fn is_handled(row: &Log) -> bool {
     output(row, HANDLED) == Some(&Value::Bool(true))
 }
 
+/// The step has failed because its time was over.
+pub(crate) fn is_overdue(row: &Log) -> bool {
+    output(row, OVERDUE).is_some()
+}
+
 fn output<'l>(row: &'l Log, key: &str) -> Option<&'l Value> {
     row.output_data.as_ref()?.get(key)
 }

@@ -281,7 +281,7 @@ fn cases(sink: &Sink) -> Vec<(&'static str, Value)> {
                     ("bad", json!([delay("d", "1h"), {"id": "b", "type": "webhook", "critical": true, "config": {"url": sink.url("/status/404")}}])),
                     ("waits", json!([{"id": "a", "type": "approval", "config": {"title": "Well?", "approvers": [{"role": "admin"}]}}])),
                 ])}},
-                {"id": "each", "type": "for_each", "retry": {"attempts": 3, "delays": ["1m"]}, "config": {"items": ["ok", ""], "actions": [
+                {"id": "each", "type": "for_each", "critical": false, "retry": {"attempts": 2, "delays": ["1m"]}, "config": {"items": ["ok", ""], "actions": [
                     {"id": "c", "type": "branch", "config": {"branches": [arm("first", "item", json!(""), json!([
                         {"id": "w", "type": "webhook", "critical": true, "config": {"url": sink.url("/status/410")}},
                     ]))]}},
@@ -303,7 +303,7 @@ fn cases(sink: &Sink) -> Vec<(&'static str, Value)> {
                 ]))]}, "onError": [tag("h", "{{error}}")]},
                 {"id": "wait", "type": "wait", "timeoutMs": "30m", "retry": {"attempts": 2, "delays": ["5m"]}, "config": {"for": "1h"}},
                 {"id": "ask", "type": "approval", "critical": false, "timeoutMs": "1h", "config": {"title": "Well?", "approvers": [{"role": "admin"}], "onTimeout": [tag("y", "never")]}},
-                {"id": "quick", "type": "for_each", "timeoutMs": "1h", "config": {"items": [1, 2], "actions": [delay("d3", "30m")]}},
+                {"id": "quick", "type": "for_each", "timeoutMs": "61m", "config": {"items": [1, 2], "actions": [delay("d3", "30m")]}},
                 {"id": "end", "type": "set", "timeoutMs": 5, "retry": {"attempts": 2}, "config": {"variables": {"end": "{{steps.quick.status}}"}}},
                 tag("z", "{{vars.end}}"),
             ]),
