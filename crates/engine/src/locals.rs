@@ -143,8 +143,9 @@ fn so_far(place: &Place<'_>, frame: &Frame<'_>, row: &Log, journal: &Journal) ->
 /// afterwards in the order in which branches are written and items come. What an earlier try of a step has set counts no more.
 fn variables(compiled: &Compiled, journal: &Journal, place: &Place<'_>) -> Map<String, Value> {
     let is_set = |row: &&Log| row.status == StepStatus::Completed && compiled.sets.contains(&row.step_id);
+    let tries = journal.tries();
     let mut rows: Vec<&Log> =
-        journal.rows().filter(is_set).filter(|row| is_seen(row, place) && journal.is_present(row)).collect();
+        journal.rows().filter(is_set).filter(|row| is_seen(row, place) && tries.have(row)).collect();
     let mut order = HashMap::new();
     number(&compiled.steps, &mut order);
     order.insert(ON_FAILURE, order.len());

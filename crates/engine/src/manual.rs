@@ -284,13 +284,14 @@ fn allowed(original: &Execution) -> StoreResult<()> {
 /// something failed is opened again as it was decided, so that what failed in it runs again and nothing else.
 fn carried(journal: Vec<Log>, program: &Program, now: Timestamp) -> Vec<Log> {
     let seen = Journal::new(journal);
+    let tries = seen.tries();
     let keeps = |log: &Log| {
         if log.step_path == CONDITIONS {
             return (log.status == StepStatus::Completed && walk::passed(log)).then(|| log.clone());
         }
         let holds_steps = matches!(log.step_type, StepType::Branch | StepType::Loop | StepType::Parallel)
             || walk::is_awaited(log);
-        if !walk::exists(&program.compiled.steps, &log.step_path) || !seen.is_present(log) {
+        if !walk::exists(&program.compiled.steps, &log.step_path) || !tries.have(log) {
             None
         } else if !holds_steps {
             (log.status == StepStatus::Completed).then(|| log.clone())
@@ -316,7 +317,8 @@ fn carried(journal: Vec<Log>, program: &Program, now: Timestamp) -> Vec<Log> {
 /// The row of a step that holds others, as a retry takes it over; none when it had decided nothing.
 fn reopened(log: &Log, journal: &Journal, now: Timestamp) -> Option<Log> {
     let failed_inside = || {
-        let below = |row: &&Log| walk::is_below(&row.step_path, &log.step_path) && journal.is_present(row);
+        let tries = journal.tries();
+        let below = |row: &&Log| walk::is_below(&row.step_path, &log.step_path) && tries.have(row);
         let is_last =
             |row: &&Log| journal.last(&row.step_path).is_some_and(|last| last.step_number == row.step_number);
         let mut failed = journal.rows().filter(below).filter(|row| row.status == StepStatus::Failed);

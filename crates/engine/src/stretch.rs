@@ -219,8 +219,10 @@ impl Stretch<'_> {
 
 /// The step goes outside, and others may be under way beside it.
 pub(crate) fn goes_beside(journal: &Journal, place: &Place<'_>) -> bool {
+    let is_around = |row: &Log| place.frames.iter().any(|frame| frame.path == row.step_path);
+    let is_other = |row: &Log| row.is_open() && row.step_path != place.path && !is_around(row);
     Program::effect_of(place.step) == Some(EffectKind::External)
-        && (place.frames.iter().any(Frame::splits) || journal.calls().next().is_some())
+        && (place.frames.iter().any(Frame::splits) || journal.rows().any(is_other))
 }
 
 fn is_awaited(place: &Place<'_>) -> bool {

@@ -14,15 +14,16 @@ mod awaited;
 mod place;
 mod tree;
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use model::{LogId, StepStatus, StepType, Timestamp, journal::Log};
 use rules::{Compiled, Construct, Step, definition::ON_FAILURE};
 
 pub(crate) use self::awaited::{awaits, has_come, is_awaited};
 use self::place::Level;
+use self::place::steps_to;
 pub use self::place::{Frame, Inside, Place};
-pub(crate) use self::place::{TRY, base, exists, find, is_below, place_of, steps_to, try_of};
+pub(crate) use self::place::{TRY, base, exists, find, is_below, place_of, try_of};
 pub use self::tree::Closing;
 pub(crate) use self::tree::{
     FAILED_AT, HANDLED, OVERDUE, Rows, STOPPED_AT, deadline, is_handled, is_overdue, results, round_count,
@@ -79,12 +80,10 @@ impl Journal {
         self.rows().filter(|row| row.is_under_way())
     }
 
-    /// The row is of the present try of each step around it.
-    pub(crate) fn is_present(&self, row: &Log) -> bool {
-        steps_to(&row.step_path)
-            .filter(|(step, _)| *step != row.step_path)
-            .filter_map(|(step, number)| Some((self.last(step)?, number?)))
-            .all(|(around, number)| try_of(around) == number)
+    /// Which tries there are by now.
+    pub(crate) fn tries(&self) -> Tries<'_> {
+        let later = self.rows().filter(|row| try_of(row) > 1);
+        Tries(later.map(|row| (row.step_path.as_str(), try_of(row))).collect())
     }
 
     /// The id of the newest row.
@@ -97,6 +96,18 @@ impl Journal {
     #[must_use]
     pub fn next_number(&self) -> i64 {
         self.rows().map(|row| row.step_number).max().unwrap_or(0) + 1
+    }
+}
+
+/// The tries of the steps that were begun anew from their beginning.
+pub(crate) struct Tries<'j>(HashMap<&'j str, u64>);
+
+impl Tries<'_> {
+    /// The row is of the present try of each step around it.
+    pub(crate) fn have(&self, row: &Log) -> bool {
+        let present = |step: &str| self.0.get(step).copied().unwrap_or(1);
+        let mut around = steps_to(&row.step_path).filter(|(step, _)| *step != row.step_path);
+        self.0.is_empty() || around.all(|(step, number)| number.is_none_or(|number| number == present(step)))
     }
 }
 

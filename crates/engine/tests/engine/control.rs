@@ -362,4 +362,24 @@ testkit::on_both! {
         assert_eq!((calls.len(), calls.iter().filter(|(key, _)| *key == calls[1].0).count()), (4, 2), "the failed call alone, under its key");
         insta::assert_snapshot!("control_retried_by_hand", format!("{failed}\n{}", story(&retried)).replace(&sink.url(""), "http://sink"));
     }
+
+    async fn a_retry_by_hand_goes_on_in_the_last_try(place: Place) {
+        let (house, sink) = (House::new(place), Sink::start().await);
+        let call = |id: &str, path: &str| json!({"id": id, "type": "webhook", "critical": true, "config": {"url": sink.url(path)}});
+        let (engine, _, _) = house
+            .furnish(json!({"conditions": [], "actions": [
+                {"id": "if", "type": "branch", "retry": {"attempts": 2, "delays": ["1m"]}, "config": {"branches": [{"name": "yes", "conditions": [], "actions": [
+                    call("once", "/ok"),
+                    {"id": "late", "type": "for_each", "timeoutMs": "1h", "config": {"items": ["30m", "45m"], "actions": [delay("d", "{{item}}"), call("c", "/ok?{{item}}"), set("n", "n", "{{index}}")]}},
+                ]}]}},
+            ]}))
+            .await;
+        let original = post(&engine, json!({})).await.executions[0].id;
+        let failed = story(&house.run_to_end(&engine, original).await.unwrap());
+        let before = calls(&sink).len();
+        let again = engine.retry(TENANT, Actor::System, original, RetryRequest::default()).await.unwrap().id;
+        let retried = house.run_to_end(&engine, again).await.unwrap();
+        assert_eq!((before, calls(&sink).len()), (4, 5), "what was done in the last try is not done again");
+        insta::assert_snapshot!("tries_retried_by_hand", format!("{failed}\n{}", story(&retried)).replace(&sink.url(""), "http://sink"));
+    }
 }
