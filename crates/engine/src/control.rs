@@ -14,7 +14,8 @@ use crate::{
     again, calls,
     tenants::Profile,
     walk::{
-        Closing, FAILED_AT, HANDLED, Journal, OVERDUE, Place, STOPPED_AT, TRY, is_below, results, try_of,
+        Closing, FAILED_AT, HANDLED, Journal, OVERDUE, Place, STOPPED_AT, TRY, is_below, is_overdue, results,
+        try_of,
     },
 };
 
@@ -79,8 +80,7 @@ fn decided(
     if let Some(before) = journal.last(&place.path).filter(|row| has_decided(row)) {
         let mut decided = before.output_data.clone();
         if let Some(Value::Object(fields)) = &mut decided {
-            fields.remove(FAILED_AT);
-            fields.remove("causes");
+            fields.retain(|key, _| ![FAILED_AT, OVERDUE, "causes"].contains(&key.as_str()));
         }
         return Log { input_data: before.input_data.clone(), output_data: decided, ..log };
     }
@@ -355,6 +355,9 @@ pub(crate) fn close(
                 inner.output_data.as_ref().and_then(|output| output.get("causes")).and_then(Value::as_array);
             causes.extend(below.into_iter().flatten().cloned());
             output.insert(FAILED_AT.to_owned(), json!(inner.step_path));
+            if is_overdue(inner) {
+                output.insert(OVERDUE.to_owned(), Value::Bool(true));
+            }
             output.insert("causes".to_owned(), Value::Array(causes));
             Log {
                 status: StepStatus::Failed,

@@ -204,7 +204,52 @@ fn descend<'s>(
 
 #[cfg(test)]
 mod tests {
+    use model::workflow::Definition;
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn a_place_is_found_by_its_path_with_all_that_is_around_it() {
+        let tag = |id: &str| json!({"id": id, "type": "add_tag", "config": {"entity": "contact", "entityId": 1, "tag": "x"}});
+        let actions = json!([{"id": "p", "type": "parallel", "config": {"branches": [
+            {"name": "a", "actions": [tag("t")]},
+            {"name": "b", "actions": [{"id": "each", "type": "for_each", "config": {"items": [1], "concurrency": 2, "actions": [tag("in")]}, "onError": [tag("h")]}]},
+        ]}}]);
+        let definition = json!({"name": "A", "description": null, "trigger_event": "manual", "trigger_config": {}, "conditions": [], "actions": actions,
+            "log_unmatched": true, "onFailure": [{"id": "if", "type": "branch", "config": {"branches": [{"name": "n", "conditions": [], "actions": []}], "else": [tag("sad")]}}]});
+        let definition: Definition = serde_json::from_value(definition).unwrap();
+        let compiled = rules::compile(&definition, actions::catalog()).unwrap();
+        let around = |path: &str| {
+            let place = place_of(&compiled, path, None)?;
+            assert_eq!(place.path, path);
+            let told = place
+                .frames
+                .iter()
+                .map(|frame| format!("{} {:?} {}", frame.list, frame.inside, frame.splits()));
+            Some(format!("{}: {}", place.step.id, told.collect::<Vec<_>>().join(", ")))
+        };
+        let found = [
+            ("p", Some("p: ")),
+            ("p.branches[0].t", Some("t: p.branches[0] Branch true")),
+            (
+                "p~2.branches[1].each~3[0].in",
+                Some("in: p~2.branches[1] Branch true, p~2.branches[1].each~3[0] Round(0) true"),
+            ),
+            (
+                "p.branches[1].each.onError.h",
+                Some("h: p.branches[1] Branch true, p.branches[1].each.onError Handler false"),
+            ),
+            ("p.branches[2].t", None),
+            ("p[0].t", None),
+            ("p.branches[1].each[0]", None),
+            // Where the run failed is not known.
+            ("onFailure.if.else.sad", None),
+        ];
+        for (path, expected) in found {
+            assert_eq!(around(path).as_deref(), expected, "{path}");
+        }
+    }
 
     #[test]
     fn a_path_names_the_steps_that_lead_to_it_with_their_tries() {

@@ -22,7 +22,7 @@ pub(crate) const STOPPED_AT: &str = "stoppedAt";
 /// In the output of a failed step whose `onError` ran to its end.
 pub(crate) const HANDLED: &str = "handled";
 
-/// In the output of a control step that failed because its time was over.
+/// In the output of a control step that failed because its time was over, or that of one in it.
 pub(crate) const OVERDUE: &str = "overdue";
 
 /// How an open control step ends.
@@ -465,7 +465,7 @@ pub(crate) fn is_handled(row: &Log) -> bool {
     output(row, HANDLED) == Some(&Value::Bool(true))
 }
 
-/// The step has failed because its time was over.
+/// The step has failed because its time was over, or that of one in it.
 pub(crate) fn is_overdue(row: &Log) -> bool {
     output(row, OVERDUE).is_some()
 }
