@@ -149,7 +149,14 @@ testkit::on_both! {
             let listed = store::history::execution_list(&mut connection, TENANT, &filter, page, store::history::Patience::ENDLESS);
             listed.await.unwrap().rows.into_iter().map(|row| row.execution.id).collect::<Vec<_>>()
         };
-        let waiting = list(model::ExecutionStatus::Waiting).await;
+        // They have begun with their tickets, and rest as soon as a worker has had them.
+        let waiting = loop {
+            let waiting = list(model::ExecutionStatus::Waiting).await;
+            if waiting.len() == 3 {
+                break waiting;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        };
         assert_eq!((waiting.len(), ended.execution.workflow_id), (3, workflow), "they wait, and their maker has ended");
         for instance in waiting {
             let ended = house.run_to_end(&engine, instance).await.unwrap();
