@@ -110,12 +110,10 @@ function triggerVariables(definition: Definition, known: Known): Variable[] {
   return [...found, ...others];
 }
 
-/** The steps that have ended when this one begins: those before it in its own list and in each list around it. What is done about the failure of a run sees its steps, as far as it came. */
+/** The steps that have ended when this one begins: those before it in its own list and in each list around it. */
 export function stepsBefore(definition: Definition, path: Path): Step[] {
-  const isBefore = (place: Place): boolean => startsWith(path, place.list) && path.length > place.list.length && place.index < Number(path[place.list.length]);
-  const isOfRun = ({ list }: Place): boolean => path[0] === "onFailure" && list.length === 1 && list[0] === "actions";
   return places(definition)
-    .filter((place) => isOfRun(place) || isBefore(place))
+    .filter((place) => startsWith(path, place.list) && path.length > place.list.length && place.index < Number(path[place.list.length]))
     .map(({ step }) => step);
 }
 
