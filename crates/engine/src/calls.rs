@@ -14,7 +14,7 @@ use rules::Step;
 use serde_json::{Map, Value, json};
 use store::{call::Standing, execution::Performed};
 
-use crate::{control, progress::NOT_RETRIED, walk::Journal};
+use crate::{again, control, progress::NOT_RETRIED, walk::Journal};
 
 /// How often a caller looks by itself: only what an older program has ended would be found by that.
 pub(crate) const LOOK_AGAIN: Period = Period::days(1);
@@ -93,20 +93,13 @@ pub(crate) fn with_standings(journal: &Journal, standings: &[Standing]) -> Journ
 }
 
 /// The row of a step whose called execution has ended, or has taken longer than the step may; with the time at which the step's own `retry` runs the
-/// workflow once more. `earlier` are the rows of its place.
-pub(crate) fn returned<'l>(
-    step: &Step,
-    row: &Log,
-    earlier: impl IntoIterator<Item = &'l Log>,
-    now: Timestamp,
-) -> Log {
+/// workflow once more.
+pub(crate) fn returned(step: &Step, row: &Log, journal: &Journal, now: Timestamp) -> Log {
     let log = ended(row, now);
-    let Some(retry) = step.retry.as_ref().filter(|_| log.status == StepStatus::Failed) else { return log };
-    let of_run = |row: &&Log| row.retry_count == log.retry_count && row.status == StepStatus::Failed;
-    let failures = u32::try_from(earlier.into_iter().filter(of_run).count()).unwrap_or(u32::MAX);
-    let seed = log.execution_id.get().unsigned_abs().wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    let resume_at = retry.delay(failures.saturating_add(1), seed).map(|delay| now.plus(delay));
-    Log { resume_at, ..log }
+    if log.status != StepStatus::Failed {
+        return log;
+    }
+    Log { resume_at: again::at(step, &log, journal, Period::ZERO, now), ..log }
 }
 
 fn ended(row: &Log, now: Timestamp) -> Log {

@@ -8,11 +8,15 @@ use model::{
 };
 use rules::{Branch, Conditions, Construct, Ending, Scope, Until, Wait, Zone, step::for_each::MAX_ITEMS};
 use serde_json::{Map, Value, json};
+use store::execution::PERHAPS_DONE;
 
 use crate::{
-    calls,
+    again, calls,
     tenants::Profile,
-    walk::{Closing, FAILED_AT, HANDLED, Journal, Place, STOPPED_AT, results},
+    walk::{
+        Closing, FAILED_AT, HANDLED, Journal, OVERDUE, Place, STOPPED_AT, TRY, is_below, is_overdue, results,
+        try_of,
+    },
 };
 
 /// Rows of one execution beyond which no further control step opens in it.
@@ -30,18 +34,32 @@ pub(crate) fn open(
     (scope, profile): (&Scope<'_>, &Profile),
     now: Timestamp,
 ) -> (Log, Option<Effect>) {
-    let is_new = !journal.last(&place.path).is_some_and(has_decided);
+    let before = journal.last(&place.path);
+    let is_new = !before.is_some_and(has_decided);
     let opened = match construct {
         Construct::WaitForEvent(wait) if is_new => awaited::for_event(place, wait, log.clone(), scope, now),
         Construct::Approval(approval) if is_new => {
             awaited::approval(place, approval, log.clone(), execution, now)
         }
-        _ => return (decided(place, construct, log, journal, (scope, profile), now), None),
+        _ => {
+            let log = decided(place, construct, log, journal, (scope, profile), now);
+            return (if is_new { tried(construct, log, before) } else { log }, None);
+        }
     };
     match opened {
-        Ok((log, effect)) => (log, Some(effect)),
+        Ok((log, effect)) => (tried(construct, log, before), Some(effect)),
         Err(message) => (failed(log, message, now), None),
     }
+}
+
+/// The row of a step that is begun from its beginning: one that holds steps says which try it is, if it is not the first.
+fn tried(construct: &Construct, mut log: Log, before: Option<&Log>) -> Log {
+    if let (Some(before), Value::Object(input)) = (before, &mut log.input_data)
+        && construct.lists().next().is_some()
+    {
+        input.insert(TRY.to_owned(), json!(try_of(before) + 1));
+    }
+    log
 }
 
 /// Opens a step that waits for nothing from outside, or for nothing any more.
@@ -62,8 +80,7 @@ fn decided(
     if let Some(before) = journal.last(&place.path).filter(|row| has_decided(row)) {
         let mut decided = before.output_data.clone();
         if let Some(Value::Object(fields)) = &mut decided {
-            fields.remove(FAILED_AT);
-            fields.remove("causes");
+            fields.retain(|key, _| ![FAILED_AT, OVERDUE, "causes"].contains(&key.as_str()));
         }
         return Log { input_data: before.input_data.clone(), output_data: decided, ..log };
     }
@@ -115,10 +132,11 @@ fn decided(
     }
 }
 
-/// Its row says what was decided: it was open when a step in it failed, or is carried over from another execution.
+/// Its row says what was decided: it was open when a step in it failed, or is carried over from another execution. What its own `retry` begins anew is
+/// decided anew.
 fn has_decided(row: &Log) -> bool {
     let failed_inside = row.output_data.as_ref().is_some_and(|output| output.get(FAILED_AT).is_some());
-    row.status == StepStatus::Failed && failed_inside
+    row.status == StepStatus::Failed && failed_inside && row.resume_at.is_none()
 }
 
 fn done(log: Log, output: Value, now: Timestamp) -> Log {
@@ -299,8 +317,12 @@ pub(crate) fn close(
         Some(Value::Object(fields)) => fields.clone(),
         _ => Map::new(),
     };
+    let put_away = |why: &str| {
+        let open = journal.rows().filter(|row| row.is_open() && is_below(&row.step_path, &place.path));
+        open.map(|row| swept(row, why, now)).collect::<Vec<_>>()
+    };
     let mut rows = Vec::new();
-    let own = match (closing, place.step.construct.as_deref()) {
+    let mut own = match (closing, place.step.construct.as_deref()) {
         (Closing::Items(failures), Some(Construct::ForEach(each))) => {
             let failed = failures.iter().flatten().count();
             let results = results(each, journal, &place.path, row);
@@ -318,11 +340,7 @@ pub(crate) fn close(
                 output["failed"] = json!(names(&|at| failed.contains(&at)));
             }
             if !parallel.losers_finish {
-                let inside = format!("{}.branches[", place.path);
-                let open = journal.rows().filter(|row| row.is_open() && row.step_path.starts_with(&inside));
-                rows.extend(
-                    open.map(|row| swept(row, "cancelled: the branches were joined without it", now)),
-                );
+                rows.extend(put_away("cancelled: the branches were joined without it"));
             }
             over(output)
         }
@@ -337,12 +355,27 @@ pub(crate) fn close(
                 inner.output_data.as_ref().and_then(|output| output.get("causes")).and_then(Value::as_array);
             causes.extend(below.into_iter().flatten().cloned());
             output.insert(FAILED_AT.to_owned(), json!(inner.step_path));
+            if is_overdue(inner) {
+                output.insert(OVERDUE.to_owned(), Value::Bool(true));
+            }
             output.insert("causes".to_owned(), Value::Array(causes));
             Log {
                 status: StepStatus::Failed,
                 error: Some(format!("{}: {error}", inner.step_name)),
                 retryable: inner.retryable,
                 ..over(Value::Object(output))
+            }
+        }
+        (Closing::Overdue, _) => {
+            let mut output = so_far();
+            output.insert(OVERDUE.to_owned(), Value::Bool(true));
+            rows.extend(put_away(&format!("cancelled: the time of step {} was over", place.path)));
+            let longest = place.step.timeout.unwrap_or(Period::ZERO);
+            let error = format!("it has not ended within {longest}");
+            Log {
+                duration_ms: Some(0),
+                output_data: Some(Value::Object(output)),
+                ..failed(row.clone(), error, now)
             }
         }
         (Closing::Stopped(by), _) => {
@@ -352,15 +385,29 @@ pub(crate) fn close(
         }
         (Closing::Done | Closing::Items(_) | Closing::Joined(..), _) => over(Value::Object(so_far())),
     };
+    if own.status == StepStatus::Failed {
+        own.resume_at = again::at(place.step, &own, journal, Period::ZERO, now);
+        let why = match own.resume_at {
+            Some(_) => Some("is tried again from its beginning"),
+            // The run goes on behind it, and never again in it.
+            None if !place.step.critical => Some("failed without it"),
+            // Whether the run is tried again is not known here.
+            None => None,
+        };
+        if let Some(why) = why.filter(|_| rows.is_empty()) {
+            rows = put_away(&format!("cancelled: step {} {why}", place.path));
+        }
+    }
     rows.push(own);
     rows
 }
 
 /// A step that is open and will not be gone on with.
 pub(crate) fn swept(row: &Log, why: &str, now: Timestamp) -> Log {
+    let perhaps_done = if row.is_under_way() { PERHAPS_DONE } else { "" };
     Log {
         status: StepStatus::Skipped,
-        error: Some(why.to_owned()),
+        error: Some(format!("{why}{perhaps_done}")),
         resume_at: None,
         completed_at: Some(now),
         duration_ms: Some(0),

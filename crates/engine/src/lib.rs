@@ -3,12 +3,13 @@
 //! - [`matching`]: an event, the workflows that it starts, and what their conditions say
 //! - [`walk`] and [`progress`]: pure functions: what is next, and what follows from it
 //! - [`control`]: what control steps decide; [`calls`]: those that run another workflow
-//! - [`runner`] and [`perform`]: doing it
+//! - [`runner`] and [`perform`]: doing it; [`under_way`]: several calls at the same time
 //! - [`node`] and [`tasks`]: what happens by itself: the lease, timers, taking up what nobody has in hand, upkeep, retention
 //! - [`decisions`]: why something ran, or did not
 //! - [`jobs`]: running a workflow for many records
 //! - [`manual`]: what people do: retry, cancel; [`moving`]: taking runs that wait to a newer version; [`dry_run`]: trying a workflow without any effect
 
+mod again;
 mod alert;
 mod audience;
 mod calls;
@@ -35,6 +36,7 @@ mod runner;
 mod stretch;
 mod tasks;
 pub mod tenants;
+mod under_way;
 pub mod walk;
 
 use std::{

@@ -7,7 +7,7 @@ use model::{ExecutionId, StepStatus, TenantId, Timestamp, WorkflowId, journal::L
 use rules::{Compiled, Construct, Step, definition::ON_FAILURE};
 use serde_json::{Map, Value, json};
 
-use crate::walk::{CONDITIONS, FAILED_AT, Frame, Inside, Journal, Place, results};
+use crate::walk::{CONDITIONS, FAILED_AT, Frame, Inside, Journal, Place, is_below, results};
 
 /// What a run knows about its surroundings.
 #[derive(Debug, Clone, Copy)]
@@ -140,10 +140,12 @@ fn so_far(place: &Place<'_>, frame: &Frame<'_>, row: &Log, journal: &Journal) ->
 }
 
 /// The variables as seen from a place: what ran at the same time in another branch or for another item is not seen from within, and counts
-/// afterwards in the order in which branches are written and items come.
+/// afterwards in the order in which branches are written and items come. What an earlier try of a step has set counts no more.
 fn variables(compiled: &Compiled, journal: &Journal, place: &Place<'_>) -> Map<String, Value> {
     let is_set = |row: &&Log| row.status == StepStatus::Completed && compiled.sets.contains(&row.step_id);
-    let mut rows: Vec<&Log> = journal.rows().filter(is_set).filter(|row| is_seen(row, place)).collect();
+    let tries = journal.tries();
+    let mut rows: Vec<&Log> =
+        journal.rows().filter(is_set).filter(|row| is_seen(row, place) && tries.have(row)).collect();
     let mut order = HashMap::new();
     number(&compiled.steps, &mut order);
     order.insert(ON_FAILURE, order.len());
@@ -159,18 +161,10 @@ fn variables(compiled: &Compiled, journal: &Journal, place: &Place<'_>) -> Map<S
 }
 
 fn is_seen(row: &Log, place: &Place<'_>) -> bool {
+    let path = row.step_path.as_str();
     place.frames.iter().all(|frame| {
-        let splits = match construct_of(frame) {
-            Some(Construct::Parallel(_)) => frame.inside == Inside::Branch,
-            Some(Construct::ForEach(each)) => {
-                each.concurrency > 1 && matches!(frame.inside, Inside::Round(_))
-            }
-            _ => false,
-        };
-        let below = |path: &str, end: &[char]| {
-            row.step_path.strip_prefix(path).is_some_and(|rest| rest.starts_with(end))
-        };
-        !splits || !below(&frame.path, &['.', '[']) || below(&frame.list, &['.'])
+        let is_in_list = || path.strip_prefix(frame.list.as_str()).is_some_and(|rest| rest.starts_with('.'));
+        !frame.splits() || !is_below(path, &frame.path) || is_in_list()
     })
 }
 
@@ -190,6 +184,7 @@ fn written_order(path: &str, order: &HashMap<&str, usize>) -> Vec<(usize, usize)
     let part = |part: &str| {
         let (name, round) =
             part.strip_suffix(']').and_then(|part| part.split_once('[')).unwrap_or((part, "0"));
+        let name = name.split_once('~').map_or(name, |(name, _)| name);
         // `branches`, `else`, `onError` are no steps: what is in them is ordered by the number, or by its own steps.
         (order.get(name).map_or(0, |at| at + 1), round.parse().unwrap_or(0))
     };

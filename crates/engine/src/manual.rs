@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use model::{
-    Actor, ExecutionId, ExecutionStatus, Outcome, StepStatus, StepType, TenantId, WorkflowId,
+    Actor, ExecutionId, ExecutionStatus, Outcome, StepStatus, StepType, TenantId, Timestamp, WorkflowId,
     event::{Accepted, EventName, MANUAL, NewEvent, WEBHOOK},
     execution::{Execution, Progress},
     journal::Log,
@@ -236,7 +236,7 @@ async fn retry_in(
     }
     execution_retire(tx, tenant, id).await?;
     let carried = match request.from {
-        RetryFrom::FailedStep => carried(journal, program),
+        RetryFrom::FailedStep => carried(journal, program, tx.now()),
         RetryFrom::Start => Vec::new(),
     };
     let (progress, carried) = if carried.iter().any(|log| log.step_path == CONDITIONS) {
@@ -282,20 +282,21 @@ fn allowed(original: &Execution) -> StoreResult<()> {
 
 /// The outcomes that a retry keeps: completed steps that the definition still has, and conditions that held. A control step in which
 /// something failed is opened again as it was decided, so that what failed in it runs again and nothing else.
-fn carried(journal: Vec<Log>, program: &Program) -> Vec<Log> {
+fn carried(journal: Vec<Log>, program: &Program, now: Timestamp) -> Vec<Log> {
     let seen = Journal::new(journal);
+    let tries = seen.tries();
     let keeps = |log: &Log| {
         if log.step_path == CONDITIONS {
             return (log.status == StepStatus::Completed && walk::passed(log)).then(|| log.clone());
         }
         let holds_steps = matches!(log.step_type, StepType::Branch | StepType::Loop | StepType::Parallel)
             || walk::is_awaited(log);
-        if !walk::exists(&program.compiled.steps, &log.step_path) {
+        if !walk::exists(&program.compiled.steps, &log.step_path) || !tries.have(log) {
             None
         } else if !holds_steps {
             (log.status == StepStatus::Completed).then(|| log.clone())
         } else if seen.last(&log.step_path).is_some_and(|last| last.step_number == log.step_number) {
-            reopened(log, &seen)
+            reopened(log, &seen, now)
         } else {
             None
         }
@@ -314,13 +315,10 @@ fn carried(journal: Vec<Log>, program: &Program) -> Vec<Log> {
 }
 
 /// The row of a step that holds others, as a retry takes it over; none when it had decided nothing.
-fn reopened(log: &Log, journal: &Journal) -> Option<Log> {
+fn reopened(log: &Log, journal: &Journal, now: Timestamp) -> Option<Log> {
     let failed_inside = || {
-        let below = |row: &&Log| {
-            row.step_path
-                .strip_prefix(log.step_path.as_str())
-                .is_some_and(|rest| rest.starts_with(['.', '[']))
-        };
+        let tries = journal.tries();
+        let below = |row: &&Log| walk::is_below(&row.step_path, &log.step_path) && tries.have(row);
         let is_last =
             |row: &&Log| journal.last(&row.step_path).is_some_and(|last| last.step_number == row.step_number);
         let mut failed = journal.rows().filter(below).filter(|row| row.status == StepStatus::Failed);
@@ -332,7 +330,10 @@ fn reopened(log: &Log, journal: &Journal) -> Option<Log> {
     }
     let is_open = match log.status {
         StepStatus::Completed => failed_inside(),
-        StepStatus::Failed => log.output_data.as_ref()?.get(walk::FAILED_AT).is_some(),
+        StepStatus::Failed => {
+            let output = log.output_data.as_ref()?;
+            output.get(walk::FAILED_AT).or(output.get(walk::OVERDUE)).is_some()
+        }
         StepStatus::Running => true,
         // Open when somebody cancelled the run; what `skipIf` passed over has no error.
         StepStatus::Skipped => log.error.is_some(),
@@ -342,12 +343,14 @@ fn reopened(log: &Log, journal: &Journal) -> Option<Log> {
         (true, _) => {
             let mut decided = log.output_data.clone();
             if let Some(Value::Object(fields)) = &mut decided {
-                fields.retain(|key, _| key != walk::FAILED_AT && key != "causes");
+                fields.retain(|key, _| ![walk::FAILED_AT, walk::OVERDUE, "causes"].contains(&key.as_str()));
             }
             Some(Log {
                 status: StepStatus::Running,
                 output_data: decided,
                 error: None,
+                // Its time, if it has one, begins anew.
+                started_at: Some(now),
                 completed_at: None,
                 ..log.clone()
             })
@@ -361,7 +364,7 @@ fn conditions_anew(
     engine: &EngineInner,
     original: &Execution,
     program: &Program,
-    now: model::Timestamp,
+    now: Timestamp,
 ) -> (Progress, Log) {
     let profile = engine.tenants.known(original.tenant_id);
     let surroundings = Surroundings {

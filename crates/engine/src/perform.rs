@@ -10,7 +10,7 @@ use store::execution::Performed;
 use tracing::Instrument;
 
 use crate::{
-    EngineInner,
+    EngineInner, again,
     audience::TenantAudience,
     calls, control,
     ledger::TenantLedger,
@@ -19,7 +19,7 @@ use crate::{
     program::Program,
     put_off, rows,
     tenants::Profile,
-    walk::{Journal, Place},
+    walk::{self, Inside, Journal, Place},
 };
 
 /// How long a step may take that does not say.
@@ -36,6 +36,13 @@ pub(crate) struct Attempt<'a> {
     pub(crate) attempt: i64,
 }
 
+/// An action that is about to run.
+struct Ready {
+    log: Log,
+    entry: &'static Entry,
+    config: Value,
+}
+
 impl Attempt<'_> {
     pub(crate) async fn perform(&self) -> Performed {
         let begun = Instant::now();
@@ -48,42 +55,29 @@ impl Attempt<'_> {
         performed
     }
 
+    /// The row of a step that goes outside beside others, before it does; of one that does not go there after all, what came of it.
+    pub(crate) fn begin(&self) -> Performed {
+        let before = self.journal.last(&self.place.path).filter(|row| row.status == StepStatus::Pending);
+        match self.prepare(self.engine.store.now()) {
+            Ok(Ready { log, .. }) => {
+                // What is known of its having been put off is kept.
+                let output_data = before.and_then(|row| row.output_data.clone());
+                let log = Log { status: StepStatus::Pending, output_data, ..log };
+                Performed { log, effect: None }
+            }
+            Err(settled) => {
+                self.engine.metrics.step(&self.step().action_type, &settled, Duration::ZERO);
+                *settled
+            }
+        }
+    }
+
     async fn try_to_perform(&self) -> Performed {
         let started = self.engine.store.now();
         let step = self.step();
-        let begun = rows::begun(self.execution, self.journal, self.place, self.attempt, started);
-        let mut log = put_off::resumed(begun, self.journal.last(&self.place.path));
-        if step.disabled {
-            log.status = StepStatus::Skipped;
-            log.output_data = Some(json!({"reason": "the step is disabled"}));
-            return self.done(log, None);
-        }
-        if let Some(conditions) = &step.skip_if {
-            let skips = self.seeing(started, |scope| control::verdict(conditions, scope, &mut log.warnings));
-            match skips {
-                Ok((false, _)) => {}
-                Ok((true, story)) => {
-                    log.status = StepStatus::Skipped;
-                    log.output_data =
-                        Some(json!({"reason": "the conditions of skipIf hold", "conditions": story}));
-                    return self.done(log, None);
-                }
-                Err(message) => {
-                    let error = ActionError::new(ErrorKind::InvalidConfig, format!("skipIf: {message}"));
-                    return self.failed(log, step, error);
-                }
-            }
-        }
-        if let Some(construct) = step.construct.as_deref() {
-            return self.open(construct, log, started);
-        }
-        let Some(entry) = actions::catalog().get(&step.action_type) else {
-            let message = format!("there is no action {:?} in this program", step.action_type);
-            return self.failed(log, step, ActionError::new(ErrorKind::InvalidConfig, message));
-        };
-        let config = match self.render(step, started, &mut log, entry) {
-            Ok(config) => config,
-            Err(error) => return self.failed(log, step, error),
+        let Ready { mut log, entry, config } = match self.prepare(started) {
+            Ok(ready) => ready,
+            Err(settled) => return *settled,
         };
         match self.run(entry, step, config, started).await {
             Ok(Outcome::Done(output)) => {
@@ -104,6 +98,46 @@ impl Attempt<'_> {
             }
             Err(error) if put_off::is_due(&error) => self.put_off(log, step, error),
             Err(error) => self.failed(log, step, error),
+        }
+    }
+
+    /// An action with all that it is given; or what came of the step, when that is clear without running one.
+    fn prepare(&self, started: Timestamp) -> Result<Ready, Box<Performed>> {
+        let step = self.step();
+        let begun = rows::begun(self.execution, self.journal, self.place, self.attempt, started);
+        let mut log = put_off::resumed(begun, self.journal.last(&self.place.path));
+        if step.disabled {
+            log.status = StepStatus::Skipped;
+            log.output_data = Some(json!({"reason": "the step is disabled"}));
+            return Err(Box::new(self.done(log, None)));
+        }
+        if let Some(conditions) = &step.skip_if {
+            let skips = self.seeing(started, |scope| control::verdict(conditions, scope, &mut log.warnings));
+            match skips {
+                Ok((false, _)) => {}
+                Ok((true, story)) => {
+                    log.status = StepStatus::Skipped;
+                    log.output_data =
+                        Some(json!({"reason": "the conditions of skipIf hold", "conditions": story}));
+                    return Err(Box::new(self.done(log, None)));
+                }
+                Err(message) => {
+                    let error = ActionError::new(ErrorKind::InvalidConfig, format!("skipIf: {message}"));
+                    return Err(Box::new(self.failed(log, step, error)));
+                }
+            }
+        }
+        if let Some(construct) = step.construct.as_deref() {
+            return Err(Box::new(self.open(construct, log, started)));
+        }
+        let Some(entry) = actions::catalog().get(&step.action_type) else {
+            let message = format!("there is no action {:?} in this program", step.action_type);
+            let error = ActionError::new(ErrorKind::InvalidConfig, message);
+            return Err(Box::new(self.failed(log, step, error)));
+        };
+        match self.render(step, started, &mut log, entry) {
+            Ok(config) => Ok(Ready { log, entry, config }),
+            Err(error) => Err(Box::new(self.failed(log, step, error))),
         }
     }
 
@@ -189,6 +223,7 @@ impl Attempt<'_> {
     ) -> Result<Outcome, ActionError> {
         let own = step.timeout.map(model::Period::as_duration);
         let timeout = own.or_else(|| entry.timeout(&config)).unwrap_or(DEFAULT_TIMEOUT);
+        let timeout = self.left().map_or(timeout, |left| left.min(timeout));
         let (tenant, execution) = (self.execution.tenant_id, self.execution);
         let hosts = step.literal_hosts.iter().chain(&self.profile.settings.webhook_hosts).cloned();
         let (engine, owner) = (self.engine, self.execution.owner);
@@ -229,33 +264,35 @@ impl Attempt<'_> {
         }
     }
 
+    /// What is left of the time of the steps around this one.
+    fn left(&self) -> Option<Duration> {
+        let now = self.engine.store.now();
+        let within = self.place.frames.iter().filter(|frame| frame.inside != Inside::Handler);
+        let ends = within.filter_map(|frame| walk::deadline(frame.step?, self.journal.last(&frame.path)?));
+        // A moment more, so that their time is over when this is.
+        let left = ends.min()?.millis_since(now).saturating_add(1);
+        Some(Duration::from_millis(u64::try_from(left).unwrap_or(0)))
+    }
+
     fn failed(&self, mut log: Log, step: &Step, error: ActionError) -> Performed {
         log.status = StepStatus::Failed;
         log.error = Some(error.message.clone());
         log.retryable = error.kind.is_retryable();
         log.output_data = failure_output(&error);
         let done = self.done(log, None);
-        let resume_at = self.next_try(step, &error, done.log.completed_at.unwrap_or_default());
+        let resume_at = self.next_try(step, &error, &done.log);
         Performed { log: Log { resume_at, ..done.log }, ..done }
     }
 
     /// When the step's own `retry` tries again within this run (control-flow.md): waiting holds no worker.
-    fn next_try(&self, step: &Step, error: &ActionError, now: Timestamp) -> Option<Timestamp> {
+    fn next_try(&self, step: &Step, error: &ActionError, failed: &Log) -> Option<Timestamp> {
         let retry = step.retry.as_ref()?;
         let class = failure(error.kind);
         if !(error.kind.is_retryable() || retry.on.is_some()) || !retry.applies(class) {
             return None;
         }
-        let this_run = self.execution.progress.retry_count;
-        let earlier = self.journal.rows().filter(|row| {
-            row.step_path == self.place.path
-                && row.retry_count == this_run
-                && row.status == StepStatus::Failed
-        });
-        let failures = u32::try_from(earlier.count()).unwrap_or(u32::MAX).saturating_add(1);
-        let seed = self.execution.id.get().unsigned_abs().wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let delay = retry.delay(failures, seed)?;
-        Some(now.plus(delay.max(error.retry_after.unwrap_or_default())))
+        let at_least = error.retry_after.unwrap_or_default();
+        again::at(step, failed, self.journal, at_least, failed.completed_at.unwrap_or_default())
     }
 
     fn done(&self, mut log: Log, effect: Option<Effect>) -> Performed {

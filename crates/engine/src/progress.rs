@@ -64,21 +64,24 @@ pub fn after(
 ) -> Option<Progress> {
     let started_at = before.started_at.or(Some(now));
     let worked = Some(before.duration_ms.unwrap_or(0) + worked_ms);
+    let goes_on = || {
+        let runs = before.status == ExecutionStatus::Running && before.recoveries == 0;
+        (!runs).then(|| Progress {
+            status: ExecutionStatus::Running,
+            started_at,
+            recoveries: 0,
+            ..before.clone()
+        })
+    };
     match next(compiled, journal, before, policy, now) {
         Next::Perform { .. }
         | Next::Round(..)
         | Next::Close(..)
         | Next::Handled(_)
         | Next::Sweep(_)
-        | Next::Wake(..) => {
-            let goes_on = before.status == ExecutionStatus::Running && before.recoveries == 0;
-            (!goes_on).then(|| Progress {
-                status: ExecutionStatus::Running,
-                started_at,
-                recoveries: 0,
-                ..before.clone()
-            })
-        }
+        | Next::Wake(..) => goes_on(),
+        // Nobody waits while something is under way.
+        Next::Wait(_) if journal.calls().next().is_some() => goes_on(),
         Next::Wait(until) => Some(Progress {
             status: ExecutionStatus::Waiting,
             started_at,
@@ -181,6 +184,9 @@ fn failed(ended: Progress, log: &Log, delay: Option<Period>, now: Timestamp) -> 
         None => {
             let why = match (log.retryable, ended.retry_count) {
                 _ if log.step_path == CONDITIONS => String::new(),
+                (false, _) if walk::is_overdue(log) => {
+                    " (not retried: of a step that takes too long its own retry says how often)".to_owned()
+                }
                 (false, _) => NOT_RETRIED.to_owned(),
                 (true, 0) => String::new(),
                 (true, retries) => format!(" (given up after {retries} retries)"),
@@ -233,7 +239,7 @@ impl Tally {
             if let Some(log) = rows.last(&path) {
                 self.step(step, log);
                 if let Some(construct) = step.construct.as_deref() {
-                    self.inside(construct, &path, log, rows);
+                    self.inside(construct, &walk::base(&path, log), log, rows);
                 }
                 if !step.on_error.is_empty() {
                     self.list(&step.on_error, Some(&format!("{path}.onError")), rows);
@@ -242,25 +248,25 @@ impl Tally {
         }
     }
 
-    fn inside(&mut self, construct: &Construct, path: &str, log: &Log, rows: Rows<'_, '_>) {
+    fn inside(&mut self, construct: &Construct, base: &str, log: &Log, rows: Rows<'_, '_>) {
         let failed = self.failed;
-        self.lists(construct, path, log, rows);
+        self.lists(construct, base, log, rows);
         if walk::is_handled(log) {
             self.failed = failed;
         }
     }
 
-    fn lists(&mut self, construct: &Construct, path: &str, log: &Log, rows: Rows<'_, '_>) {
+    fn lists(&mut self, construct: &Construct, base: &str, log: &Log, rows: Rows<'_, '_>) {
         if !construct.is_loop() {
             for (name, steps) in construct.lists() {
-                self.list(steps, Some(&format!("{path}.{name}")), rows);
+                self.list(steps, Some(&format!("{base}.{name}")), rows);
             }
             return;
         }
         let results = self.results.take();
-        for (round, own) in walk::rounds(rows, path, walk::round_count(log)).iter().enumerate() {
+        for (round, own) in walk::rounds(rows, base, walk::round_count(log)).iter().enumerate() {
             for (_, steps) in construct.lists() {
-                self.list(steps, Some(&format!("{path}[{round}]")), Rows::Some(own));
+                self.list(steps, Some(&format!("{base}[{round}]")), Rows::Some(own));
             }
         }
         self.results = results;

@@ -1,5 +1,7 @@
 //! The journal's rows as a run writes them. Pure.
 
+use std::sync::Arc;
+
 use model::{ExecutionStatus, StepStatus, Timestamp, execution::Execution, journal::Log};
 use rules::Compiled;
 use serde_json::{Value, json};
@@ -89,5 +91,9 @@ pub fn cancelled(
         | Next::Wait(_)
         | Next::End(_) => None,
     };
-    (row, progress::result(compiled, journal))
+    // What is open is put away with it.
+    let open = journal.rows().filter(|row| row.is_open());
+    let put_away: Vec<_> =
+        open.map(|row| Arc::new(Log { status: StepStatus::Skipped, ..row.clone() })).collect();
+    (row, progress::result(compiled, &journal.with(&put_away)))
 }

@@ -12,7 +12,7 @@ use std::{
 use actions::EffectKind;
 use futures_util::FutureExt;
 use model::{
-    ExecutionId, ExecutionStatus, TenantId,
+    ExecutionId, ExecutionStatus, Period, TenantId, Timestamp,
     effect::Effect,
     execution::{Execution, Progress},
     journal::Log,
@@ -22,6 +22,7 @@ use store::{
     StoreError,
     call::standings,
     execution::{Advance, Advanced, Performed, Started, execution_fail, execution_get, execution_load},
+    waiting::waits_are_there,
 };
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -32,7 +33,9 @@ use crate::{
     patience::patiently,
     program::Program,
     progress,
-    stretch::Stretch,
+    stretch::{Outside, Stretch, goes_beside},
+    tenants::Profile,
+    under_way::Calls,
     walk::{self, Journal, Next},
 };
 
@@ -151,27 +154,64 @@ async fn run_to_rest(engine: &EngineInner, started: Started, has_waited: bool) -
     let profile =
         patiently!(engine, { Ok(engine.tenants.profile(&engine.store, &engine.secrets, tenant).await?) })?;
     let mut journal = called_ones(engine, tenant, Journal::new(journal)).await?;
+    let mut calls = Calls::default();
     loop {
+        calls.keep(&journal);
+        if journal.calls().any(|row| !calls.has(row)) {
+            if may_begin(engine, &execution).await {
+                if execution.progress.status != ExecutionStatus::Running {
+                    execution.progress = mark_running(engine, &execution, &program, &journal).await?;
+                } else if !is_fresh && !still_runs(engine, tenant, id).await? {
+                    return Ok(());
+                }
+                begin_calls(&mut calls, (engine, &program, &profile), &execution, &journal)?;
+            } else if calls.is_empty() {
+                return Ok(());
+            }
+        }
         let now = engine.store.now();
         let next = progress::next(&program.compiled, &journal, &execution.progress, &engine.policy, now);
         let performed = match next {
-            Next::Perform { ref place, .. } => {
-                if engine.draining.is_cancelled() || !engine.may_act_for(execution.owner).await {
+            Next::Perform { .. } if !may_begin(engine, &execution).await => {
+                if calls.is_empty() {
                     return Ok(());
                 }
-                let is_outside = Program::effect_of(place.step) == Some(EffectKind::External);
-                if is_outside && execution.progress.status != ExecutionStatus::Running {
-                    execution.progress = mark_running(engine, &execution, &program, &journal).await?;
-                } else if is_outside && !is_fresh && !still_runs(engine, tenant, id).await? {
-                    return Ok(());
-                }
-                let may_go_outside = is_fresh && execution.progress.status == ExecutionStatus::Running;
+                let ended = calls.ended().await;
                 let stretch = Stretch { engine, execution: &execution, program: &program, profile: &profile };
-                stretch.perform(&journal, next, may_go_outside).await
+                calls.beside(stretch.follow(&journal, ended)).await
+            }
+            Next::Perform { ref place, .. } => {
+                let is_alone = Program::effect_of(place.step) == Some(EffectKind::External)
+                    && !goes_beside(&journal, place);
+                if is_alone && execution.progress.status != ExecutionStatus::Running {
+                    execution.progress = mark_running(engine, &execution, &program, &journal).await?;
+                } else if is_alone && !is_fresh && !still_runs(engine, tenant, id).await? {
+                    return Ok(());
+                }
+                let may_go = is_fresh && execution.progress.status == ExecutionStatus::Running;
+                let outside = if may_go { Outside::Go } else { Outside::Begin };
+                let stretch = Stretch { engine, execution: &execution, program: &program, profile: &profile };
+                calls.beside(stretch.perform(&journal, next, outside)).await
             }
             Next::Round(..) | Next::Close(..) | Next::Handled(_) | Next::Sweep(_) | Next::Wake(..) => {
                 let stretch = Stretch { engine, execution: &execution, program: &program, profile: &profile };
-                stretch.perform(&journal, next, false).await
+                calls.beside(stretch.perform(&journal, next, Outside::Begin)).await
+            }
+            Next::Wait(at) if !calls.is_empty() => {
+                match while_under_way(engine, &mut calls, &journal, at).await {
+                    Some(ended) => {
+                        let stretch =
+                            Stretch { engine, execution: &execution, program: &program, profile: &profile };
+                        calls.beside(stretch.follow(&journal, ended)).await
+                    }
+                    None => match calls.beside(news(engine, &execution, &journal)).await? {
+                        Some(news) => {
+                            (execution, journal) = news;
+                            continue;
+                        }
+                        None => return Ok(()),
+                    },
+                }
             }
             Next::Wait(_) | Next::End(_) => {
                 match record(engine, &execution, &program, &journal, Vec::new()).await? {
@@ -187,10 +227,11 @@ async fn run_to_rest(engine: &EngineInner, started: Started, has_waited: bool) -
                 }
             }
         };
-        let (logs, progress) = match record(engine, &execution, &program, &journal, performed).await? {
+        let recorded = calls.beside(record(engine, &execution, &program, &journal, performed)).await?;
+        let (logs, progress) = match recorded {
             Recorded::Done(logs, progress) => (logs, progress),
             Recorded::Stale => return Ok(()),
-            Recorded::Overtaken => match anew(engine, &execution).await? {
+            Recorded::Overtaken => match calls.beside(anew(engine, &execution)).await? {
                 Some(started) => {
                     (execution, journal) = started;
                     continue;
@@ -212,6 +253,70 @@ async fn run_to_rest(engine: &EngineInner, started: Started, has_waited: bool) -
             return Ok(());
         }
     }
+}
+
+/// The node may begin something outside.
+async fn may_begin(engine: &EngineInner, execution: &Execution) -> bool {
+    !engine.draining.is_cancelled() && engine.may_act_for(execution.owner).await
+}
+
+/// Makes the call of each row that is under way and has none: it was just written, or is taken up.
+fn begin_calls<'p>(
+    calls: &mut Calls<'p>,
+    (engine, program, profile): (&'p EngineInner, &'p Program, &'p Profile),
+    execution: &Execution,
+    journal: &Journal,
+) -> Result<(), EngineError> {
+    let (retry_count, now) = (execution.progress.retry_count, engine.store.now());
+    let failed = walk::failed_at(&program.compiled, journal, retry_count, now);
+    let lacking: Vec<&Log> = journal.calls().filter(|row| !calls.has(row)).collect();
+    for row in lacking {
+        let place = walk::place_of(&program.compiled, &row.step_path, failed);
+        let place = place.ok_or(EngineError::Stuck(execution.id))?;
+        calls.begin((engine, program, profile), execution.clone(), journal.clone(), place, row.attempt);
+    }
+    Ok(())
+}
+
+/// Waits until calls have ended; none: it is time to look for something else.
+async fn while_under_way(
+    engine: &EngineInner,
+    calls: &mut Calls<'_>,
+    journal: &Journal,
+    at: Timestamp,
+) -> Option<Vec<Performed>> {
+    let waits = journal.rows().any(walk::awaits) || calls::awaited(journal).next().is_some();
+    // The clock may be set meanwhile.
+    let at = at.min(engine.store.now().plus(Period::minutes(1)));
+    tokio::select! {
+        ended = calls.ended() => Some(ended),
+        () = engine.store.clock().sleep_until(at) => None,
+        () = tokio::time::sleep(LOOK), if waits => None,
+    }
+}
+
+/// How often a run that has calls under way looks whether something has come that it waits for besides: nobody wakes it.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// The run with what has come for it while calls are under way. None: it is not ours any more.
+async fn news(
+    engine: &EngineInner,
+    execution: &Execution,
+    journal: &Journal,
+) -> Result<Option<(Execution, Journal)>, EngineError> {
+    let (tenant, id) = (execution.tenant_id, execution.id);
+    let waits: Vec<String> =
+        journal.rows().filter(|row| walk::awaits(row)).map(|row| row.step_path.clone()).collect();
+    let are_there = waits.is_empty()
+        || patiently!(engine, {
+            let mut connection = engine.store.read(tenant).await?;
+            Ok(waits_are_there(&mut connection, tenant, id, &waits).await?)
+        })?;
+    if !are_there {
+        return anew(engine, execution).await;
+    }
+    let journal = called_ones(engine, tenant, journal.clone()).await?;
+    Ok(Some((execution.clone(), journal)))
 }
 
 /// Something has come for the execution while it ran: its journal as it is by now. None: it is not ours any more.

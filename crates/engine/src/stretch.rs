@@ -3,6 +3,9 @@
 //!
 //! Performing such a step only decides what it changes; whether the change is possible shows in the transaction. So each is taken to
 //! complete; when one turns out not to, the rest of the stretch is not written, and the walk decides anew.
+//!
+//! A step that goes outside while others may be under way beside it is only begun here: its row, `pending`, is written, and then whoever runs the
+//! execution makes the call ([`crate::under_way`]). So a stretch begins every call that is to be made at the same time.
 
 use std::sync::Arc;
 
@@ -25,11 +28,22 @@ use crate::{
     program::Program,
     progress, rows,
     tenants::Profile,
-    walk::{self, Closing, Journal, Next, Place},
+    walk::{self, Closing, Frame, Journal, Next, Place},
 };
 
 /// Steps in one transaction.
 const MOST: usize = 32;
+
+/// What a stretch may do about steps that go outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outside {
+    /// Nothing.
+    Nothing,
+    /// It may begin those that have others beside them.
+    Begin,
+    /// It may perform one, too: what is decided in front of it is written together with it.
+    Go,
+}
 
 /// What the steps of an execution are performed with.
 #[derive(Clone, Copy)]
@@ -41,28 +55,33 @@ pub(crate) struct Stretch<'a> {
 }
 
 impl Stretch<'_> {
-    /// Does what is next, whatever it is, and what follows it as far as that belongs to its stretch. `may_go_outside`: what is decided
-    /// in front of a step that goes outside may be written together with it.
-    pub(crate) async fn perform(
-        self,
-        journal: &Journal,
-        next: Next<'_>,
-        may_go_outside: bool,
-    ) -> Vec<Performed> {
+    /// Does what is next, whatever it is, and what follows it as far as that belongs to its stretch.
+    pub(crate) async fn perform(self, journal: &Journal, next: Next<'_>, outside: Outside) -> Vec<Performed> {
         let mut steps = Vec::new();
         let mut ends_here = false;
         match next {
             Next::Perform { place, attempt } => {
                 ends_here = self.ends_after(&place);
-                steps.push(self.attempt(journal, &place, attempt).perform().await);
+                let attempt = self.attempt(journal, &place, attempt);
+                steps.push(if goes_beside(journal, &place) {
+                    attempt.begin()
+                } else {
+                    attempt.perform().await
+                });
             }
             next => steps.extend(self.decide(journal, &next)),
         }
         // Most stretches are one step long: nothing is put together for those.
         if !ends_here && !steps.is_empty() {
-            self.go_on(journal, &mut steps, may_go_outside).await;
+            self.go_on(journal, &mut steps, outside).await;
         }
         steps
+    }
+
+    /// What follows calls that have ended.
+    pub(crate) async fn follow(self, journal: &Journal, mut ended: Vec<Performed>) -> Vec<Performed> {
+        self.go_on(journal, &mut ended, Outside::Begin).await;
+        ended
     }
 
     /// In a flat workflow it is seen at once that nothing belongs to the stretch that follows.
@@ -76,7 +95,7 @@ impl Stretch<'_> {
     }
 
     /// Goes on as long as what follows belongs to the stretch.
-    async fn go_on(self, journal: &Journal, steps: &mut Vec<Performed>, may_go_outside: bool) {
+    async fn go_on(self, journal: &Journal, steps: &mut Vec<Performed>, outside: Outside) {
         let mut journal =
             journal.with(&steps.iter().map(taken_to_complete).map(Arc::new).collect::<Vec<_>>());
         let compiled = &self.program.compiled;
@@ -85,12 +104,22 @@ impl Stretch<'_> {
             let done: Vec<Performed> =
                 match progress::next(compiled, &journal, before, &self.engine.policy, now) {
                     Next::Perform { place, attempt } => {
-                        let belongs = self.stands_alone(place.step, steps)
-                            || (may_go_outside && self.is_decided(steps) && self.may_go_outside().await);
+                        let goes_beside = goes_beside(&journal, &place);
+                        let belongs = if goes_beside {
+                            outside != Outside::Nothing
+                                && !self.asks(place.step, steps)
+                                && self.may_go_outside().await
+                        } else {
+                            self.stands_alone(place.step, steps)
+                                || (outside == Outside::Go
+                                    && self.is_decided(steps)
+                                    && self.may_go_outside().await)
+                        };
                         if !belongs {
                             return;
                         }
-                        vec![self.attempt(&journal, &place, attempt).perform().await]
+                        let attempt = self.attempt(&journal, &place, attempt);
+                        vec![if goes_beside { attempt.begin() } else { attempt.perform().await }]
                     }
                     // What these ask for may be what the store has yet to say.
                     Next::Round(..) | Next::Wake(..) | Next::Close(_, _, Closing::Items(_))
@@ -123,8 +152,7 @@ impl Stretch<'_> {
                     return vec![Performed { log, effect: Some(effect) }];
                 }
                 Some(Construct::RunWorkflow(_)) => {
-                    let earlier = journal.rows().filter(|other| other.step_path == row.step_path);
-                    vec![calls::returned(place.step, row, earlier, now)]
+                    vec![calls::returned(place.step, row, journal, now)]
                 }
                 Some(Construct::Wait(wait)) => {
                     let woken = self
@@ -160,11 +188,15 @@ impl Stretch<'_> {
     /// Nothing outside is touched, and what is needed is known before the steps in front of it are written.
     fn stands_alone(&self, step: &Step, before: &[Performed]) -> bool {
         let is_inside = Program::effect_of(step).is_some_and(|effect| effect != EffectKind::External);
+        is_inside && !self.asks(step, before)
+    }
+
+    /// It asks for what is known only when the steps in front of it are written.
+    fn asks(&self, step: &Step, before: &[Performed]) -> bool {
         let reads = &step.reads;
-        let asks = reads.all_steps
+        reads.all_steps
             || (reads.execution && self.execution.id == UNKNOWN)
-            || (!reads.steps.is_empty() && (before.is_empty() || has_effect(before)));
-        is_inside && !asks
+            || (!reads.steps.is_empty() && (before.is_empty() || has_effect(before)))
     }
 
     /// All that was done is to decide, and by nothing that would be decided otherwise another time: should the node die, it is decided
@@ -185,6 +217,14 @@ impl Stretch<'_> {
     }
 }
 
+/// The step goes outside, and others may be under way beside it.
+pub(crate) fn goes_beside(journal: &Journal, place: &Place<'_>) -> bool {
+    let is_around = |row: &Log| place.frames.iter().any(|frame| frame.path == row.step_path);
+    let is_other = |row: &Log| row.is_open() && row.step_path != place.path && !is_around(row);
+    Program::effect_of(place.step) == Some(EffectKind::External)
+        && (place.frames.iter().any(Frame::splits) || journal.rows().any(is_other))
+}
+
 fn is_awaited(place: &Place<'_>) -> bool {
     place.step.construct.as_ref().is_some_and(|construct| construct.is_awaited())
 }
@@ -197,7 +237,7 @@ fn is_given_up(place: &Place<'_>, row: &Log) -> bool {
 /// What the store forgets of a wait that is put away.
 fn let_go(log: &Log, journal: &Journal) -> Option<Effect> {
     let before = journal.rows().find(|row| row.step_number == log.step_number)?;
-    let is_over = log.status == StepStatus::Skipped && walk::awaits(before);
+    let is_over = !log.is_open() && walk::awaits(before);
     is_over
         .then(|| Effect::Wait(Box::new(Waiting { step_path: log.step_path.clone(), change: Change::Cancel })))
 }
@@ -268,7 +308,7 @@ pub(crate) fn ahead(
         return None;
     }
     // Such steps wait for nothing; should one, it is performed when its turn comes.
-    stretch.go_on(&Journal::new(vec![conditions.clone()]), &mut steps, false).now_or_never()?;
+    stretch.go_on(&Journal::new(vec![conditions.clone()]), &mut steps, Outside::Nothing).now_or_never()?;
     let (compiled, before, policy) = (Arc::clone(&program.compiled), accepted.clone(), engine.policy.clone());
     let follow = Arc::new(move |rows: &[Arc<Log>]| {
         let worked = rows.iter().filter_map(|log| log.duration_ms).sum();

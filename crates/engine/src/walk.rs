@@ -4,6 +4,9 @@
 //! the first one without is performed. So a crash, an automatic retry, a delay's end and a manual retry are one and the
 //! same path: load, walk on. Everything here is pure.
 //!
+//! What is under way outside is in the journal, too: a row that is `pending` without a time was written before its call, and whoever has the run in hand has
+//! that call. To the walk it is a wait whose end no clock knows, so it goes on to what may run beside it ([`Journal::calls`]).
+//!
 //! A control step has one row: it is opened (`running`), with what was decided in it, so that a crash does not decide anew; and
 //! it is closed when its steps have led to something ([`tree`]).
 
@@ -11,17 +14,21 @@ mod awaited;
 mod place;
 mod tree;
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use model::{LogId, StepStatus, StepType, Timestamp, journal::Log};
 use rules::{Compiled, Construct, Step, definition::ON_FAILURE};
 
 pub(crate) use self::awaited::{awaits, has_come, is_awaited};
 use self::place::Level;
+use self::place::steps_to;
 pub use self::place::{Frame, Inside, Place};
-pub(crate) use self::place::{exists, find};
+pub(crate) use self::place::{TRY, base, exists, find, is_below, place_of, try_of};
 pub use self::tree::Closing;
-pub(crate) use self::tree::{FAILED_AT, HANDLED, Rows, STOPPED_AT, is_handled, results, round_count, rounds};
+pub(crate) use self::tree::{
+    FAILED_AT, HANDLED, OVERDUE, Rows, STOPPED_AT, deadline, is_handled, is_overdue, results, round_count,
+    rounds,
+};
 use self::tree::{Flow, Walk};
 
 /// The id of the condition step in the journal.
@@ -68,6 +75,17 @@ impl Journal {
         self.rows().rev().find(|row| row.step_path == path)
     }
 
+    /// The rows of what is under way outside beside other things, in order.
+    pub(crate) fn calls(&self) -> impl Iterator<Item = &Log> {
+        self.rows().filter(|row| row.is_under_way())
+    }
+
+    /// Which tries there are by now.
+    pub(crate) fn tries(&self) -> Tries<'_> {
+        let later = self.rows().filter(|row| try_of(row) > 1);
+        Tries(later.map(|row| (row.step_path.as_str(), try_of(row))).collect())
+    }
+
     /// The id of the newest row.
     #[must_use]
     pub fn last_id(&self) -> LogId {
@@ -78,6 +96,18 @@ impl Journal {
     #[must_use]
     pub fn next_number(&self) -> i64 {
         self.rows().map(|row| row.step_number).max().unwrap_or(0) + 1
+    }
+}
+
+/// The tries of the steps that were begun anew from their beginning.
+pub(crate) struct Tries<'j>(HashMap<&'j str, u64>);
+
+impl Tries<'_> {
+    /// The row is of the present try of each step around it.
+    pub(crate) fn have(&self, row: &Log) -> bool {
+        let present = |step: &str| self.0.get(step).copied().unwrap_or(1);
+        let mut around = steps_to(&row.step_path).filter(|(step, _)| *step != row.step_path);
+        self.0.is_empty() || around.all(|(step, number)| number.is_none_or(|number| number == present(step)))
     }
 }
 
@@ -101,11 +131,14 @@ pub enum Next<'a> {
     Wake(Place<'a>, &'a Log),
     /// The run ends while these are still open; they are put away first.
     Sweep(Vec<&'a Log>),
-    /// Nothing before this instant.
+    /// Nothing before this instant; before a call has ended, when it is [`AT_ITS_END`].
     Wait(Timestamp),
     /// Nothing more: how the run ends.
     End(End<'a>),
 }
+
+/// When something goes on that waits for a call which is under way: no clock knows.
+pub(crate) const AT_ITS_END: Timestamp = Timestamp::from_millis(i64::MAX);
 
 /// How a run ends.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -134,6 +167,12 @@ pub fn next<'a>(compiled: &'a Compiled, journal: &'a Journal, retry_count: i64, 
     let walk = Walk { journal, retry_count, now };
     let end = match walk.list(&compiled.steps, Rows::All(&journal.rows), None) {
         Flow::Next(next) => return next,
+        // What is under way beside it is let come to its end, so that nothing is done twice when the run is tried again.
+        Flow::Failed(_) | Flow::Stopped(_)
+            if journal.calls().any(|row| !is_about_failure(&row.step_path)) =>
+        {
+            return Next::Wait(AT_ITS_END);
+        }
         // Whether it is tried again is not known here, so what is open stays open.
         Flow::Failed(log) => return Next::End(End::Failed(log)),
         Flow::Done => End::Completed,
@@ -147,7 +186,7 @@ pub fn next<'a>(compiled: &'a Compiled, journal: &'a Journal, retry_count: i64, 
 
 /// What is still open in a run that ends, of its steps; none when nothing is. What is done about its failure is looked at by itself.
 fn open<'a>(compiled: &Compiled, journal: &'a Journal) -> Option<Vec<&'a Log>> {
-    open_rows(compiled, journal, |row| !is_about_failure(row))
+    open_rows(compiled, journal, |row| !is_about_failure(&row.step_path))
 }
 
 fn open_rows<'a>(
@@ -162,15 +201,32 @@ fn open_rows<'a>(
     (!open.is_empty()).then_some(open)
 }
 
-/// The row is of the workflow's `onFailure`.
-fn is_about_failure(row: &Log) -> bool {
-    row.step_path.strip_prefix(ON_FAILURE).is_some_and(|rest| rest.starts_with('.'))
+/// The place is in the workflow's `onFailure`.
+fn is_about_failure(path: &str) -> bool {
+    path.strip_prefix(ON_FAILURE).is_some_and(|rest| rest.starts_with('.'))
 }
 
 /// Something was done about the failure of this run: then the failure is final, whatever is configured by now.
 #[must_use]
 pub(crate) fn has_failed(journal: &Journal) -> bool {
-    journal.rows().any(is_about_failure)
+    journal.rows().any(|row| is_about_failure(&row.step_path))
+}
+
+/// Where a run stands that has failed; none when it has not.
+#[must_use]
+pub(crate) fn failed_at<'a>(
+    compiled: &'a Compiled,
+    journal: &'a Journal,
+    retry_count: i64,
+    now: Timestamp,
+) -> Option<&'a Log> {
+    if !has_failed(journal) {
+        return None;
+    }
+    match next(compiled, journal, retry_count, now) {
+        Next::End(End::Failed(log) | End::Stopped(log)) => Some(log),
+        _ => None,
+    }
 }
 
 /// What is next in a run that has failed for good at this row: what is open is put away, then the workflow's `onFailure` is done. A failure in
@@ -191,8 +247,11 @@ pub(crate) fn after_failure<'a>(
     let walk = Walk { journal, retry_count, now };
     match walk.list(&compiled.on_failure, Rows::All(&journal.rows), Some(&level)) {
         Flow::Next(next) => Some(next),
+        Flow::Failed(_) | Flow::Stopped(_) if journal.calls().next().is_some() => {
+            Some(Next::Wait(AT_ITS_END))
+        }
         Flow::Done | Flow::Failed(_) | Flow::Stopped(_) => {
-            open_rows(compiled, journal, is_about_failure).map(Next::Sweep)
+            open_rows(compiled, journal, |row| is_about_failure(&row.step_path)).map(Next::Sweep)
         }
     }
 }

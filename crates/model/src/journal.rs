@@ -59,4 +59,10 @@ impl Log {
     pub const fn is_open(&self) -> bool {
         matches!(self.status, StepStatus::Running | StepStatus::Pending)
     }
+
+    /// The step has gone outside, or is about to, beside others: its row was written before its call. One that was put off has a time.
+    #[must_use]
+    pub fn is_under_way(&self) -> bool {
+        self.status == StepStatus::Pending && self.resume_at.is_none()
+    }
 }

@@ -75,7 +75,7 @@ pub struct Step {
     pub critical: bool,
     /// When a failed attempt is followed by another within the run.
     pub retry: Option<Retry>,
-    /// How long one attempt may take.
+    /// How long one attempt may take; of a control step, with all that is in it.
     pub timeout: Option<Period>,
     /// It is passed over.
     pub disabled: bool,
@@ -211,7 +211,7 @@ impl Reader<'_> {
         let control = action_type.and_then(control_step);
         let critical =
             self.flag(fields, "critical", path, control.is_some_and(|info| holds_steps(info.name)));
-        let (retry, timeout) = self.tries(fields, control.map(|info| info.name), path);
+        let (retry, timeout) = self.tries(fields, control.is_some(), path);
         let config_path = below(path, "config");
         let compiled = match control {
             None => self.config(action_type, fields.get("config"), &config_path),
@@ -259,26 +259,13 @@ impl Reader<'_> {
         }
     }
 
-    /// How often an attempt is made and how long it may take. Of control steps only a workflow that is run can be tried again, or take too long as a
-    /// whole: of the others the steps inside are what fails and takes time.
+    /// How often an attempt is made and how long it may take. A control step's is that of the whole: the steps in it, and what they wait for.
     fn tries(
         &mut self,
         fields: &Map<String, Value>,
-        control: Option<&str>,
+        is_control: bool,
         path: &str,
     ) -> (Option<Retry>, Option<Period>) {
-        let is_call = control == Some(run_workflow::RUN_WORKFLOW);
-        if control.is_some() && !is_call {
-            for key in ["retry", "timeoutMs"] {
-                if given(fields, key).is_some() {
-                    self.refuse(
-                        below(path, key),
-                        format!("{key} belongs to actions and run_workflow: give it to the steps inside"),
-                    );
-                }
-            }
-            return (None, None);
-        }
         let retry =
             given(fields, "retry").and_then(|value| match Retry::compile(value, &below(path, "retry")) {
                 Ok(retry) => Some(retry),
@@ -287,11 +274,11 @@ impl Reader<'_> {
                     None
                 }
             });
-        if is_call && retry.as_ref().is_some_and(|retry| retry.on.is_some()) {
+        if is_control && retry.as_ref().is_some_and(|retry| retry.on.is_some()) {
             let place = below(&below(path, "retry"), "on");
-            self.refuse(place, "the failures of a workflow are of no such kinds: leave it out");
+            self.refuse(place, "the failures of a control step are of no such kinds: leave it out");
         }
-        let longest = if is_call { Period::YEAR } else { MAX_TIMEOUT };
+        let longest = if is_control { Period::YEAR } else { MAX_TIMEOUT };
         (retry, self.timeout(fields.get("timeoutMs"), longest, &below(path, "timeoutMs")))
     }
 

@@ -31,7 +31,7 @@ use crate::{
 };
 
 pub(crate) use claim::{executions_claim, executions_wake};
-pub use ending::{Conclude, execution_cancel, execution_fail, execution_retire};
+pub use ending::{Conclude, PERHAPS_DONE, execution_cancel, execution_fail, execution_retire};
 pub(crate) use ending::{Early, execution_end};
 pub use moving::{
     Candidate, ExecutionMove, Judge, Moved, execution_move, execution_move_candidates, execution_move_list,

@@ -104,14 +104,17 @@ pub(crate) async fn wait_is_open(
 }
 
 /// Whether all these places still wait. One that does not has got what it waited for, since its execution was read.
-pub(crate) async fn waits_are_there(
-    tx: &mut Tx,
+///
+/// # Errors
+/// When the database refuses.
+pub async fn waits_are_there(
+    connection: &mut Connection,
     tenant: TenantId,
     execution: ExecutionId,
     paths: &[String],
 ) -> StoreResult<bool> {
     let sql = "SELECT step_path FROM execution_waits WHERE execution_id = ?1 AND tenant_id = ?2";
-    let rows = tx.query(sql, params![execution, tenant]).await?;
+    let rows = connection.query(sql, params![execution, tenant]).await?;
     let there = rows.into_iter().map(Row::first::<String>).collect::<StoreResult<HashSet<_>>>()?;
     Ok(paths.iter().all(|path| there.contains(path)))
 }

@@ -12,20 +12,23 @@
 //! | `/big` | 200 with 1 MiB of `x` |
 //! | `/slow-body` | 200, the first bytes of a body, then silence |
 //! | `/hang` | silence |
+//! | `/meet/{n}`, `/meet/{n}/…` | 200 as soon as n requests of different `Idempotency-Key`s have come to this path; with a query that begins with `hang`, silence |
+//! | `/alone` | 200 after a moment, 409 when another request came to it meanwhile |
 //! | `/hang-times/{n}` | silence for the first n requests of an `Idempotency-Key`, then 200 |
 //! | `/garbage` | bytes that are no HTTP |
 //! | `/drop-after` | acts, then closes without an answer |
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     io,
     net::SocketAddr,
     pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicU8, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
+    time::Duration,
 };
 
 use axum::{
@@ -87,6 +90,9 @@ struct Record {
     arrived: tokio::sync::Notify,
     requests: Mutex<Vec<Request>>,
     attempts: Mutex<HashMap<String, u32>>,
+    /// Who has come to a path at which others are waited for.
+    met: Mutex<HashMap<String, HashSet<String>>>,
+    alone: AtomicUsize,
     port: u16,
 }
 
@@ -136,6 +142,12 @@ impl Sink {
     pub fn forget(&self) {
         self.record.requests().clear();
         self.record.attempts.lock().expect("no holder of this lock can panic").clear();
+        self.record.met.lock().expect("no holder of this lock can panic").clear();
+    }
+
+    /// Comes to a path `/meet/…`, as a request with this key would.
+    pub fn come(&self, path: &str, key: &str) {
+        self.record.come(path, key);
     }
 
     /// Waits until that many requests have come in.
@@ -172,6 +184,34 @@ impl Record {
         self.requests.lock().expect("no holder of this lock can panic")
     }
 
+    fn come(&self, path: &str, key: &str) {
+        let mut met = self.met.lock().expect("no holder of this lock can panic");
+        met.entry(path.to_owned()).or_default().insert(key.to_owned());
+        drop(met);
+        self.arrived.notify_waiters();
+    }
+
+    /// Waits until that many have come to this path.
+    async fn meet(&self, path: &str, count: usize) {
+        loop {
+            let arrived = self.arrived.notified();
+            let met =
+                self.met.lock().expect("no holder of this lock can panic").get(path).map_or(0, HashSet::len);
+            if met >= count {
+                return;
+            }
+            arrived.await;
+        }
+    }
+
+    /// Stays for a moment; whether nobody else came meanwhile.
+    async fn is_alone(&self) -> bool {
+        let before = self.alone.fetch_add(1, Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        let after = self.alone.fetch_sub(1, Ordering::SeqCst);
+        before == 0 && after == 1
+    }
+
     /// How often this path has been asked for with this key, this time included.
     fn attempt(&self, path: &str, key: &str) -> u32 {
         let mut attempts = self.attempts.lock().expect("no holder of this lock can panic");
@@ -201,13 +241,15 @@ async fn answer(
         acted: false,
     };
     let (kind, argument) = path[1..].split_once('/').unwrap_or((&path[1..], ""));
-    let key = request.header("idempotency-key").unwrap_or_default();
+    let key = request.header("idempotency-key").unwrap_or_default().to_owned();
     let response = Response::builder();
     let number = argument.trim_end_matches('/').parse().unwrap_or(0_u16);
-    let hangs = kind == "hang" || kind == "hang-times" && record.attempt(&path, key) <= u32::from(number);
+    let hangs = kind == "hang"
+        || kind == "hang-times" && record.attempt(&path, &key) <= u32::from(number)
+        || kind == "meet" && parts.uri.query().is_some_and(|query| query.starts_with("hang"));
     let (response, body) = match kind {
         "status" => (response.status(number), Body::from("as asked")),
-        "fail-times" if record.attempt(&path, key) <= u32::from(number) => {
+        "fail-times" if record.attempt(&path, &key) <= u32::from(number) => {
             (response.status(StatusCode::SERVICE_UNAVAILABLE), Body::from("not yet"))
         }
         "retry-after" => {
@@ -226,6 +268,7 @@ async fn answer(
                 .header(header::SET_COOKIE, "session=s3cret"),
             Body::from(r#"{"received":true,"id":"r-1"}"#),
         ),
+        "alone" if !record.is_alone().await => (response.status(409), Body::from("others are here")),
         "big" => (response, Body::from(vec![b'x'; 1 << 20])),
         "slow-body" => (response, Body::from("begin".repeat(20))),
         _ => (response, Body::from("ok")),
@@ -234,10 +277,17 @@ async fn answer(
     request.acted = response.status().is_success() && kind != "garbage" && !hangs;
     record.requests().push(request);
     record.arrived.notify_waiters();
+    if kind == "meet" {
+        record.come(&path, &key);
+    }
     match kind {
         _ if hangs => std::future::pending().await,
         "garbage" => peer.conduct.store(GARBAGE, Ordering::SeqCst),
         "slow-body" => peer.conduct.store(BEGIN, Ordering::SeqCst),
+        "meet" => {
+            let count = argument.split('/').next().and_then(|count| count.parse().ok()).unwrap_or(0);
+            record.meet(&path, count).await;
+        }
         "drop-after" => peer.conduct.store(CLOSE, Ordering::SeqCst),
         _ => {}
     }

@@ -135,9 +135,7 @@ impl Run<'_> {
     }
 
     fn is_open_below(&self, path: &str) -> bool {
-        let below =
-            |row: &&Log| row.step_path.strip_prefix(path).is_some_and(|rest| rest.starts_with(['.', '[']));
-        self.journal.rows().filter(below).any(Log::is_open)
+        self.journal.rows().filter(|row| walk::is_below(&row.step_path, path)).any(Log::is_open)
     }
 
     /// Whether what this row has decided can be gone on with.
@@ -225,11 +223,13 @@ impl Run<'_> {
             if let (Some(was), Some(is)) = (before.construct.as_deref(), step.construct.as_deref())
                 && !is.is_loop()
             {
+                let base =
+                    self.journal.last(&path).map_or(path.as_str().into(), |row| walk::base(&path, row));
                 let known: Vec<(String, &[Step])> = was.lists().collect();
                 for (name, steps) in is.lists() {
                     let before =
                         known.iter().find(|(other, _)| *other == name).map_or(&[][..], |(_, steps)| *steps);
-                    self.list((before, steps), Some(&format!("{path}.{name}")), passed)?;
+                    self.list((before, steps), Some(&format!("{base}.{name}")), passed)?;
                 }
             }
         }

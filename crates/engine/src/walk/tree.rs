@@ -1,5 +1,5 @@
 //! Walking what is inside of steps: branches, rounds, handlers. Lists are walked in the order written; of what runs at the same time,
-//! what comes first in the definition goes first, up to its next wait. So a journal leads to one next step, whoever walks.
+//! what comes first in the definition goes first, up to its next wait; a call that is under way is one. So a journal leads to one next step, whoever walks.
 
 use std::sync::Arc;
 
@@ -10,9 +10,9 @@ use serde_json::Value;
 use crate::calls;
 
 use super::{
-    Inside, Journal, Next, Place,
+    AT_ITS_END, Inside, Journal, Next, Place,
     awaited::{following, has_come},
-    place::{Level, path_in},
+    place::{Level, base, is_below, path_in},
 };
 
 /// In the output of a control step that failed: the path of the step in it that did.
@@ -21,6 +21,9 @@ pub(crate) const FAILED_AT: &str = "failedAt";
 pub(crate) const STOPPED_AT: &str = "stoppedAt";
 /// In the output of a failed step whose `onError` ran to its end.
 pub(crate) const HANDLED: &str = "handled";
+
+/// In the output of a control step that failed because its time was over, or that of one in it.
+pub(crate) const OVERDUE: &str = "overdue";
 
 /// How an open control step ends.
 #[derive(Debug, Clone)]
@@ -35,6 +38,8 @@ pub enum Closing<'a> {
     Failed(&'a Log),
     /// This step in it ends the run.
     Stopped(&'a Log),
+    /// Its time is over.
+    Overdue,
 }
 
 /// What a list of steps has come to.
@@ -117,30 +122,13 @@ impl<'a> Walk<'a> {
             StepStatus::Pending => match last.resume_at {
                 // Put off.
                 Some(at) if at > self.now => Flow::Next(Next::Wait(at)),
-                Some(_) | None => perform(last.attempt, path),
+                Some(_) => perform(last.attempt, path),
+                None => Flow::Next(Next::Wait(AT_ITS_END)),
             },
-            StepStatus::Running => match (step.construct.as_deref(), last.resume_at) {
-                (
-                    Some(
-                        construct @ (Construct::Branch(_)
-                        | Construct::ForEach(_)
-                        | Construct::Repeat(_)
-                        | Construct::Parallel(_)),
-                    ),
-                    _,
-                ) => self.inside(step, construct, last, rows, level),
-                (Some(construct), _) if construct.is_awaited() && has_come(last) => {
-                    self.inside(step, construct, last, rows, level)
-                }
-                (Some(Construct::RunWorkflow(_)), None) if !calls::has_ended(last) => {
-                    Flow::Next(Next::Wait(self.now.plus(calls::LOOK_AGAIN)))
-                }
-                (Some(Construct::RunWorkflow(_)), _) if calls::has_ended(last) => {
-                    Flow::Next(Next::Wake(Place::new(step, path, level), last))
-                }
-                (_, Some(at)) if at > self.now => Flow::Next(Next::Wait(at)),
-                _ => Flow::Next(Next::Wake(Place::new(step, path, level), last)),
-            },
+            StepStatus::Running => {
+                let flow = self.open(step, last, rows, level);
+                self.in_time(step, last, level, flow)
+            }
             StepStatus::Failed => match last.resume_at {
                 Some(at) if at > self.now => Flow::Next(Next::Wait(at)),
                 Some(_) => perform(last.attempt + 1, path),
@@ -154,6 +142,66 @@ impl<'a> Walk<'a> {
                     other => other,
                 },
             },
+        }
+    }
+
+    /// What is next in a step that is open.
+    fn open(
+        &self,
+        step: &'a Step,
+        last: &'a Log,
+        rows: Rows<'a, '_>,
+        level: Option<&Level<'a, '_>>,
+    ) -> Flow<'a> {
+        let wake = || Flow::Next(Next::Wake(Place::new(step, path_in(step, level), level), last));
+        match (step.construct.as_deref(), last.resume_at) {
+            (
+                Some(
+                    construct @ (Construct::Branch(_)
+                    | Construct::ForEach(_)
+                    | Construct::Repeat(_)
+                    | Construct::Parallel(_)),
+                ),
+                _,
+            ) => self.inside(step, construct, last, rows, level),
+            (Some(construct), _) if construct.is_awaited() && has_come(last) => {
+                self.inside(step, construct, last, rows, level)
+            }
+            (Some(Construct::RunWorkflow(_)), None) if !calls::has_ended(last) => {
+                Flow::Next(Next::Wait(self.now.plus(calls::LOOK_AGAIN)))
+            }
+            (Some(Construct::RunWorkflow(_)), _) if calls::has_ended(last) => wake(),
+            (_, Some(at)) if at > self.now => Flow::Next(Next::Wait(at)),
+            _ => wake(),
+        }
+    }
+
+    /// What is next, as far as the step's own time allows it. What had come to its end before the time was over ends so, however late that is seen.
+    fn in_time(
+        &self,
+        step: &'a Step,
+        row: &'a Log,
+        level: Option<&Level<'a, '_>>,
+        flow: Flow<'a>,
+    ) -> Flow<'a> {
+        let Some(until) = deadline(step, row) else { return flow };
+        match flow {
+            Flow::Next(Next::Close(_, closed, ref closing))
+                if closed.step_number == row.step_number && !matches!(closing, Closing::Failed(_)) =>
+            {
+                flow
+            }
+            Flow::Next(Next::Wake(_, woken))
+                if woken.step_number == row.step_number && row.resume_at.is_some_and(|at| at <= until) =>
+            {
+                flow
+            }
+            _ if until <= self.now => {
+                let place = Place::new(step, path_in(step, level), level);
+                Flow::Next(Next::Close(place, row, Closing::Overdue))
+            }
+            Flow::Next(Next::Wait(at)) => Flow::Next(Next::Wait(at.min(until))),
+            other => other,
         }
     }
 
@@ -205,15 +253,23 @@ impl<'a> Walk<'a> {
         level: Option<&Level<'a, '_>>,
     ) -> Flow<'a> {
         let path = path_in(step, level);
+        let base = base(&path, row);
         let walk_list = |list: &str, steps: &'a [Step], rows: Rows<'a, '_>, inside: Inside| {
             let level = Level { above: level, step: Some(step), path: &path, list, inside };
             self.list(steps, rows, Some(&level))
         };
-        let close = |closing| Flow::Next(Next::Close(Place::new(step, path.clone(), level), row, closing));
+        let close = |closing| {
+            let fails = matches!(closing, Closing::Failed(_) | Closing::Stopped(_));
+            if fails && self.calls_below(&path) {
+                // Nothing more begins in it; what is under way is let come to its end.
+                return Flow::Next(Next::Wait(AT_ITS_END));
+            }
+            Flow::Next(Next::Close(Place::new(step, path.clone(), level), row, closing))
+        };
         match construct {
             Construct::Branch(branch) => {
                 for (part, steps) in taken(row).filter_map(|name| branch.named(name)) {
-                    match walk_list(&format!("{path}.{part}"), steps, rows, Inside::Branch) {
+                    match walk_list(&format!("{base}.{part}"), steps, rows, Inside::Branch) {
                         Flow::Done => {}
                         Flow::Failed(log) => return close(Closing::Failed(log)),
                         Flow::Stopped(log) => return close(Closing::Stopped(log)),
@@ -223,7 +279,7 @@ impl<'a> Walk<'a> {
                 close(Closing::Done)
             }
             Construct::ForEach(each) => {
-                self.items(each, row, rows, &path, &walk_list).map_or_else(Flow::Next, close)
+                self.items(each, row, rows, &base, &walk_list).map_or_else(Flow::Next, close)
             }
             Construct::Repeat(repeat) => {
                 let checked = number(row, "iterations");
@@ -234,7 +290,7 @@ impl<'a> Walk<'a> {
                 if let Some(at) = row.resume_at.filter(|at| *at > self.now) {
                     return Flow::Next(Next::Wait(at));
                 }
-                let list = format!("{path}[{checked}]");
+                let list = format!("{base}[{checked}]");
                 let mut own = Vec::new();
                 rows.each(|row| {
                     if row.step_path.starts_with(&list) {
@@ -249,11 +305,11 @@ impl<'a> Walk<'a> {
                 }
             }
             Construct::Parallel(parallel) => {
-                self.branches(parallel, rows, &path, &walk_list).map_or_else(Flow::Next, close)
+                self.branches(parallel, rows, &base, &walk_list).map_or_else(Flow::Next, close)
             }
             Construct::WaitForEvent(_) | Construct::Approval(_) => {
                 let Some((part, steps)) = following(construct, row) else { return close(Closing::Done) };
-                match walk_list(&format!("{path}.{part}"), steps, rows, Inside::Branch) {
+                match walk_list(&format!("{base}.{part}"), steps, rows, Inside::Branch) {
                     Flow::Done => close(Closing::Done),
                     Flow::Failed(log) => close(Closing::Failed(log)),
                     Flow::Stopped(log) => close(Closing::Stopped(log)),
@@ -268,69 +324,76 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Something inside of this step is under way outside.
+    fn calls_below(&self, path: &str) -> bool {
+        self.journal.calls().any(|row| is_below(&row.step_path, path))
+    }
+
     /// How the items of a loop end, or what is next in them.
     fn items(
         &self,
         each: &'a ForEach,
         row: &'a Log,
         rows: Rows<'a, '_>,
-        path: &str,
+        base: &str,
         walk_list: &WalkList<'_, 'a>,
     ) -> Result<Closing<'a>, Next<'a>> {
         let count = items(row).map_or(0, <[Value]>::len);
-        let rounds = rounds(rows, path, count);
-        let (mut failures, mut wait, mut under_way) = (Vec::with_capacity(count), None, 0);
+        let rounds = rounds(rows, base, count);
+        let (mut failures, mut ahead, mut begun) = (Vec::with_capacity(count), Ahead::default(), 0);
         for (at, own) in rounds.iter().enumerate() {
-            match walk_list(&format!("{path}[{at}]"), &each.actions, Rows::Some(own), Inside::Round(at)) {
+            match walk_list(&format!("{base}[{at}]"), &each.actions, Rows::Some(own), Inside::Round(at)) {
                 Flow::Done => failures.push(None),
                 Flow::Failed(log) if each.goes_on => failures.push(Some(log)),
                 Flow::Failed(log) => return Ok(Closing::Failed(log)),
                 Flow::Stopped(log) => return Ok(Closing::Stopped(log)),
-                Flow::Next(Next::Wait(until)) => {
-                    wait = Some(earliest(wait, until));
-                    under_way += 1;
-                    if under_way >= each.concurrency {
+                Flow::Next(next) => {
+                    ahead.note(next);
+                    begun += 1;
+                    if begun >= each.concurrency {
                         break;
                     }
                 }
-                Flow::Next(next) => return Err(next),
             }
         }
-        wait.map_or(Ok(Closing::Items(failures)), |at| Err(Next::Wait(at)))
+        ahead.next().map_or(Ok(Closing::Items(failures)), Err)
     }
 
-    /// How parallel branches are joined, or what is next in them.
+    /// How parallel branches are joined, or what is next in them. All are looked at first: nothing begins in one when others have decided it.
     fn branches(
         &self,
         parallel: &'a Parallel,
         rows: Rows<'a, '_>,
-        path: &str,
+        base: &str,
         walk_list: &WalkList<'_, 'a>,
     ) -> Result<Closing<'a>, Next<'a>> {
-        let (mut finished, mut failed, mut wait, mut first_failure) = (Vec::new(), Vec::new(), None, None);
+        let (mut finished, mut failed, mut first_failure) = (Vec::new(), Vec::new(), None);
+        let mut ahead = Ahead::default();
         for (at, lane) in parallel.branches.iter().enumerate() {
-            match walk_list(&format!("{path}.branches[{at}]"), &lane.actions, rows, Inside::Branch) {
+            match walk_list(&format!("{base}.branches[{at}]"), &lane.actions, rows, Inside::Branch) {
                 Flow::Done => finished.push(at),
                 Flow::Failed(log) => {
                     failed.push(at);
                     first_failure = first_failure.or(Some(log));
                 }
                 Flow::Stopped(log) => return Ok(Closing::Stopped(log)),
-                Flow::Next(Next::Wait(until)) => wait = Some(earliest(wait, until)),
-                Flow::Next(next) => return Err(next),
-            }
-            if finished.len() >= parallel.join {
-                return Ok(Closing::Joined(finished, failed));
-            }
-            if let Some(log) = first_failure
-                && parallel.branches.len() - failed.len() < parallel.join
-                && !parallel.losers_finish
-            {
-                return Ok(Closing::Failed(log));
+                Flow::Next(next) => ahead.note(next),
             }
         }
-        match (wait, first_failure) {
-            (Some(at), _) => Err(Next::Wait(at)),
+        if finished.len() >= parallel.join {
+            return Ok(Closing::Joined(finished, failed));
+        }
+        if let Some(log) = first_failure
+            && parallel.branches.len() - failed.len() < parallel.join
+            && !parallel.losers_finish
+        {
+            return Ok(Closing::Failed(log));
+        }
+        if parallel.interleaved && self.calls_below(base) {
+            return Err(Next::Wait(ahead.wait.unwrap_or(AT_ITS_END)));
+        }
+        match (ahead.next(), first_failure) {
+            (Some(next), _) => Err(next),
             (None, Some(log)) => Ok(Closing::Failed(log)),
             (None, None) => Ok(Closing::Joined(finished, failed)),
         }
@@ -345,13 +408,14 @@ impl<'a> Walk<'a> {
     ) -> Option<Next<'a>> {
         let Construct::Parallel(parallel) = step.construct.as_deref()? else { return None };
         let path = path_in(step, level);
-        let is_joined = |row: &&Log| row.status == StepStatus::Completed;
-        if !parallel.losers_finish || rows.last(&path).filter(is_joined).is_none() {
+        if !parallel.losers_finish {
             return None;
         }
+        let joined = rows.last(&path).filter(|row| row.status == StepStatus::Completed)?;
+        let base = base(&path, joined);
         let mut wait = None;
         for (at, lane) in parallel.branches.iter().enumerate() {
-            let list = format!("{path}.branches[{at}]");
+            let list = format!("{base}.branches[{at}]");
             let level =
                 Level { above: level, step: Some(step), path: &path, list: &list, inside: Inside::Branch };
             match self.list(&lane.actions, rows, Some(&level)) {
@@ -364,6 +428,34 @@ impl<'a> Walk<'a> {
     }
 }
 
+/// What is next in several lists that run at the same time: in the first that has something to do, else the earliest time.
+#[derive(Default)]
+struct Ahead<'a> {
+    first: Option<Next<'a>>,
+    wait: Option<Timestamp>,
+}
+
+impl<'a> Ahead<'a> {
+    fn note(&mut self, next: Next<'a>) {
+        match next {
+            Next::Wait(at) => self.wait = Some(earliest(self.wait, at)),
+            next => self.first = self.first.take().or(Some(next)),
+        }
+    }
+
+    fn next(self) -> Option<Next<'a>> {
+        self.first.or(self.wait.map(Next::Wait))
+    }
+}
+
+/// When the time of an open control step is over. One that runs a workflow keeps to its time by itself.
+pub(crate) fn deadline(step: &Step, row: &Log) -> Option<Timestamp> {
+    match step.construct.as_deref()? {
+        Construct::RunWorkflow(_) => None,
+        _ => Some(row.started_at?.plus(step.timeout?)),
+    }
+}
+
 fn earliest(known: Option<Timestamp>, at: Timestamp) -> Timestamp {
     known.map_or(at, |known| known.min(at))
 }
@@ -371,6 +463,11 @@ fn earliest(known: Option<Timestamp>, at: Timestamp) -> Timestamp {
 /// A failure that was handled is none any more.
 pub(crate) fn is_handled(row: &Log) -> bool {
     output(row, HANDLED) == Some(&Value::Bool(true))
+}
+
+/// The step has failed because its time was over, or that of one in it.
+pub(crate) fn is_overdue(row: &Log) -> bool {
+    output(row, OVERDUE).is_some()
 }
 
 fn output<'l>(row: &'l Log, key: &str) -> Option<&'l Value> {
@@ -395,27 +492,28 @@ pub(crate) fn round_count(row: &Log) -> usize {
     items(row).map_or_else(|| number(row, "iterations") + 1, <[Value]>::len)
 }
 
-/// The rows of each round of the loop at `path`.
-pub(crate) fn rounds<'a>(rows: Rows<'a, '_>, path: &str, count: usize) -> Vec<Vec<&'a Log>> {
+/// The rows of each round of a loop whose rounds lie below `base`.
+pub(crate) fn rounds<'a>(rows: Rows<'a, '_>, base: &str, count: usize) -> Vec<Vec<&'a Log>> {
     let mut found = vec![Vec::new(); count];
     rows.each(|row| {
-        if let Some(round) = round_of(row, path).and_then(|round| found.get_mut(round)) {
+        if let Some(round) = round_of(row, base).and_then(|round| found.get_mut(round)) {
             round.push(row);
         }
     });
     found
 }
 
-fn round_of(row: &Log, path: &str) -> Option<usize> {
-    let (number, _) = row.step_path.strip_prefix(path)?.strip_prefix('[')?.split_once(']')?;
+fn round_of(row: &Log, base: &str) -> Option<usize> {
+    let (number, _) = row.step_path.strip_prefix(base)?.strip_prefix('[')?.split_once(']')?;
     number.parse().ok()
 }
 
 /// What came of each item of a loop: the output of its last step, or its error; null where there is none yet.
 pub(crate) fn results(each: &ForEach, journal: &Journal, path: &str, row: &Log) -> Vec<Value> {
-    let rounds = rounds(Rows::All(&journal.rows), path, items(row).map_or(0, <[Value]>::len));
+    let base = base(path, row);
+    let rounds = rounds(Rows::All(&journal.rows), &base, items(row).map_or(0, <[Value]>::len));
     let result = |(at, rows): (usize, &Vec<&Log>)| {
-        let last = |step: &Step| Rows::Some(rows).last(&format!("{path}[{at}].{}", step.id));
+        let last = |step: &Step| Rows::Some(rows).last(&format!("{base}[{at}].{}", step.id));
         let failed =
             each.actions.iter().filter(|step| step.critical).find_map(|step| {
                 last(step).filter(|row| row.status == StepStatus::Failed && !is_handled(row))

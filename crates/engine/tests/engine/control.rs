@@ -273,6 +273,41 @@ fn cases(sink: &Sink) -> Vec<(&'static str, Value)> {
                 ]))]}},
             ]),
         ),
+        (
+            "what holds steps is tried again from its beginning, with effects of its own",
+            json!([
+                {"id": "again", "type": "parallel", "critical": false, "retry": {"attempts": 2, "delays": ["1m"]}, "config": {"branches": lanes(&[
+                    ("good", json!([call("g", "/ok"), set("s1", "good", "{{vars.good}}+")])),
+                    ("bad", json!([delay("d", "1h"), {"id": "b", "type": "webhook", "critical": true, "config": {"url": sink.url("/status/404")}}])),
+                    ("waits", json!([{"id": "a", "type": "approval", "config": {"title": "Well?", "approvers": [{"role": "admin"}]}}])),
+                ])}},
+                {"id": "each", "type": "for_each", "critical": false, "retry": {"attempts": 2, "delays": ["1m"]}, "config": {"items": ["ok", ""], "actions": [
+                    {"id": "c", "type": "branch", "config": {"branches": [arm("first", "item", json!(""), json!([
+                        {"id": "w", "type": "webhook", "critical": true, "config": {"url": sink.url("/status/410")}},
+                    ]))]}},
+                    set("s2", "seen", "{{vars.seen}}{{index}}"),
+                ]}},
+                tag("end", "{{vars.good}} {{vars.seen}} {{steps.each.output.count}}"),
+            ]),
+        ),
+        (
+            "what takes too long ends like a loser, and fails",
+            json!([
+                {"id": "late", "type": "branch", "timeoutMs": "2h", "config": {"branches": [arm("yes", "score", json!(3), json!([
+                    tag("t", "begun"),
+                    {"id": "both", "type": "parallel", "config": {"branches": lanes(&[
+                        ("soon", json!([delay("d1", "1h"), tag("s", "soon")])), ("late", json!([delay("d2", "3h"), tag("x", "never")])),
+                        ("event", json!([{"id": "e", "type": "wait_for_event", "config": {"event": "contact_updated", "timeout": "5d",
+                            "conditions": holds("event.contact.id", &json!(7))}}])),
+                    ])}},
+                ]))]}, "onError": [tag("h", "{{error}}")]},
+                {"id": "wait", "type": "wait", "timeoutMs": "30m", "retry": {"attempts": 2, "delays": ["5m"]}, "config": {"for": "1h"}},
+                {"id": "ask", "type": "approval", "critical": false, "timeoutMs": "1h", "config": {"title": "Well?", "approvers": [{"role": "admin"}], "onTimeout": [tag("y", "never")]}},
+                {"id": "quick", "type": "for_each", "timeoutMs": "61m", "config": {"items": [1, 2], "actions": [delay("d3", "30m")]}},
+                {"id": "end", "type": "set", "timeoutMs": 5, "retry": {"attempts": 2}, "config": {"variables": {"end": "{{steps.quick.status}}"}}},
+                tag("z", "{{vars.end}}"),
+            ]),
+        ),
     ]
 }
 
@@ -326,5 +361,25 @@ testkit::on_both! {
         let calls = calls(&sink);
         assert_eq!((calls.len(), calls.iter().filter(|(key, _)| *key == calls[1].0).count()), (4, 2), "the failed call alone, under its key");
         insta::assert_snapshot!("control_retried_by_hand", format!("{failed}\n{}", story(&retried)).replace(&sink.url(""), "http://sink"));
+    }
+
+    async fn a_retry_by_hand_goes_on_in_the_last_try(place: Place) {
+        let (house, sink) = (House::new(place), Sink::start().await);
+        let call = |id: &str, path: &str| json!({"id": id, "type": "webhook", "critical": true, "config": {"url": sink.url(path)}});
+        let (engine, _, _) = house
+            .furnish(json!({"conditions": [], "actions": [
+                {"id": "if", "type": "branch", "retry": {"attempts": 2, "delays": ["1m"]}, "config": {"branches": [{"name": "yes", "conditions": [], "actions": [
+                    call("once", "/ok"),
+                    {"id": "late", "type": "for_each", "timeoutMs": "1h", "config": {"items": ["30m", "45m"], "actions": [delay("d", "{{item}}"), call("c", "/ok?{{item}}"), set("n", "n", "{{index}}")]}},
+                ]}]}},
+            ]}))
+            .await;
+        let original = post(&engine, json!({})).await.executions[0].id;
+        let failed = story(&house.run_to_end(&engine, original).await.unwrap());
+        let before = calls(&sink).len();
+        let again = engine.retry(TENANT, Actor::System, original, RetryRequest::default()).await.unwrap().id;
+        let retried = house.run_to_end(&engine, again).await.unwrap();
+        assert_eq!((before, calls(&sink).len()), (4, 5), "what was done in the last try is not done again");
+        insta::assert_snapshot!("tries_retried_by_hand", format!("{failed}\n{}", story(&retried)).replace(&sink.url(""), "http://sink"));
     }
 }

@@ -68,7 +68,7 @@ struct Beginning {
 impl Beginning {
     async fn of(place: Place, workflow: Workflow) -> Self {
         let (place, sink) = (Arc::new(place), Sink::start().await);
-        let house = House::new(Arc::clone(&place));
+        let house = roomy(&place);
         let (engine, _, contact) = house.furnish((workflow.definition)(&sink)).await;
         for other in (workflow.others)(&sink) {
             house.workflow(&engine, other).await;
@@ -82,13 +82,19 @@ impl Beginning {
     async fn round(&self, faults: Once) -> (Seen, usize, Arc<Once>) {
         self.kept.put_back(&self.place);
         self.sink.forget();
-        let trial =
-            Trial { house: House::new(Arc::clone(&self.place)), sink: &self.sink, contact: self.contact };
+        let trial = Trial { house: roomy(&self.place), sink: &self.sink, contact: self.contact };
         let faults = Arc::new(faults);
         trial.run_faulty(Arc::clone(&faults)).await;
         let seen = trial.finish().await;
         (seen, self.sink.requests().len(), faults)
     }
+}
+
+/// Its host's share has room for several calls.
+fn roomy(place: &Arc<Place>) -> House {
+    let mut house = House::new(Arc::clone(place));
+    house.workers = 16;
+    house
 }
 
 /// How long an engine may take to stop.
@@ -170,6 +176,10 @@ const CALLING: Workflow =
 const WAITING: Workflow =
     Workflow { definition: workflows::waiting, others: workflows::alone, calls: 2, in_flight: 1 };
 
+/// 2, 2 for each item, 2, 1 for each try that takes too long, 1 for each that fails.
+const BESIDE: Workflow =
+    Workflow { definition: workflows::beside, others: workflows::alone, in_flight: 2, calls: 12 };
+
 /// Runs the workflow once for each moment at which it can be stopped or hurt; answers how it ends when it is left alone.
 async fn everywhere(place: Place, workflow: Workflow) -> String {
     let beginning = Beginning::of(place, workflow).await;
@@ -224,6 +234,10 @@ testkit::on_both! {
 
     async fn so_it_does_where_something_from_outside_is_waited_for(place: Place) {
         insta::assert_snapshot!("the_end_waiting", everywhere(place, WAITING).await);
+    }
+
+    async fn so_it_does_where_calls_are_under_way_together(place: Place) {
+        insta::assert_snapshot!("the_end_beside", everywhere(place, BESIDE).await);
     }
 
     async fn so_it_does_when_workflows_run_others_and_fail(place: Place) {

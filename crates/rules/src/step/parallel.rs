@@ -18,6 +18,8 @@ pub struct Parallel {
     pub join: usize,
     /// Branches that the join did not wait for run to their end; else they are cancelled.
     pub losers_finish: bool,
+    /// No two of its branches have a step under way at the same time.
+    pub interleaved: bool,
 }
 
 /// One of several branches.
@@ -49,7 +51,7 @@ pub(super) fn info() -> ControlInfo {
     ControlInfo {
         name: "parallel",
         title: "Parallel",
-        description: "Runs branches at the same time. Waiting in one does not hold up the others.",
+        description: "Runs branches at the same time. Waiting in one does not hold up the others, nor does a call that takes long.",
         group: "Flow",
         icon: "arrows-split-2",
         schema: object(
@@ -59,6 +61,8 @@ pub(super) fn info() -> ControlInfo {
                     "default": "all", "description": "How many branches the run waits for: all, any (one), or a number."},
                 "losers": {"type": "string", "enum": ["cancel", "finish"], "default": "cancel",
                     "description": "What becomes of the branches that were not waited for."},
+                "interleaved": {"type": "boolean", "default": false,
+                    "description": "One step at a time: a call of one branch begins only when no other branch has one under way. Waiting still overlaps."},
             }),
             &["branches"],
         ),
@@ -94,6 +98,7 @@ impl Reader<'_> {
             Some(_) => self.word(config, "join", &[("all", branches.len()), ("any", 1)], branches.len()),
         };
         let losers_finish = self.word(config, "losers", &[("cancel", false), ("finish", true)], false);
-        Parallel { branches, join, losers_finish }
+        let interleaved = config.get("interleaved") == Some(&Value::Bool(true));
+        Parallel { branches, join, losers_finish, interleaved }
     }
 }

@@ -82,7 +82,7 @@ fn every_control_step_refuses_what_makes_no_sense() {
         step("set", json!({"variables": {"now": 1, "a.b": 2}})),
         step("filter", json!({"conditions": []})),
         step("stop", json!({"status": "done", "message": 5})),
-        json!({"type": "stop", "config": [], "retry": {"attempts": 3}, "timeoutMs": 5}),
+        json!({"type": "stop", "config": [], "retry": {"attempts": 3, "on": ["timeout"]}, "timeoutMs": 0}),
         json!({"type": "note", "config": {"text": "{{vars.nowhere}} {{vars.known}}"}, "skipIf": [], "onError": {}}),
         step("set", json!({"variables": {"known": 1}})),
         step("branch", json!({"branches": "{{b}}", "else": "{{e}}"})),

@@ -44,6 +44,9 @@ pub async fn execution_cancel(
     end_early(tx, &held, Early::Cancelled, reason, conclude).await
 }
 
+/// Behind the reason why a step was put away that was under way outside.
+pub const PERHAPS_DONE: &str = "; what it does outside may have happened";
+
 /// How an execution ends early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Early {
@@ -79,17 +82,18 @@ async fn end_early(
     let execution = execution_get(tx, tenant, id).await?;
     let mut logs = log_all(tx, tenant, id).await?;
     let now = tx.now();
-    // A wait, or a call that was put off.
+    let last = logs.last().map_or(UNSAVED, |log| log.id);
+    let (under_way, mut result) = conclude(&execution, &logs, now);
+    // A wait, a call that was put off, or one that is under way beside others.
     let mut in_vain = Vec::new();
     for log in logs.iter_mut().filter(|log| log.is_open()) {
+        let perhaps_done = if log.is_under_way() { PERHAPS_DONE } else { "" };
         log.status = StepStatus::Skipped;
-        log.error = Some(reason.to_owned());
+        log.error = Some(format!("{reason}{perhaps_done}"));
         log.completed_at = Some(now);
         log_finish(tx, log);
         in_vain.extend(called_in_vain([&*log]));
     }
-    let last = logs.last().map_or(UNSAVED, |log| log.id);
-    let (under_way, mut result) = conclude(&execution, &logs, now);
     if let Some(mut log) = under_way {
         log_insert(tx, &mut log, last).await?;
     }

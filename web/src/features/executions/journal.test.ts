@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { awaitedAt, isHandled, joinOf, type Log, storyOf, stepsOf, verdictOf } from "./journal";
+import { awaitedAt, isHandled, joinOf, type Log, storyOf, stepsOf, verdictOf, within } from "./journal";
 
 const log = (step_path: string, attempt: number, begun: string, ended: string): Log => ({
   id: attempt, step_number: attempt, step_type: "action", step_name: step_path, step_id: step_path, step_path, attempt, status: "failed", input_data: null, output_data: null,
@@ -14,6 +14,10 @@ describe("the journal", () => {
       log("s2", 2, "2026-01-01T11:05:02Z", "2026-01-01T11:05:03Z"),
     ]);
     expect(steps.map((step) => [step.path, step.attempts.length, step.pause])).toEqual([["s1", 1, 0], ["s2", 2, 3_600_000]]);
+  });
+
+  it("says where a step stands, and in which try of what is around it", () => {
+    expect(["s1", "s3.branches[0].s1", "s4~2[2].s1"].map((path) => within(path).place)).toEqual(["", "Branch 1", "Round 3 · Try 2"]);
   });
 
   it("knows what may come earlier than the time that is named", () => {

@@ -21,11 +21,14 @@ export function stepsOf(logs: Log[]): Step[] {
   });
 }
 
-/** Where a step stands: how deep, and in which branch or round. `s3.branches[0].s1` is in branch 1, `s4[2].s1` in round 3. */
+/** Where a step stands: how deep, and in which branch or round. `s3.branches[0].s1` is in branch 1, `s4[2].s1` in round 3, `s4~2[2].s1` in that of its second try. */
 export function within(path: string): { depth: number; place: string } {
   const places: string[] = [];
+  const tries: string[] = [];
   const parts = path.split(".").slice(0, -1);
   for (const part of parts) {
+    const again = /~(\d+)/.exec(part)?.[1];
+    if (again !== undefined) tries.push(texts.places.again(Number(again)));
     const branch = /^branches\[(\d+)\]$/.exec(part)?.[1];
     const round = /\[(\d+)\]$/.exec(part)?.[1];
     if (branch !== undefined) places.push(texts.places.branch(Number(branch) + 1));
@@ -33,7 +36,7 @@ export function within(path: string): { depth: number; place: string } {
     else if (part === "else") places.push(texts.places.else);
     else if (/^on[A-Z]/.test(part)) places.push(texts.places.lists[part] ?? part);
   }
-  return { depth: places.length, place: places.join(" · ") };
+  return { depth: places.length, place: [...places, ...tries].join(" · ") };
 }
 
 /** What a run made in the company's own records, as its steps tell it. */

@@ -32,6 +32,7 @@ export const texts = {
   places: {
     branch: (number: number) => `Branch ${number}`,
     round: (number: number) => `Round ${number}`,
+    again: (number: number) => `Try ${number}`,
     else: "Otherwise",
     lists: { onError: "If it fails", onTimeout: "Too late", onApproved: "Approved", onRejected: "Rejected", onFailure: "If the run fails" } as Record<string, string>,
   },

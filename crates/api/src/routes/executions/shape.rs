@@ -266,6 +266,8 @@ pub struct ExecutionLog {
 impl ExecutionLog {
     /// Without the personal answers that the execution was told.
     pub(super) fn of(log: journal::Log, personal: &Personal) -> Self {
+        // What is under way beside other things is in the journal before its call.
+        let status = if log.is_under_way() { model::StepStatus::Running } else { log.status };
         let journal::Log { mut input_data, mut output_data, mut error, mut warnings, .. } = log;
         personal.hide(&mut input_data);
         if let Some(output) = &mut output_data {
@@ -280,7 +282,7 @@ impl ExecutionLog {
             step_id: log.step_id,
             step_path: log.step_path,
             attempt: log.attempt,
-            status: log.status,
+            status,
             input_data,
             output_data,
             error,

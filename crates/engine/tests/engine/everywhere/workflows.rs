@@ -186,6 +186,37 @@ pub fn called(sink: &Sink) -> Vec<Value> {
     ]
 }
 
+/// Calls that are under way together: of branches, of items, of one that loses; and steps that take too long, or fail, and are tried again from their beginning.
+pub fn beside(sink: &Sink) -> Value {
+    let call = |path: &str| json!({"type": "webhook", "critical": true, "config": {"url": sink.url(path)}});
+    json!({
+        "name": "Side by side",
+        "conditions": [],
+        "actions": [
+            {"type": "parallel", "config": {"branches": [
+                {"name": "a", "actions": [call("/meet/2/both?a")]},
+                {"name": "b", "actions": [call("/meet/2/both?b")]},
+            ]}},
+            {"type": "for_each", "config": {"items": ["one", "two"], "concurrency": 2, "actions": [
+                {"type": "webhook", "critical": true, "retry": {"attempts": 3, "delays": ["10s"]}, "config": {"url": sink.url("/fail-times/1?{{item}}")}},
+            ]}},
+            {"type": "parallel", "config": {"join": "any", "branches": [
+                {"name": "loses", "actions": [call("/meet/2/race?hang")]},
+                {"name": "wins", "actions": [call("/meet/2/race?wins")]},
+            ]}},
+            {"type": "parallel", "critical": false, "timeoutMs": "1h", "retry": {"attempts": 2, "delays": ["10s"]}, "config": {"branches": [
+                {"name": "calls", "actions": [call("/ok?try"), tag("try")]},
+                {"name": "late", "actions": [{"type": "delay", "config": {"duration": "2h"}}, tag("never")]},
+                {"name": "asks", "actions": [{"type": "approval", "config": {"title": "Perhaps", "approvers": [{"role": "admin"}]}}]},
+            ]}},
+            {"type": "branch", "retry": {"attempts": 2, "delays": ["1m"]}, "config": {"branches": [{"name": "yes", "conditions": equal("submission.data.q_nps", json!(3)), "actions": [
+                {"type": "create_ticket", "config": {"title": "Tried"}},
+                call("/status/404"),
+            ]}]}, "onError": [tag("handled")]},
+        ],
+    })
+}
+
 pub fn alone(_: &Sink) -> Vec<Value> {
     Vec::new()
 }

@@ -10,7 +10,7 @@ export type Step = JsonObject & {
   config?: JsonObject;
   critical?: boolean;
   disabled?: boolean;
-  timeoutMs?: number;
+  timeoutMs?: number | string;
 };
 
 export type Definition = JsonObject & {

@@ -48,6 +48,20 @@ describe("a run on the canvas", () => {
     expect(told(rows, "failed").states.s5).toBe("failed");
   });
 
+  test("of what was run anew from its beginning shows the last try", () => {
+    const branch = { step_type: "branch", output_data: { taken: ["Angry"] } };
+    const rows = [
+      met,
+      row("s1", { ...branch, status: "failed" }),
+      row("s1.branches[0].s2", { step_type: "loop", status: "failed", output_data: { count: 2 } }),
+      row("s1.branches[0].s2[0].s3", { status: "failed" }),
+      row("s1", { ...branch, attempt: 2 }),
+      row("s1~2.branches[0].s2", { step_type: "loop", output_data: { count: 2, failed: 0 } }),
+      row("s1~2.branches[0].s2[0].s3"),
+    ];
+    expect(told(rows, "running")).toMatchObject({ states: { s1: "completed", s2: "completed", s3: "completed" }, details: { s1: "2 attempts", s2: "2 items" } });
+  });
+
   test("ends at the conditions when they do not hold, and reaches the end when all is done", () => {
     expect(told([row("conditions", { step_type: "condition", output_data: { result: false } })], "completed")).toEqual({ states: { conditions: "unmet" }, details: {}, taken: ["conditions", "trigger"] });
     const rows = [met, row("s1", { step_type: "branch", output_data: { taken: ["else"] } }), row("s5")];

@@ -76,12 +76,12 @@ function roundsText(step: Step, out: JsonObject, inner: number): string {
   return inner > 0 ? (step.type === "repeat" ? counted(inner, "round", "rounds") : counted(inner, "item", "items")) : "";
 }
 
-/** How many rounds of a loop have rows: `s4[2].s1` is of round 2. */
+/** How many rounds of a loop have rows: `s4[2].s1` is of round 2, `s4~2[2].s1` of that of its second try. */
 function roundsSeen(rows: readonly Row[], paths: ReadonlySet<string>): number {
   const rounds = new Set<string>();
   for (const { step_path } of rows)
     for (const path of paths) {
-      const number = step_path.startsWith(`${path}[`) ? /^\d+/.exec(step_path.slice(path.length + 1))?.[0] : undefined;
+      const number = step_path.startsWith(path) ? /^(?:~\d+)?\[(\d+)\]/.exec(step_path.slice(path.length))?.[1] : undefined;
       if (number !== undefined) rounds.add(`${path}:${number}`);
     }
   return rounds.size;
@@ -96,8 +96,8 @@ export function runOf(definition: Definition, rows: readonly Row[], status: RunS
   for (const { step } of all) {
     const mine = step.id === undefined ? undefined : byStep.get(step.id);
     if (step.id === undefined || !mine) continue;
-    // Each place in the tree is tried on its own: only its last attempt counts.
-    const last = new Map(mine.map((row) => [row.step_path, row]));
+    // Each place in the tree is tried on its own: only its last attempt counts, and of steps that were run anew around it their last try.
+    const last = new Map(mine.map((row) => [row.step_path.replace(/~\d+/g, ""), row]));
     const found = worst([...last.values()].map((row) => stateOf(row, status)));
     states[step.id] = step.type === "stop" && found === "completed" ? "stopped" : found;
     const attempts = Math.max(...mine.map(({ attempt }) => attempt));

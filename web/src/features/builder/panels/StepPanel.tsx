@@ -2,6 +2,7 @@
 import { ActionIcon, Button, Collapse, Group, Menu, MultiSelect, NumberInput, Stack, Switch, TagsInput, Text, Textarea, TextInput } from "@mantine/core";
 import { IconArrowDown, IconArrowUp, IconChevronDown, IconCopy, IconDots, IconTrash } from "@tabler/icons-react";
 import { useMemo, useState } from "react";
+import { DurationField } from "../../../forms/fields/DurationField";
 import { SchemaForm, type SchemaFormContext, type Suggestion } from "../../../forms/SchemaForm";
 import type { Variable } from "../../../forms/variables";
 import { titleOf } from "../model/catalogue";
@@ -138,7 +139,9 @@ function Behaviour({ place, variables, errorAt, set }: BehaviourProps) {
   const [open, setOpen] = useState(settings.some((inside) => errorAt(inside) !== undefined));
   const waits = action?.effect === "wait";
   const isAction = action?.effect !== undefined;
-  const outside = action?.effect === "external" || retry !== undefined;
+  // What a control step does, its tries and its time are those of the whole; of one that decides at once there is nothing to try, and nothing to wait for.
+  const lasts = !isAction && !["set", "stop", "filter"].includes(step.type);
+  const tried = action?.effect === "external" || lasts || retry !== undefined;
   // A step that holds others fails when one of them does, and the run with it unless it says otherwise.
   const holds = nestedLists({ ...step, onError: undefined }).length > 0;
   const critical = typeof step.critical === "boolean" ? step.critical : holds;
@@ -161,10 +164,10 @@ function Behaviour({ place, variables, errorAt, set }: BehaviourProps) {
             />
           )}
           {!waits && <Switch label={texts.onError} description={texts.onErrorHint} error={errorAt(["onError"])} checked={Array.isArray(step.onError)} disabled={!mayEdit} onChange={(event) => set(["onError"], event.currentTarget.checked ? [] : undefined)} />}
-          {outside && (
+          {tried && (
             <Switch
               label={texts.retryStep}
-              description={texts.retryStepHint}
+              description={lasts ? texts.retryWholeHint : texts.retryStepHint}
               checked={retry !== undefined}
               disabled={!mayEdit}
               onChange={(event) => set(["retry"], event.currentTarget.checked ? (isObject(action?.suggested_retry) ? action.suggested_retry : { attempts: 3, delays: ["5s", "30s"] }) : undefined)}
@@ -176,10 +179,11 @@ function Behaviour({ place, variables, errorAt, set }: BehaviourProps) {
               {!isObject(retry.backoff) && (
                 <TagsInput label={texts.delays} description={texts.delaysHint} value={texted(retry.delays)} error={errorAt(["retry", "delays"])} disabled={!mayEdit} onChange={(value) => set(["retry", "delays"], value)} />
               )}
-              <MultiSelect label={texts.retryOn} data={RETRY_ON} value={texted(retry.on)} error={errorAt(["retry", "on"])} disabled={!mayEdit} onChange={(value) => set(["retry", "on"], value.length === 0 ? undefined : value)} />
+              {(isAction || retry.on !== undefined) && <MultiSelect label={texts.retryOn} data={RETRY_ON} value={texted(retry.on)} error={errorAt(["retry", "on"])} disabled={!mayEdit} onChange={(value) => set(["retry", "on"], value.length === 0 ? undefined : value)} />}
             </>
           )}
-          {((isAction && !waits) || step.timeoutMs !== undefined) && (
+          {lasts && <DurationField name="timeoutMs" label={texts.timeoutWhole} schema={{ description: texts.timeoutWholeHint }} value={step.timeoutMs} required={false} error={errorAt(["timeoutMs"])} variables={[]} disabled={!mayEdit} onChange={(value) => set(["timeoutMs"], value as Json | undefined)} />}
+          {((isAction && !waits) || (!lasts && step.timeoutMs !== undefined)) && (
             <NumberInput
               label={texts.timeout}
               description={texts.timeoutHint}
