@@ -128,6 +128,9 @@ pub trait Audience: Send + Sync {
     /// When that cannot be decided now, or there is no address at which people could unsubscribe.
     fn admit<'a>(&'a self, key: &'a str, address: &'a str) -> BoxFuture<'a, Result<Admission, ActionError>>;
 
+    /// The link by which a contact answers a form, under the step's key: the same key makes the same link.
+    fn invitation(&self, key: &str) -> InvitationLink;
+
     /// Steps may fetch files and send them along.
     fn may_attach(&self) -> bool;
 }
@@ -142,6 +145,15 @@ pub enum Admission {
     },
     /// It may not.
     Refused(Refusal),
+}
+
+/// A link of somebody's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvitationLink {
+    /// What it is known by.
+    pub token: String,
+    /// The whole address.
+    pub url: String,
 }
 
 /// For where there is nobody who could turn anything down: everybody may be written to.
@@ -160,6 +172,10 @@ impl Audience for Everybody {
     fn admit<'a>(&'a self, key: &'a str, _: &'a str) -> BoxFuture<'a, Result<Admission, ActionError>> {
         let unsubscribe_url = format!("https://example.com/unsubscribe/{key}");
         Box::pin(std::future::ready(Ok(Admission::Admitted { unsubscribe_url })))
+    }
+
+    fn invitation(&self, key: &str) -> InvitationLink {
+        InvitationLink { token: key.to_owned(), url: format!("https://example.com/i/{key}") }
     }
 
     fn may_attach(&self) -> bool {

@@ -1,4 +1,4 @@
-//! Standard Webhooks signatures, version 1: HMAC-SHA256 over `id.timestamp.body`.
+//! Signatures of messages: those of the Standard Webhooks, version 1 (HMAC-SHA256 over `id.timestamp.body`), and what others sign with.
 //!
 //! <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>, section
 //! "Verifying webhook authenticity".
@@ -9,6 +9,7 @@ use base64::{
 };
 use hmac::{Hmac, Mac, digest::KeyInit};
 use model::Timestamp;
+use ring::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 use sha2::{Digest, Sha256, Sha512};
 
 /// A key that signs, as `whsec_…` writes it.
@@ -84,6 +85,30 @@ pub fn hmac_verifies(is_512: bool, secret: &[u8], body: &[u8], tag: &[u8]) -> bo
 #[must_use]
 pub fn is_same(one: &[u8], other: &[u8]) -> bool {
     Sha256::digest(one) == Sha256::digest(other)
+}
+
+/// Whether `signature` (in ASN.1) is one of a message by a P-256 key, which is given as the structure that key files have (RFC 5480).
+#[must_use]
+pub fn ecdsa_verifies(key: &[u8], message: &[u8], signature: &[u8]) -> bool {
+    /// What stands before the point: that it is one, and on which curve.
+    const P_256: [u8; 26] = [
+        0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86,
+        0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+    ];
+    key.strip_prefix(&P_256).is_some_and(|point| {
+        UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, point).verify(message, signature).is_ok()
+    })
+}
+
+/// The bytes that hexadecimal digits write.
+#[must_use]
+pub fn of_hex(text: &str) -> Option<Vec<u8>> {
+    let digits = text.as_bytes();
+    if !digits.len().is_multiple_of(2) {
+        return None;
+    }
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    digits.chunks_exact(2).map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect()
 }
 
 /// The bytes that base64 writes, with padding or without.

@@ -22,7 +22,8 @@ use crate::{Shared, routes};
 /// Statuses that one method of one route answers with; any more are counted together.
 const MOST_STATUSES: usize = 16;
 /// Routes that stand in no document: they are for people, or about the others.
-const UNDOCUMENTED: [&str; 6] = ["/", "/api/docs", "/api/openapi.json", "/f/{slug}", "/metrics", "/sign-in"];
+const UNDOCUMENTED: [&str; 7] =
+    ["/", "/api/docs", "/api/openapi.json", "/f/{slug}", "/i/{token}", "/metrics", "/sign-in"];
 /// What is asked for at addresses that no route has.
 const OTHER: &str = "other";
 

@@ -29,8 +29,8 @@ pub struct File {
 /// The page of every screen.
 const PAGE: &str = "/index.html";
 /// Below these an address that does not exist is a mistake of a program, which an HTML page would not help.
-const NOT_SCREENS: [&str; 8] =
-    ["/api", "/public", "/hooks", "/f", "/assets", "/healthz", "/readyz", "/metrics"];
+const NOT_SCREENS: [&str; 9] =
+    ["/api", "/public", "/hooks", "/f", "/i", "/assets", "/healthz", "/readyz", "/metrics"];
 
 /// Whether there is a web app to serve.
 pub(crate) fn exists(files: &[File]) -> bool {

@@ -2,12 +2,12 @@
 
 use actions::{
     ActionError, ErrorKind,
-    capability::{Admission, Audience},
+    capability::{Admission, Audience, InvitationLink},
 };
 use futures_util::future::BoxFuture;
 use model::{TenantId, mailing::Purpose};
 use store::{
-    StoreError,
+    StoreError, invitation,
     mailing::{link, marketing_admit, suppressed_among},
 };
 
@@ -55,6 +55,12 @@ impl Audience for TenantAudience<'_> {
                 Err(refusal) => Admission::Refused(refusal),
             })
         })
+    }
+
+    fn invitation(&self, key: &str) -> InvitationLink {
+        let base = self.engine.public_url.as_deref().unwrap_or_default();
+        let token = invitation::link::token(&self.engine.secrets, self.tenant, key);
+        InvitationLink { url: format!("{base}{}{token}", invitation::link::PATH), token }
     }
 
     fn may_attach(&self) -> bool {

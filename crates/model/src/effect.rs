@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    ContactId, FormId, Period, SubmissionId, TicketId, UserId, WorkflowId,
+    ContactId, FormId, Period, SubmissionId, TicketId, Timestamp, UserId, WorkflowId,
     entity::EntityRef,
     event::Called,
     notification::NotificationType,
@@ -48,7 +48,8 @@ pub enum Effect {
         /// The tag's name; made when it is new.
         tag: String,
     },
-    /// A ticket goes to whoever of a team has least to do; output `{"ticketId","assigneeId","openTickets"}`.
+    /// A ticket goes to whoever of a team is there and has least to do; output `{"ticketId","assigneeId","openTickets","away"}`, and when nobody is
+    /// there, `{"ticketId","assigneeId","away","reason"}`.
     TicketAssign {
         /// The ticket.
         ticket: TicketId,
@@ -59,6 +60,8 @@ pub enum Effect {
     ScoresCompare(ScoreSpan),
     /// What is known of a contact is taken out; output `{"contactId","submissions","runs"}`.
     ContactErase(ContactId),
+    /// A contact is invited to a form; output `{"invitationId","url"}`.
+    Invite(NewInvitation),
     /// A mail kept because no SMTP server is set; output `{"sent":false,"outboxId"}`.
     MailKeep(Mail),
     /// What a place in the run waits for; the step's row stays as it is.
@@ -82,6 +85,8 @@ pub struct Team {
     pub users: Vec<UserId>,
     /// Their role, if it matters.
     pub role: Option<Role>,
+    /// Who gets it when everybody is away; none: nobody.
+    pub stand_in: Option<UserId>,
 }
 
 /// Answers that are compared with those before.
@@ -93,6 +98,19 @@ pub struct ScoreSpan {
     pub question: String,
     /// How far back.
     pub span: Period,
+}
+
+/// A contact's own link to a form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewInvitation {
+    /// The form.
+    pub form: FormId,
+    /// Who is asked to answer it.
+    pub contact: ContactId,
+    /// What the link is known by.
+    pub token: String,
+    /// The link.
+    pub url: String,
 }
 
 /// A workflow to be run by a step.
@@ -201,6 +219,8 @@ pub struct NewTicket {
     pub contact: Link<ContactId>,
     /// The answer that caused it.
     pub submission: Link<SubmissionId>,
+    /// When it is to be answered; none: as its priority says.
+    pub due_at: Option<Timestamp>,
     /// Tag names.
     pub tags: Vec<String>,
     /// Everything else.

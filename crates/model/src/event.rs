@@ -22,6 +22,8 @@ pub const SYSTEM_EVENTS: &[(&str, &str)] = &[
     ("submission_completed", "A form was answered"),
     ("ticket_created", "A ticket was created"),
     ("ticket_updated", "A ticket changed"),
+    (TICKET_SLA_WARNING, "An open ticket is due soon"),
+    (TICKET_SLA_BREACHED, "A ticket was not answered in time"),
     ("contact_created", "A contact was created"),
     ("contact_updated", "A contact changed"),
     (EXECUTION_FAILED, "A run of a workflow failed for good"),
@@ -30,6 +32,7 @@ pub const SYSTEM_EVENTS: &[(&str, &str)] = &[
     ("integration_expired", "A connection to another system is not let in any more"),
     (CONTACT_UNSUBSCRIBED, "A contact wants no more marketing mails"),
     (EMAIL_BOUNCED, "A mail did not reach its receiver"),
+    (INVITATION_SENT, "A contact was asked to answer a form"),
 ];
 
 /// The `trigger_event` of a workflow that the clock starts, and the event of each time that it does.
@@ -47,6 +50,12 @@ pub const EXECUTION_FAILED: &str = "execution_failed";
 pub const CONTACT_UNSUBSCRIBED: &str = "contact_unsubscribed";
 /// A mail did not reach its receiver.
 pub const EMAIL_BOUNCED: &str = "email_bounced";
+/// A contact was asked to answer a form.
+pub const INVITATION_SENT: &str = "invitation_sent";
+/// An open ticket is due soon.
+pub const TICKET_SLA_WARNING: &str = "ticket_sla_warning";
+/// A ticket was not answered in time.
+pub const TICKET_SLA_BREACHED: &str = "ticket_sla_breached";
 
 impl EventName {
     /// A system event; `name` is one of [`SYSTEM_EVENTS`], [`SCHEDULE`], [`MANUAL`], [`CALL`] or [`WEBHOOK`].

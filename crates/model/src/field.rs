@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::Problem;
+use crate::{Problem, Timestamp};
 
 /// Why a value was not accepted for a field.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -136,6 +136,13 @@ pub fn optional_id<T: TryFrom<i64, Error = crate::NotAnId>>(value: &Value) -> Re
         Value::Bool(_) | Value::Array(_) | Value::Object(_) => return Err(invalid()),
     };
     T::try_from(number).map(Some).map_err(|_| invalid())
+}
+
+/// Reads a value as an instant or nothing.
+pub fn optional_time(value: &Value) -> Result<Option<Timestamp>, Refused> {
+    let text = optional_text(value, 64)?;
+    let time = text.map(|text| text.parse().map_err(|error| Refused::Invalid(format!("{text:?} {error}"))));
+    time.transpose()
 }
 
 /// Reads a value as one of a closed list of names.

@@ -100,6 +100,8 @@ ids! {
     TemplateId,
     /// An address to which nothing is sent any more.
     SuppressionId,
+    /// Somebody asked to answer a form.
+    InvitationId,
     /// A mail kept because no SMTP server is set.
     OutboxId,
     /// A warning to a tenant.

@@ -17,6 +17,7 @@ pub mod execution;
 pub mod field;
 pub mod form;
 pub mod id;
+pub mod invitation;
 pub mod job;
 pub mod journal;
 pub mod mailing;

@@ -9,6 +9,7 @@ use crate::{
     Period, Timestamp,
     alert::{AlertKind, Channel},
     field::{Refused, optional_text},
+    ticket::TicketPriority,
 };
 
 /// What a tenant can choose. Secrets are not here: the SMTP password is kept encrypted beside it.
@@ -35,6 +36,44 @@ pub struct Settings {
     // Left out when it says nothing: a program that does not know it yet can then read the settings.
     #[serde(skip_serializing_if = "MailRules::is_default")]
     pub mail: MailRules,
+    /// When tickets are due.
+    // Left out for the same reason.
+    #[serde(skip_serializing_if = "SlaRules::is_default")]
+    pub sla: SlaRules,
+}
+
+/// When tickets are due: the service level that the team promises.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SlaRules {
+    /// How soon an open ticket of a priority is to be answered. One of a priority that is not here is due only when somebody says so.
+    pub due_in: BTreeMap<TicketPriority, Period>,
+    /// How much of the time is over when the warning comes, in percent.
+    pub warn_percent: u8,
+}
+
+impl SlaRules {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// When an open ticket is due by its priority.
+    #[must_use]
+    pub fn due(&self, priority: TicketPriority, from: Timestamp) -> Option<Timestamp> {
+        self.due_in.get(&priority).map(|period| from.plus(*period))
+    }
+
+    /// When to warn of a deadline that begins now.
+    #[must_use]
+    pub fn warns(&self, from: Timestamp, due_at: Timestamp) -> Timestamp {
+        from.plus_millis(due_at.millis_since(from) / 100 * i64::from(self.warn_percent))
+    }
+}
+
+impl Default for SlaRules {
+    fn default() -> Self {
+        Self { due_in: BTreeMap::new(), warn_percent: 75 }
+    }
 }
 
 /// What mails look like, and how often people are written to.
@@ -197,6 +236,7 @@ impl Default for Settings {
             webhook_hosts: Vec::new(),
             alerts: Alerts::default(),
             mail: MailRules::default(),
+            sla: SlaRules::default(),
         }
     }
 }

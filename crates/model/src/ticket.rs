@@ -37,6 +37,16 @@ named! {
     }
 }
 
+named! {
+    /// What is told of an open ticket's deadline.
+    DeadlineStage {
+        /// Most of the time is over.
+        Warning = "warning",
+        /// All of it is.
+        Breach = "breach",
+    }
+}
+
 /// A case as stored and as events and templates see it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Ticket {
@@ -58,6 +68,8 @@ pub struct Ticket {
     pub contact_id: Option<ContactId>,
     /// The answer that caused it.
     pub submission_id: Option<SubmissionId>,
+    /// When it is to be answered. Only an open ticket is due.
+    pub due_at: Option<Timestamp>,
     /// Tag names.
     pub tags: Vec<String>,
     /// Everything else that is known.
@@ -90,6 +102,7 @@ impl Ticket {
             assignee_id: None,
             contact_id: None,
             submission_id: None,
+            due_at: None,
             tags: Vec::new(),
             attributes: Map::new(),
             created_at: now,
@@ -112,6 +125,7 @@ impl Fields for Ticket {
             "assignee_id" => self.assignee_id = field::optional_id(value)?,
             "contact_id" => self.contact_id = field::optional_id(value)?,
             "submission_id" => self.submission_id = field::optional_id(value)?,
+            "due_at" => self.due_at = field::optional_time(value)?,
             "tags" => self.tags = field::tags(value)?,
             "attributes" => self.attributes = field::object(value)?,
             "id" | "tenant_id" | "created_at" | "updated_at" | "created_by" | "updated_by" | "version"

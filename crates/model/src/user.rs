@@ -29,6 +29,8 @@ pub struct User {
     pub role: Role,
     /// An IANA zone such as `Europe/Paris`.
     pub time_zone: Option<String>,
+    /// From when to when the person is away from this tenant's work.
+    pub away: Option<Away>,
     /// When the record was made.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -39,6 +41,16 @@ pub struct User {
     pub updated_by: Option<Actor>,
     /// Grows with each change.
     pub version: i64,
+}
+
+/// When somebody is away: who is gets no ticket in turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Away {
+    /// Since when, or from when on.
+    pub from: Timestamp,
+    /// Until when; none: until they say otherwise.
+    pub until: Option<Timestamp>,
 }
 
 /// A program's credentials; the key itself is shown once and kept only as a hash.

@@ -8,7 +8,7 @@ use model::{
     Actor, ContactId, ExecutionId, SubmissionId, TenantId, TicketId,
     effect::{ContactKey, Effect, EffectError, Link, NewTicket},
     entity::EntityRef,
-    event::Cause,
+    event::{Cause, INVITATION_SENT},
     ticket::Ticket,
 };
 use serde_json::{Map, Value, json};
@@ -21,6 +21,7 @@ use crate::{
     contact::{contact_create, contact_find, contact_hold, contact_update},
     erasure::contact_erase,
     form::{form_get, form_update},
+    invitation::invitation_create,
     notification::notification_create,
     outbox::outbox_keep,
     scores::scores_compare,
@@ -58,6 +59,7 @@ pub(crate) fn effect_needs(effect: &Effect) -> Option<(&'static str, i64)> {
             Some(("contacts", id.get()))
         }
         Effect::ContactErase(id) => Some(("contacts", id.get())),
+        Effect::Invite(new) => Some(("contacts", new.contact.get())),
         Effect::TicketAssign { ticket, .. } => Some(("tickets", ticket.get())),
         Effect::ContactUpdate { .. }
         | Effect::ScoresCompare(_)
@@ -81,6 +83,7 @@ pub(crate) const fn effect_emits(effect: &Effect) -> &'static [&'static str] {
         Effect::ContactUpdate { upsert: false, .. } | Effect::ContactErase(_) => &["contact_updated"],
         Effect::TicketAssign { .. } => &["ticket_updated"],
         Effect::TicketCreate(_) => &["ticket_created"],
+        Effect::Invite(_) => &[INVITATION_SENT],
         // Whoever calls a workflow means it: its rules of entry are not asked.
         Effect::ScoresCompare(_)
         | Effect::NotificationCreate(_)
@@ -124,6 +127,10 @@ pub(crate) async fn effect_apply(
             scores_compare(tx, origin.tenant, &span, now).await
         }
         Effect::ContactErase(id) => contact_erase(tx, origin.tenant, origin.author(), id).await,
+        Effect::Invite(new) => {
+            let made = invitation_create(tx, origin.tenant, origin.author(), &new).await;
+            made.map(|invitation| json!({"invitationId": invitation.id, "url": new.url}))
+        }
         Effect::MailKeep(mail) => {
             let kept = outbox_keep(tx, origin.tenant, Some(origin.execution), &mail).await;
             kept.map(|id| json!({"sent": false, "outboxId": id}))
@@ -153,6 +160,7 @@ async fn ticket_new(tx: &mut Tx, origin: EffectOrigin, new: NewTicket) -> StoreR
         assignee_id: new.assignee_id,
         contact_id,
         submission_id,
+        due_at: new.due_at,
         tags: new.tags,
         attributes: new.attributes,
         ..Ticket::new(TicketId::new(0), origin.tenant, new.title, tx.now(), author.actor)

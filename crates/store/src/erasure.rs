@@ -17,6 +17,7 @@ use crate::{
     contact::{contact_forget, contact_hold},
     execution::execution_delete,
     form::form_get,
+    invitation::invitations_erase,
     params,
 };
 
@@ -34,6 +35,7 @@ pub(crate) async fn contact_erase(
     let contact = contact_hold(tx, tenant, id).await?;
     let submissions = answers_erase(tx, tenant, id).await?;
     let runs = runs_erase(tx, tenant, id).await?;
+    invitations_erase(tx, tenant, id).await?;
     contact_forget(tx, author.actor, &contact).await?;
     Ok(json!({"contactId": id, "submissions": submissions, "runs": runs}))
 }

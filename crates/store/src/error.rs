@@ -76,6 +76,12 @@ impl StoreError {
         Self::Missing(what.to_string())
     }
 
+    /// Every name is looked up before it is taken: somebody took it in between.
+    pub(crate) fn taken() -> Self {
+        let message = "somebody has just made the same record: read it again and repeat the change";
+        Self::conflict("taken", message)
+    }
+
     /// A clash with what is there.
     pub fn conflict(code: &'static str, message: impl Into<String>) -> Self {
         Self::Conflict { code, message: message.into() }
@@ -84,6 +90,10 @@ impl StoreError {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Unavailable(error.to_string())
+        use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE};
+        match error.sqlite_error().map(|error| error.extended_code) {
+            Some(SQLITE_CONSTRAINT_UNIQUE | SQLITE_CONSTRAINT_PRIMARYKEY) => Self::taken(),
+            _ => Self::Unavailable(error.to_string()),
+        }
     }
 }

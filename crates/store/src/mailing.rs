@@ -2,6 +2,7 @@
 
 pub mod dkim;
 pub mod link;
+pub mod report_keys;
 pub mod reports;
 
 use model::{

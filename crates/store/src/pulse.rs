@@ -35,7 +35,8 @@ pub async fn pulse(connection: &mut Connection, now: Timestamp) -> StoreResult<P
             "WITH changed AS (SELECT version, updated_at FROM workflows WHERE updated_at >= ?1
                 UNION ALL SELECT version, updated_at FROM tenants WHERE updated_at >= ?1)
              SELECT {now_plus:0}, (SELECT min(due_at) FROM (SELECT min(due_at) AS due_at FROM timers UNION ALL SELECT min(due_at) FROM workflow_schedules
-                    UNION ALL SELECT min(due_at) FROM debounces UNION ALL SELECT min(due_at) FROM jobs WHERE due_at IS NOT NULL) AS next),
+                    UNION ALL SELECT min(due_at) FROM debounces UNION ALL SELECT min(due_at) FROM jobs WHERE due_at IS NOT NULL
+                    UNION ALL SELECT min(due_at) FROM ticket_deadlines) AS next),
                 EXISTS (SELECT 1 FROM workflow_executions WHERE owner IS NULL AND status IN ('pending', 'running')),
                 EXISTS (SELECT 1 FROM execution_signals),
                 (SELECT coalesce(sum(version), 0) FROM changed), (SELECT max(updated_at) FROM changed),

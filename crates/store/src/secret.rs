@@ -120,6 +120,8 @@ pub enum Purpose {
     UnsubscribeLink,
     /// The key with which a tenant's mails are signed.
     DkimKey,
+    /// With what mail services sign their reports.
+    ReportKeys,
     /// What shows who calls a workflow from outside.
     Hook,
     /// What the addresses of calls from outside are computed with.
@@ -135,6 +137,7 @@ impl fmt::Display for Purpose {
             Self::ApprovalLink => f.write_str("approval_link"),
             Self::UnsubscribeLink => f.write_str("unsubscribe_link"),
             Self::DkimKey => f.write_str("dkim_key"),
+            Self::ReportKeys => f.write_str("report_keys"),
             Self::Hook => f.write_str("hook"),
             Self::TagKey => f.write_str("tag_key"),
         }

@@ -25,6 +25,7 @@ use crate::{
     event::event_emit,
     form::{form_find, form_get},
     ids::IdKind,
+    invitation::invitations_answer,
     params,
     tag::tags_note,
 };
@@ -300,8 +301,15 @@ async fn complete(
         Some(id) => contact_find(tx, submission.tenant_id, &ContactKey::Id(id)).await?,
         None => None,
     };
-    let data =
-        || json!({"formId": submission.form_id, "submission": submission.event_data(), "contact": contact});
+    let invitation = invitations_answer(tx, submission).await?;
+    let data = || {
+        let mut data =
+            json!({"formId": submission.form_id, "submission": submission.event_data(), "contact": contact});
+        if let Some(invitation) = invitation {
+            data["invitationId"] = json!(invitation);
+        }
+        data
+    };
     event_emit(tx, (submission.tenant_id, "submission_completed"), author, data).await
 }
 

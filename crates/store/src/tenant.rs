@@ -293,6 +293,14 @@ pub fn settings_check(settings: &Settings) -> Vec<Problem> {
             format!("{:?} is not a selector such as mail2026", dkim.selector)
         });
     }
+    for (priority, period) in &settings.sla.due_in {
+        check(*period > Period::ZERO, &format!("sla.due_in.{priority}"), &|| {
+            "must be longer than nothing, such as \"4h\"".to_owned()
+        });
+    }
+    check((1..=100).contains(&settings.sla.warn_percent), "sla.warn_percent", &|| {
+        "must be from 1 to 100; with 100 there is no warning".to_owned()
+    });
     check((1..=3_650).contains(&settings.retention_days), "retention_days", &|| {
         "must be from 1 to 3650 days".to_owned()
     });

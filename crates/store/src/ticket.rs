@@ -12,13 +12,14 @@ use crate::{
     Connection, Page, Paged, StoreError, StoreResult, Tx,
     change::{Author, record_emit},
     database::{Later, Row, page::list},
+    deadline::{deadline_decide, deadline_drop, deadline_keep},
     ids::IdKind,
     params,
     tag::tags_note,
 };
 
-const COLUMNS: &str = "id, tenant_id, title, description, status, priority, assignee_id, contact_id, submission_id, tags, attributes, created_at,
-     updated_at, created_by, updated_by, version, archived_at";
+const COLUMNS: &str = "id, tenant_id, title, description, status, priority, assignee_id, contact_id, submission_id, due_at, tags, attributes,
+     created_at, updated_at, created_by, updated_by, version, archived_at";
 
 /// Makes a ticket from fields by name and emits `ticket_created`.
 ///
@@ -44,9 +45,9 @@ pub async fn ticket_create(
 const INSERT: Later = Later {
     place: 8,
     table: "tickets",
-    sql: "INSERT INTO tickets (id, tenant_id, title, description, status, priority, assignee_id, contact_id, submission_id, tags, attributes,
+    sql: "INSERT INTO tickets (id, tenant_id, title, description, status, priority, assignee_id, contact_id, submission_id, due_at, tags, attributes,
             created_at, updated_at, created_by, updated_by, version)
-          {rows:bigint,bigint,text,text,text,text,bigint,bigint,bigint,json,json,time,time,text,text,bigint}",
+          {rows:bigint,bigint,text,text,text,text,bigint,bigint,bigint,time,json,json,time,time,text,text,bigint}",
 };
 
 /// Writes a new ticket under an id of its own and emits `ticket_created`.
@@ -55,6 +56,7 @@ const INSERT: Later = Later {
 /// [`StoreError::Refused`] when it names records that do not exist.
 pub(crate) async fn ticket_insert(tx: &mut Tx, author: Author, mut ticket: Ticket) -> StoreResult<Ticket> {
     ticket_check(tx, &ticket, None).await?;
+    deadline_decide(tx, None, &mut ticket).await?;
     ticket.id = TicketId::new(tx.id(IdKind::Ticket).await?);
     record_emit(tx, (ticket.tenant_id, "ticket_created"), author, (EntityKind::Ticket, &ticket), None)
         .await?;
@@ -70,6 +72,7 @@ pub(crate) async fn ticket_insert(tx: &mut Tx, author: Author, mut ticket: Ticke
             ticket.assignee_id,
             ticket.contact_id,
             ticket.submission_id,
+            ticket.due_at,
             &ticket.tags,
             &ticket.attributes,
             ticket.created_at,
@@ -79,6 +82,7 @@ pub(crate) async fn ticket_insert(tx: &mut Tx, author: Author, mut ticket: Ticke
             1_i64
         ],
     );
+    deadline_keep(tx, None, &ticket).await?;
     tags_note(tx, ticket.tenant_id, author.actor, &ticket.tags, &[]).await?;
     Ok(ticket)
 }
@@ -103,7 +107,9 @@ pub async fn ticket_update(
         return Err(StoreError::Stale { current: before.version, sent });
     }
     let mut ticket = before.clone();
-    let changes = field::update(&mut ticket, fields).map_err(StoreError::Refused)?;
+    field::update(&mut ticket, fields).map_err(StoreError::Refused)?;
+    deadline_decide(tx, Some(&before), &mut ticket).await?;
+    let changes = field::difference(&before, &ticket);
     if changes.is_empty() {
         return Ok((ticket, changes));
     }
@@ -121,7 +127,7 @@ pub async fn ticket_update(
     .await?;
     tx.execute(
         "UPDATE tickets SET title = ?1, description = ?2, status = ?3, priority = ?4, assignee_id = ?5, contact_id = ?6, submission_id = ?7,
-            tags = ?8, attributes = ?9, updated_at = ?10, updated_by = ?11, version = ?12 WHERE id = ?13 AND tenant_id = ?14",
+            due_at = ?8, tags = ?9, attributes = ?10, updated_at = ?11, updated_by = ?12, version = ?13 WHERE id = ?14 AND tenant_id = ?15",
         params![
             &ticket.title,
             &ticket.description,
@@ -130,6 +136,7 @@ pub async fn ticket_update(
             ticket.assignee_id,
             ticket.contact_id,
             ticket.submission_id,
+            ticket.due_at,
             &ticket.tags,
             &ticket.attributes,
             ticket.updated_at,
@@ -140,6 +147,7 @@ pub async fn ticket_update(
         ],
     )
     .await?;
+    deadline_keep(tx, Some(&before), &ticket).await?;
     tags_note(tx, tenant, author.actor, &ticket.tags, &before.tags).await?;
     Ok((ticket, changes))
 }
@@ -149,7 +157,9 @@ pub async fn ticket_update(
 /// # Errors
 /// [`StoreError::Missing`].
 pub async fn ticket_archive(tx: &mut Tx, tenant: TenantId, actor: Actor, id: TicketId) -> StoreResult<()> {
+    tx.hold("tickets", tenant, id.get()).await?;
     ticket_get(tx, tenant, id).await?;
+    deadline_drop(tx, tenant, id).await?;
     let now = tx.now();
     tx.execute(
         "UPDATE tickets SET archived_at = ?1, updated_at = ?1, updated_by = ?2, version = version + 1 WHERE id = ?3 AND tenant_id = ?4",
@@ -268,6 +278,7 @@ fn ticket_of(row: Row) -> StoreResult<Ticket> {
         assignee_id: row.take()?,
         contact_id: row.take()?,
         submission_id: row.take()?,
+        due_at: row.take()?,
         tags: row.take()?,
         attributes: row.take()?,
         created_at: row.take()?,

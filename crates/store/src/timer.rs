@@ -15,6 +15,8 @@ pub struct Next {
     pub debounce: Option<Timestamp>,
     /// When a job goes on.
     pub job: Option<Timestamp>,
+    /// When something is to be told of a ticket's deadline.
+    pub deadline: Option<Timestamp>,
 }
 
 /// When the next timer is due, and the next schedule.
@@ -24,10 +26,17 @@ pub struct Next {
 pub async fn timer_next(connection: &mut Connection) -> StoreResult<Next> {
     // Of every tenant: time passes for all.
     let sql = "SELECT (SELECT min(due_at) FROM timers), (SELECT min(due_at) FROM workflow_schedules),
-        (SELECT min(due_at) FROM debounces), (SELECT min(due_at) FROM jobs WHERE due_at IS NOT NULL)";
+        (SELECT min(due_at) FROM debounces), (SELECT min(due_at) FROM jobs WHERE due_at IS NOT NULL),
+        (SELECT min(due_at) FROM ticket_deadlines)";
     let row = connection.query_one(sql, Vec::new()).await?;
     let mut row = row.cells();
-    Ok(Next { timer: row.take()?, schedule: row.take()?, debounce: row.take()?, job: row.take()? })
+    Ok(Next {
+        timer: row.take()?,
+        schedule: row.take()?,
+        debounce: row.take()?,
+        job: row.take()?,
+        deadline: row.take()?,
+    })
 }
 
 /// Takes up to `limit` due timers away and leaves their executions to whoever has room, as what is to be run: a fair share of each tenant at a

@@ -11,6 +11,7 @@ use std::{
 
 use model::{
     ContactId, EventId, ExecutionId, LogId, NodeId, TenantId, Timestamp, WorkflowId, contact::Contact,
+    settings::SlaRules,
 };
 
 use crate::{
@@ -23,6 +24,7 @@ use crate::{
     ids::{IdKind, Ids},
     params,
     rollup::Deltas,
+    tenant::settings_get,
     waiting::awaited_load,
     writer::Notice,
 };
@@ -59,6 +61,8 @@ pub struct Tx {
     origins: HashMap<ExecutionId, Origin>,
     /// Tags that are known to be kept.
     tags: HashSet<(TenantId, String)>,
+    /// When tenants' tickets are due, of those that were asked about.
+    sla: HashMap<TenantId, Arc<SlaRules>>,
     /// Kinds reserved in the present operation: given up when it is taken back, for the reservation is too.
     reserved: Vec<IdKind>,
     /// Of the whole batch.
@@ -101,6 +105,7 @@ impl Tx {
             event_keys: HashMap::new(),
             origins: HashMap::new(),
             tags: HashSet::new(),
+            sla: HashMap::new(),
             reserved: Vec::new(),
             kept: Pending::default(),
             current: Pending::default(),
@@ -304,6 +309,16 @@ impl Tx {
         }
     }
 
+    /// When the tickets of a tenant are due: read once for a batch.
+    pub(crate) async fn sla_rules(&mut self, tenant: TenantId) -> StoreResult<Arc<SlaRules>> {
+        if let Some(known) = self.sla.get(&tenant) {
+            return Ok(Arc::clone(known));
+        }
+        let rules = Arc::new(settings_get(&mut self.connection, tenant).await?.settings.sla);
+        self.sla.insert(tenant, Arc::clone(&rules));
+        Ok(rules)
+    }
+
     fn let_go(&mut self) {
         self.held.clear();
         self.awaited.clear();
@@ -312,6 +327,7 @@ impl Tx {
         self.event_keys.clear();
         self.origins.clear();
         self.tags.clear();
+        self.sla.clear();
     }
 
     pub(crate) async fn begin(&mut self, now: Timestamp) -> StoreResult<()> {

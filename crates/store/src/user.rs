@@ -14,10 +14,10 @@ use argon2::{
     password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString},
 };
 use model::{
-    Actor, TenantId, UserId,
+    Actor, TenantId, Timestamp, UserId,
     field::looks_like_email,
     settings::{Tenant, optional_time_zone},
-    user::{Role, User},
+    user::{Away, Role, User},
 };
 use tokio::sync::Semaphore;
 
@@ -29,12 +29,11 @@ use crate::{
     params,
 };
 
-const COLUMNS: &str =
-    "id, email, name, role, time_zone, created_at, updated_at, created_by, updated_by, version";
+const COLUMNS: &str = "id, email, name, role, time_zone, away_from, away_until, created_at, updated_at, created_by, updated_by, version";
 
 /// Users as members: a row for each tenant that a person belongs to.
-const MEMBERS: &str = "(SELECT u.id, m.tenant_id, u.email, u.name, m.role, u.time_zone, u.created_at, u.updated_at, u.created_by, u.updated_by,
-      u.version FROM users u JOIN memberships m ON m.user_id = u.id) AS members";
+const MEMBERS: &str = "(SELECT u.id, m.tenant_id, u.email, u.name, m.role, u.time_zone, m.away_from, m.away_until, u.created_at, u.updated_at,
+      u.created_by, u.updated_by, u.version FROM users u JOIN memberships m ON m.user_id = u.id) AS members";
 
 const SHORTEST_PASSWORD: usize = 8;
 /// Longer ones would only cost time.
@@ -64,6 +63,17 @@ pub struct Changes {
     pub name: Option<Option<String>>,
     /// An IANA zone, or none.
     pub time_zone: Option<Option<String>>,
+    /// When the person is away from this tenant's work, or that they are not.
+    pub away: Option<Option<NewAway>>,
+}
+
+/// That somebody is away.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct NewAway {
+    /// From when on; none: from now on.
+    pub from: Option<Timestamp>,
+    /// Until when; none: until they say otherwise.
+    pub until: Option<Timestamp>,
 }
 
 /// A hashed password. Its `Debug` does not show it.
@@ -230,6 +240,17 @@ pub async fn user_update(
         )
         .await?;
         user.role = role;
+    }
+    if let Some(away) = changes.away {
+        user.away = away.map(|away| away_checked(tx.now(), away)).transpose()?;
+    }
+    if user.away != before.away {
+        let (from, until) = (user.away.map(|away| away.from), user.away.and_then(|away| away.until));
+        tx.execute(
+            "UPDATE memberships SET away_from = ?1, away_until = ?2 WHERE tenant_id = ?3 AND user_id = ?4",
+            params![from, until, tenant, id],
+        )
+        .await?;
     }
     if user == before {
         return Ok(user);
@@ -442,9 +463,23 @@ fn name_checked(name: Option<&str>) -> StoreResult<Option<String>> {
     }
 }
 
+fn away_checked(now: Timestamp, away: NewAway) -> StoreResult<Away> {
+    let from = away.from.unwrap_or(now);
+    match away.until {
+        Some(until) if until <= from => {
+            Err(refused("away.until", "must be later than away.from, and than now"))
+        }
+        until => Ok(Away { from, until }),
+    }
+}
+
 fn zone_checked(zone: Option<&str>) -> StoreResult<Option<String>> {
     let zone = zone.map_or(serde_json::Value::Null, serde_json::Value::from);
     optional_time_zone(&zone).map_err(|error| refused("time_zone", error.to_string()))
+}
+
+fn away_of(from: Option<Timestamp>, until: Option<Timestamp>) -> Option<Away> {
+    from.map(|from| Away { from, until })
 }
 
 fn user_of(row: Row) -> StoreResult<User> {
@@ -455,6 +490,7 @@ fn user_of(row: Row) -> StoreResult<User> {
         name: row.take()?,
         role: row.take()?,
         time_zone: row.take()?,
+        away: away_of(row.take()?, row.take()?),
         created_at: row.take()?,
         updated_at: row.take()?,
         created_by: row.take()?,

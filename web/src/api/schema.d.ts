@@ -311,7 +311,11 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Keeps what services sign their reports with. With any key only what one of these services has signed is taken in: nobody else who has the address
+         *     can report anything.
+         */
+        patch: operations["patch_email_reports"];
         trace?: never;
     };
     "/api/email-reports/rotate": {
@@ -633,6 +637,44 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Invitations, newest first. */
+        get: operations["get_invitations"];
+        put?: never;
+        /**
+         * Makes a contact's own link to a form and emits `invitation_sent`. Whoever asks for it sends it.
+         * @description An answer that comes by the link is the contact's. Once the contact has answered, by it or another way, the link says so and takes no other answer.
+         */
+        post: operations["post_invitations"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/invitations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One invitation. */
+        get: operations["get_invitations_by_id"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/workflows/{id}/backfill": {
         parameters: {
             query?: never;
@@ -895,7 +937,7 @@ export interface paths {
         delete: operations["delete_session"];
         options?: never;
         head?: never;
-        /** Chooses another tenant, or changes the own name, time zone or password. */
+        /** Chooses another tenant, or changes the own name, time zone, absence or password. */
         patch: operations["patch_session"];
         trace?: never;
     };
@@ -1889,6 +1931,19 @@ export interface components {
         };
         /** @enum {string} */
         ApprovalStatusName: "open" | "approved" | "rejected" | "timed_out" | "cancelled";
+        /** @description When somebody is away. */
+        Away: {
+            /**
+             * Format: date-time
+             * @description From when on; from now on, when it is not sent.
+             */
+            from?: string | null;
+            /**
+             * Format: date-time
+             * @description Until when; until the person is said to be back, when it is not sent.
+             */
+            until?: string | null;
+        };
         /** @description A backfill. */
         Backfill: {
             /** @description Completed answers, or contacts. */
@@ -2790,6 +2845,70 @@ export interface components {
             };
         };
         /** @description 200 with one thing: `{"success":true,"data":…}`. */
+        Data_Invitation: {
+            /**
+             * @description Always true.
+             * @default true
+             */
+            success: boolean;
+            /** @description A contact who was asked to answer a form. */
+            data: {
+                /**
+                 * Format: int64
+                 * @description Unique over all tenants.
+                 */
+                id: number;
+                /**
+                 * Format: int64
+                 * @description The owner of the record.
+                 */
+                tenant_id: number;
+                /**
+                 * Format: int64
+                 * @description The form to be answered.
+                 */
+                form_id: number;
+                /**
+                 * Format: int64
+                 * @description Who was asked.
+                 */
+                contact_id: number;
+                /**
+                 * Format: date-time
+                 * @description When.
+                 */
+                sent_at: string;
+                /** @description By whom, such as `user:1`. */
+                sent_by?: string | null;
+                /**
+                 * Format: date-time
+                 * @description When the contact answered the form, by this link or another way.
+                 */
+                answered_at?: string | null;
+                /**
+                 * Format: int64
+                 * @description The answer.
+                 */
+                submission_id?: number | null;
+            };
+        };
+        /** @description 200 with one thing: `{"success":true,"data":…}`. */
+        Data_InvitationMade: {
+            /**
+             * @description Always true.
+             * @default true
+             */
+            success: boolean;
+            /** @description An invitation with its link, which is given out once. */
+            data: components["schemas"]["Invitation"] & {
+                /**
+                 * @description The contact's own link. Without the server's public address it begins with a slash.
+                 * @example https://workflows.example.com/i/1-0123456789abcdef0123456789abcdef
+                 */
+                url: string;
+            };
+        };
+        /** @description 200 with one thing: `{"success":true,"data":…}`. */
         Data_Job: {
             /**
              * @description Always true.
@@ -3140,6 +3259,8 @@ export interface components {
                  * @example /hooks/email/1-0123456789abcdef0123456789abcdef
                  */
                 url: string;
+                /** @description The services whose key is kept. With one of them only what it has signed is taken in. */
+                signers: components["schemas"]["ReportSignerName"][];
             };
         };
         /** @description 200 with one thing: `{"success":true,"data":…}`. */
@@ -3207,6 +3328,7 @@ export interface components {
                 webhook_hosts?: string[] | null;
                 alerts?: null | components["schemas"]["Alerts"];
                 mail?: null | components["schemas"]["MailRules"];
+                sla?: null | components["schemas"]["SlaRules"];
                 /**
                  * Format: int64
                  * @description Grows with each change; must be current when it is sent.
@@ -3648,6 +3770,8 @@ export interface components {
                  * @description The answer that caused it.
                  */
                 submission_id?: number | null;
+                /** @description When it is to be answered. Only an open ticket is due. */
+                due_at?: string | null;
                 /** @description Tag names. */
                 tags: string[];
                 /** @description Everything else that is known. */
@@ -3718,6 +3842,7 @@ export interface components {
                 role: components["schemas"]["Role"];
                 /** @description An IANA zone such as `Europe/Paris`. */
                 time_zone?: string | null;
+                away?: null | components["schemas"]["Away"];
                 /**
                  * Format: date-time
                  * @description When the record was made.
@@ -4698,6 +4823,67 @@ export interface components {
              */
             version?: number | null;
         };
+        /** @description A contact who was asked to answer a form. */
+        Invitation: {
+            /**
+             * Format: int64
+             * @description Unique over all tenants.
+             */
+            id: number;
+            /**
+             * Format: int64
+             * @description The owner of the record.
+             */
+            tenant_id: number;
+            /**
+             * Format: int64
+             * @description The form to be answered.
+             */
+            form_id: number;
+            /**
+             * Format: int64
+             * @description Who was asked.
+             */
+            contact_id: number;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            sent_at: string;
+            /** @description By whom, such as `user:1`. */
+            sent_by?: string | null;
+            /**
+             * Format: date-time
+             * @description When the contact answered the form, by this link or another way.
+             */
+            answered_at?: string | null;
+            /**
+             * Format: int64
+             * @description The answer.
+             */
+            submission_id?: number | null;
+        };
+        /** @description An invitation with its link, which is given out once. */
+        InvitationMade: components["schemas"]["Invitation"] & {
+            /**
+             * @description The contact's own link. Without the server's public address it begins with a slash.
+             * @example https://workflows.example.com/i/1-0123456789abcdef0123456789abcdef
+             */
+            url: string;
+        };
+        /** @description Who is asked to answer what. */
+        InvitationNew: {
+            /**
+             * Format: int64
+             * @description The form.
+             */
+            formId: number;
+            /**
+             * Format: int64
+             * @description Who is asked.
+             */
+            contactId: number;
+        };
         /** @description A job. */
         Job: {
             /**
@@ -5418,6 +5604,58 @@ export interface components {
             nextCursor?: string | null;
         };
         /** @description 200 with a page of a list. */
+        List_Invitation: {
+            /**
+             * @description Always true.
+             * @default true
+             */
+            success: boolean;
+            /** @description The rows, newest first. */
+            data: {
+                /**
+                 * Format: int64
+                 * @description Unique over all tenants.
+                 */
+                id: number;
+                /**
+                 * Format: int64
+                 * @description The owner of the record.
+                 */
+                tenant_id: number;
+                /**
+                 * Format: int64
+                 * @description The form to be answered.
+                 */
+                form_id: number;
+                /**
+                 * Format: int64
+                 * @description Who was asked.
+                 */
+                contact_id: number;
+                /**
+                 * Format: date-time
+                 * @description When.
+                 */
+                sent_at: string;
+                /** @description By whom, such as `user:1`. */
+                sent_by?: string | null;
+                /**
+                 * Format: date-time
+                 * @description When the contact answered the form, by this link or another way.
+                 */
+                answered_at?: string | null;
+                /**
+                 * Format: int64
+                 * @description The answer.
+                 */
+                submission_id?: number | null;
+            }[];
+            /** @description Where the page lies. */
+            pagination: components["schemas"]["Pagination"];
+            /** @description Send it as `cursor` for the next page; null at the end. */
+            nextCursor?: string | null;
+        };
+        /** @description 200 with a page of a list. */
         List_Job: {
             /**
              * @description Always true.
@@ -5979,6 +6217,8 @@ export interface components {
                  * @description The answer that caused it.
                  */
                 submission_id?: number | null;
+                /** @description When it is to be answered. Only an open ticket is due. */
+                due_at?: string | null;
                 /** @description Tag names. */
                 tags: string[];
                 /** @description Everything else that is known. */
@@ -6036,6 +6276,7 @@ export interface components {
                 role: components["schemas"]["Role"];
                 /** @description An IANA zone such as `Europe/Paris`. */
                 time_zone?: string | null;
+                away?: null | components["schemas"]["Away"];
                 /**
                  * Format: date-time
                  * @description When the record was made.
@@ -6661,7 +6902,24 @@ export interface components {
              * @example /hooks/email/1-0123456789abcdef0123456789abcdef
              */
             url: string;
+            /** @description The services whose key is kept. With one of them only what it has signed is taken in. */
+            signers: components["schemas"]["ReportSignerName"][];
         };
+        /** @description With what services sign their reports; null: not any more. Never given out. */
+        ReportKeys: {
+            /**
+             * Format: password
+             * @description Mailgun's HTTP webhook signing key.
+             */
+            mailgun?: string | null;
+            /**
+             * Format: password
+             * @description SendGrid's verification key: the public key in base64.
+             */
+            sendgrid?: string | null;
+        };
+        /** @enum {string} */
+        ReportSignerName: "mailgun" | "sendgrid";
         /** @description What came of a report. */
         Reported: {
             /** @description How many addresses it was about. */
@@ -6766,6 +7024,7 @@ export interface components {
             name?: string | null;
             /** @description The person's own time zone, or null. */
             time_zone?: string | null;
+            away?: null | components["schemas"]["Away"];
             /**
              * Format: password
              * @description A new password, at least 8 characters; ends the person's other sessions.
@@ -6801,6 +7060,7 @@ export interface components {
             webhook_hosts?: string[] | null;
             alerts?: null | components["schemas"]["Alerts"];
             mail?: null | components["schemas"]["MailRules"];
+            sla?: null | components["schemas"]["SlaRules"];
             /**
              * Format: int64
              * @description Grows with each change; must be current when it is sent.
@@ -6831,6 +7091,26 @@ export interface components {
              * @default true
              */
             signedOut: boolean;
+        };
+        /** @description When tickets are due: `ticket_sla_warning` and `ticket_sla_breached` tell of it. */
+        SlaRules: {
+            /**
+             * @description By priority (`low`, `normal`, `high`, `urgent`) how soon an open ticket is to be answered. One of a priority that is not here is due only when somebody
+             *     says so.
+             * @example {
+             *       "urgent": "1h",
+             *       "high": "4h"
+             *     }
+             */
+            due_in?: {
+                [key: string]: string;
+            } | null;
+            /**
+             * Format: int32
+             * @description How much of the time is over when the warning comes, in percent; with 100 there is none.
+             * @default 75
+             */
+            warn_percent?: number | null;
         };
         /** @description An action of a workflow, over its executions. */
         SlowStep: {
@@ -7321,6 +7601,8 @@ export interface components {
              * @description The answer that caused it.
              */
             submission_id?: number | null;
+            /** @description When it is to be answered. Only an open ticket is due. */
+            due_at?: string | null;
             /** @description Tag names. */
             tags: string[];
             /** @description Everything else that is known. */
@@ -7376,6 +7658,8 @@ export interface components {
              * @description The answer that caused it.
              */
             submission_id?: number | null;
+            /** @description When it is to be answered; without one it is due by its priority (`sla` of the settings). Only an open ticket is due. */
+            due_at?: string | null;
             /** @description Tag names; new ones are made. */
             tags?: string[] | null;
             /** @description Everything else that is known. */
@@ -7417,6 +7701,7 @@ export interface components {
             role: components["schemas"]["Role"];
             /** @description An IANA zone such as `Europe/Paris`. */
             time_zone?: string | null;
+            away?: null | components["schemas"]["Away"];
             /**
              * Format: date-time
              * @description When the record was made.
@@ -7446,6 +7731,7 @@ export interface components {
             role?: null | components["schemas"]["Role"];
             /** @description An IANA zone such as `Europe/Paris`, or null. */
             time_zone?: string | null;
+            away?: null | components["schemas"]["Away"];
             /**
              * Format: int64
              * @description Must be current when it is sent.
@@ -7481,6 +7767,7 @@ export interface components {
             role: components["schemas"]["Role"];
             /** @description An IANA zone such as `Europe/Paris`. */
             time_zone?: string | null;
+            away?: null | components["schemas"]["Away"];
             /**
              * Format: int64
              * @description Must be current when it is sent.
@@ -8919,6 +9206,15 @@ export interface operations {
                 };
             };
             400: components["responses"]["BadRequest"];
+            /** @description Not signed by a service whose key is kept */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
             /** @description The address opens nothing */
             404: {
                 headers: {
@@ -8987,6 +9283,60 @@ export interface operations {
             };
             /** @description The address is for administrators */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    patch_email_reports: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReportKeys"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_ReportAddress"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description The address is for administrators */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            408: components["responses"]["BodyTimeout"];
+            413: components["responses"]["TooLong"];
+            415: components["responses"]["NoJson"];
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10206,6 +10556,138 @@ export interface operations {
             };
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_invitations: {
+        parameters: {
+            query?: {
+                /** @description To this form. */
+                formId?: number;
+                /** @description Of this person. */
+                contactId?: number;
+                /** @description Answered or not. */
+                answered?: boolean;
+                /** @description How many rows at most, 1 to 200; 50 unless told. */
+                limit?: number;
+                /** @description How many rows to pass over. */
+                offset?: number;
+                /** @description The `nextCursor` of the page before: as fast on the last page as on the first. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_Invitation"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    post_invitations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InvitationNew"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_InvitationMade"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            /** @description There is no such form */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            408: components["responses"]["BodyTimeout"];
+            /** @description The form takes no answers */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            413: components["responses"]["TooLong"];
+            415: components["responses"]["NoJson"];
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_invitations_by_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Data_Invitation"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
             404: {
                 headers: {
                     [name: string]: unknown;

@@ -17,6 +17,7 @@ export const texts = {
   close: "Close",
   events: {
     submission_completed: "A form was answered", contact_created: "A contact was created", contact_updated: "A contact was changed", ticket_created: "A ticket was created", ticket_updated: "A ticket was changed",
+    ticket_sla_warning: "A ticket is due soon", ticket_sla_breached: "A ticket was not answered in time", invitation_sent: "A contact was invited to a form",
     execution_failed: "A run has failed", alert_raised: "An alert was raised", alert_resolved: "An alert was resolved", schedule: "On a schedule", webhook: "A webhook is called", manual: "Started by hand",
   },
   shown: (shown: number, total: string) => `${shown.toLocaleString()} of ${total}`,

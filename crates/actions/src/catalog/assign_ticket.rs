@@ -28,13 +28,17 @@ struct Config {
     /// Everybody with this role. With users as well, those of them who have it.
     #[serde(default)]
     role: Optional<Choice<Role>>,
+    /// Who gets it when everybody of the team is away. Left empty, the ticket stays as it is, and the output says why: `assigneeId` is null.
+    #[serde(default)]
+    #[schemars(extend("format" = "user-id"))]
+    stand_in: Optional<Id<UserId>>,
 }
 
 impl Action for AssignTicket {
     const METADATA: Metadata = Metadata {
         name: "assign_ticket",
         title: "Assign a ticket in turn",
-        description: "Gives a ticket to the one of a team who has the fewest open tickets; of several, to the one whose last ticket is the oldest. Who is no member any more is passed over.",
+        description: "Gives a ticket to the one of a team who has the fewest open tickets; of several, to the one whose last ticket is the oldest. Who is away, or no member any more, is passed over.",
         group: "Records",
         icon: "user-check",
         effect: EffectKind::Internal,
@@ -60,7 +64,7 @@ impl Action for AssignTicket {
             .iter()
             .map(|text| text.trim().parse().map_err(|error| ActionError::invalid("users", format!("{text:?} {error}"))))
             .collect();
-        let team = Team { users: users?, role: config.role.0.map(|role| role.0) };
+        let team = Team { users: users?, role: config.role.0.map(|role| role.0), stand_in: config.stand_in.0.map(|id| id.0) };
         if team.users.is_empty() && team.role.is_none() {
             return Err(ActionError::invalid("users", "is empty: users among whom the ticket is given, or a role"));
         }
@@ -76,8 +80,8 @@ mod tests {
     #[tokio::test]
     async fn names_the_ticket_and_the_team() {
         let bench = Workbench::new();
-        let outcome = bench.run("assign_ticket", json!({"ticketId": "9", "users": "3, 4", "role": ""})).await.unwrap();
-        let team = Team { users: vec![UserId::new(3), UserId::new(4)], role: None };
+        let outcome = bench.run("assign_ticket", json!({"ticketId": "9", "users": "3, 4", "role": "", "standIn": "5"})).await.unwrap();
+        let team = Team { users: vec![UserId::new(3), UserId::new(4)], role: None, stand_in: Some(UserId::new(5)) };
         assert_eq!(outcome, Outcome::Apply(Effect::TicketAssign { ticket: TicketId::new(9), team }));
         for (config, message) in [
             (json!({"ticketId": 9, "users": "me"}), "users: \"me\" is not an id"),

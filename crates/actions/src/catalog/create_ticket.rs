@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::{
     action::{Action, ActionError, Context, EffectKind, Metadata, Outcome},
     catalog::Registration,
-    input::{Choice, Fields, Id, List, Optional, Text},
+    input::{Choice, Fields, Id, List, Optional, Span, Text},
 };
 
 struct CreateTicket;
@@ -43,6 +43,9 @@ struct Config {
     #[serde(default)]
     #[schemars(extend("format" = "user-id"))]
     assignee: Optional<Id<UserId>>,
+    /// How soon it is to be answered, such as `4h`. Left empty, it is as soon as the settings say for its priority (`sla.due_in`).
+    #[serde(default)]
+    due_in: Optional<Span>,
     /// Whom it is about. Left empty, it is the contact of the event.
     #[serde(default)]
     #[schemars(extend("format" = "contact-id"))]
@@ -95,6 +98,7 @@ impl Action for CreateTicket {
             priority: config.priority.0.map_or(TicketPriority::Normal, |priority| priority.0),
             assignee_id: config.assignee.0.map(|id| id.0),
             contact: Link::new(config.contact_id.0.map(|id| id.0), cx.contact),
+            due_at: config.due_in.0.map(|span| cx.now.plus(span.0)),
             submission: Link::new(config.submission_id.0.map(|id| id.0), cx.submission),
             tags,
             attributes: config.attributes.0.unwrap_or_default().0,
@@ -127,6 +131,7 @@ mod tests {
                 assignee_id: None,
                 contact: Link::OfEvent(ContactId::new(7)),
                 submission: Link::OfEvent(SubmissionId::new(70)),
+                due_at: None,
                 tags: Vec::new(),
                 attributes: serde_json::Map::new(),
             }
@@ -138,7 +143,7 @@ mod tests {
         let ticket = ticket(json!({
             "title": format!("Score\n{}", "9".repeat(300)), "description": {"q": 1}, "priority": "URGENT",
             "status": "pending", "assignee": "5", "contactId": 8.0, "submissionId": 80,
-            "tags": "vip, nps,vip", "attributes": {"source": "survey"},
+            "tags": "vip, nps,vip", "dueIn": "4h", "attributes": {"source": "survey"},
         }))
         .await;
         assert_eq!(ticket.title.chars().count(), 255);
@@ -148,6 +153,7 @@ mod tests {
         let expected = (Link::Named(ContactId::new(8)), Link::Named(SubmissionId::new(80)));
         assert_eq!((ticket.contact, ticket.submission), expected);
         assert_eq!(ticket.tags, ["vip", "nps"]);
+        assert_eq!(ticket.due_at, "2026-02-14T14:30:00Z".parse().ok());
     }
 
     #[tokio::test]

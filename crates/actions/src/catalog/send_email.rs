@@ -341,6 +341,10 @@ mod tests {
             })))
         }
 
+        fn invitation(&self, key: &str) -> crate::capability::InvitationLink {
+            crate::capability::Everybody.invitation(key)
+        }
+
         fn may_attach(&self) -> bool {
             true
         }

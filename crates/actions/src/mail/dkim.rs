@@ -209,7 +209,7 @@ fn lines(body: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 #[cfg(test)]
 mod tests {
-    use ring::signature::{ED25519, KeyPair, UnparsedPublicKey};
+    use ring::signature::{ED25519, KeyPair, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 
     use super::*;
 
@@ -244,12 +244,21 @@ mod tests {
 
     #[test]
     fn the_signature_covers_what_it_names() {
-        let signer = Signer::new("football.example.com", "brisbane", &pem()).unwrap();
+        let rsa = testkit::systems::salesforce::PRIVATE_KEY;
+        // Without the words in front of it.
+        let rsa = &rsa[rsa.find("-----BEGIN").unwrap()..];
+        for (pem, algorithm) in [(pem().as_str(), "ed25519-sha256"), (rsa, "rsa-sha256")] {
+            verified(&Signer::new("football.example.com", "brisbane", pem).unwrap(), algorithm);
+        }
+    }
+
+    fn verified(signer: &Signer, algorithm: &str) {
         let signed = String::from_utf8(signer.signed(MESSAGE.as_bytes())).unwrap();
         assert!(signed.ends_with(MESSAGE));
         let header = &signed[..signed.len() - MESSAGE.len()];
         let [(name, value)] = &fields(header.as_bytes())[..] else { panic!("one header: {header}") };
         assert_eq!(name, "dkim-signature");
+        assert!(value.starts_with(&format!("v=1; a={algorithm}; c=relaxed/relaxed; ")), "{value}");
         assert!(
             value.contains(
                 "h=from:from:to:subject:date:message-id; bh=2jUSOH9NhtVGCQWNr9BrIAPreKQjO6Sn7XIkfJVOzv8=; b="
@@ -269,9 +278,13 @@ mod tests {
         };
         let covered: String = ["from", "to", "subject", "date", "message-id"].map(of).concat();
         let covered = format!("{covered}dkim-signature:{before}; b=");
-        let Key::Ed25519(pair) = &signer.key else { panic!("an Ed25519 key") };
-        let public = UnparsedPublicKey::new(&ED25519, pair.public_key().as_ref());
-        public.verify(&Sha256::digest(covered.as_bytes()), &signature).unwrap();
+        match &signer.key {
+            Key::Ed25519(pair) => UnparsedPublicKey::new(&ED25519, pair.public_key().as_ref())
+                .verify(&Sha256::digest(covered.as_bytes()), &signature),
+            Key::Rsa(pair) => UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, pair.public().as_ref())
+                .verify(covered.as_bytes(), &signature),
+        }
+        .unwrap();
     }
 
     #[test]

@@ -41,6 +41,11 @@ struct Config {
     #[serde(default)]
     #[schemars(extend("default" = 100))]
     calls_per_ten_seconds: Optional<Whole>,
+    /// A property of deals, tickets and notes, of the type "single-line text", in which what is made is marked. With it an attempt of unknown end finds what it
+    /// has made by that alone; without it, by name and time, and a namesake of the same minute could be taken for it.
+    #[serde(default)]
+    #[schemars(extend("examples" = ["vtx_key"]))]
+    mark_property: Optional<Text>,
     /// What an OAuth app asks for, with blanks between.
     #[serde(default)]
     #[schemars(extend("default" = "oauth crm.objects.contacts.read crm.objects.contacts.write"))]
@@ -70,6 +75,12 @@ struct Secrets {
 static CONFIG: LazyLock<Value> = LazyLock::new(schema::of::<Config>);
 static SECRETS: LazyLock<Value> = LazyLock::new(schema::of::<Secrets>);
 static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(operations::all);
+
+/// The property in which what is made is marked.
+fn mark(connection: &Connection) -> Result<Option<String>, ActionError> {
+    let settings: Config = config(connection)?;
+    Ok(settings.mark_property.0.and_then(|text| text.line(100)))
+}
 
 fn address(connection: &Connection) -> Result<String, ActionError> {
     let settings: Config = config(connection)?;

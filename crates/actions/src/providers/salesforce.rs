@@ -60,6 +60,10 @@ struct Config {
     /// The field by which upserts find a record, such as `VtxId__c`; it has to be marked as an external id.
     #[serde(default)]
     external_id_field: Optional<Text>,
+    /// A text field of the objects that are made, such as `VtxKey__c`, in which they are marked. With it an attempt of unknown end finds what it has made by that
+    /// alone; without it, by what was sent and when, and a namesake of the same minute could be taken for it.
+    #[serde(default)]
+    mark_field: Optional<Text>,
     /// Salesforce's names of fields for the names in payloads, such as `nps_score`: `NPS_Score__c`.
     #[serde(default)]
     field_names: Optional<Headers>,

@@ -3,12 +3,17 @@
 //! The token is the tenant's secret. What the services send is read by its shape ([`shapes`]), so there is one address for all of them.
 
 mod shapes;
+mod signed;
 
+use actions::signature::of_base64;
 use axum::extract::{Request, State};
 use model::{Actor, TenantId};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use store::{
-    mailing::reports::{PATH, report_named, report_opens, report_rotate, report_token},
+    mailing::{
+        report_keys::{ReportSigner, report_keys, report_keys_put},
+        reports::{PATH, report_named, report_opens, report_rotate, report_token},
+    },
     notification::notify_administrators,
     suppression::report_take,
 };
@@ -19,16 +24,18 @@ use super::submissions::FormAddress as Token;
 use crate::{
     App,
     answer::Data,
-    body::{self, Id},
+    body::{self, Body, Id, sent},
     error::{ApiError, ApiResult, Failure},
     identity::Admin,
     limit::PublicHook,
+    record::names,
 };
 use shapes::Word;
+use signed::{Sent, is_signed};
 
 /// The routes of this file.
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(take)).routes(routes!(get)).routes(routes!(rotate))
+    OpenApiRouter::new().routes(routes!(take)).routes(routes!(get, change)).routes(routes!(rotate))
 }
 
 /// Where mail services report to.
@@ -37,6 +44,28 @@ struct ReportAddress {
     /// The path on this server, with the tenant's secret in it.
     #[schema(example = "/hooks/email/1-0123456789abcdef0123456789abcdef")]
     url: String,
+    /// The services whose key is kept. With one of them only what it has signed is taken in.
+    #[schema(value_type = Vec<ReportSignerName>)]
+    signers: Vec<ReportSigner>,
+}
+
+names! {
+    /// A service that signs its reports.
+    ReportSignerName of ReportSigner;
+}
+
+/// With what services sign their reports; null: not any more. Never given out.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ReportKeys {
+    /// Mailgun's HTTP webhook signing key.
+    #[serde(default, deserialize_with = "sent")]
+    #[schema(value_type = Option<String>, format = Password)]
+    mailgun: Option<Option<String>>,
+    /// SendGrid's verification key: the public key in base64.
+    #[serde(default, deserialize_with = "sent")]
+    #[schema(value_type = Option<String>, format = Password)]
+    sendgrid: Option<Option<String>>,
 }
 
 /// What came of a report.
@@ -56,6 +85,7 @@ struct Reported {
     request_body(content = Option<String>, content_type = "*/*", description = "JSON, whatever its Content-Type says; 1 MiB at most"),
     responses(
         (status = 200, body = Data<Reported>),
+        (status = 401, description = "Not signed by a service whose key is kept", body = Failure),
         (status = 404, description = "The address opens nothing", body = Failure),
         (status = 422, description = "No report that is known", body = Failure),
         (status = 429, description = "Too often; `Retry-After` says when", body = Failure),
@@ -74,10 +104,20 @@ async fn take(
     if !is_open {
         return Err(closed());
     }
+    let keys = report_keys(&mut *app.store.read(tenant).await?, tenant, &app.secrets()).await?;
+    let headers = request.headers().clone();
     let bytes = body::bytes(request).await?;
     let sent = serde_json::from_slice(&bytes).map_err(|error| {
         ApiError::unprocessable(vec![model::Problem::at("", format!("is no JSON: {error}"))])
     })?;
+    let as_sent = Sent { headers: &headers, bytes: &bytes, json: &sent };
+    if !keys.is_empty() && !keys.iter().any(|(signer, key)| is_signed(*signer, key, as_sent)) {
+        let names: Vec<&str> = keys.keys().map(|signer| signer.as_str()).collect();
+        return Err(ApiError::unauthenticated(format!(
+            "only what these have signed is taken in here: {}",
+            names.join(", ")
+        )));
+    }
     let word = shapes::read(&sent).map_err(|problem| ApiError::unprocessable(vec![problem]))?;
     let reports = match word {
         Word::Reports(reports) => reports,
@@ -121,6 +161,39 @@ async fn get(Admin(identity): Admin, State(app): State<App>) -> ApiResult<Data<R
     address(&app, identity.tenant).await
 }
 
+/// Keeps what services sign their reports with. With any key only what one of these services has signed is taken in: nobody else who has the address
+/// can report anything.
+#[utoipa::path(patch, path = "/api/email-reports", tag = "Email", request_body = ReportKeys, responses(
+    (status = 200, body = Data<ReportAddress>),
+    (status = 401, body = Failure),
+    (status = 403, description = "The address is for administrators", body = Failure),
+    (status = 422, body = Failure),
+))]
+async fn change(
+    Admin(identity): Admin,
+    State(app): State<App>,
+    Body(ReportKeys { mailgun, sendgrid }): Body<ReportKeys>,
+) -> ApiResult<Data<ReportAddress>> {
+    let mut keys = Vec::new();
+    for (signer, key) in [(ReportSigner::Mailgun, mailgun), (ReportSigner::Sendgrid, sendgrid)] {
+        let Some(key) = key else { continue };
+        let key = key.map(|key| key.trim().to_owned()).filter(|key| !key.is_empty());
+        let fits = key.as_ref().is_none_or(|key| {
+            key.len() <= 1_000 && (signer != ReportSigner::Sendgrid || of_base64(key).is_some())
+        });
+        if !fits {
+            return Err(ApiError::invalid(signer.as_str(), "is no key: copy it as the service shows it"));
+        }
+        keys.push((signer, key));
+    }
+    let secrets = app.secrets();
+    let kept = app.store.write(move |tx| {
+        Box::pin(async move { report_keys_put(tx, identity.tenant, &keys, &secrets).await })
+    });
+    kept.await?;
+    address(&app, identity.tenant).await
+}
+
 /// Gives the tenant another address for reports; the one before opens nothing any more.
 #[utoipa::path(post, path = "/api/email-reports/rotate", tag = "Email", responses(
     (status = 200, body = Data<ReportAddress>),
@@ -133,6 +206,9 @@ async fn rotate(Admin(identity): Admin, State(app): State<App>) -> ApiResult<Dat
 }
 
 async fn address(app: &App, tenant: TenantId) -> ApiResult<Data<ReportAddress>> {
-    let token = report_token(&mut *app.store.read(tenant).await?, app.engine.secrets(), tenant).await?;
-    Ok(Data::new(ReportAddress { url: format!("{PATH}{token}") }))
+    let mut connection = app.store.read(tenant).await?;
+    let token = report_token(&mut connection, app.engine.secrets(), tenant).await?;
+    let keys = report_keys(&mut connection, tenant, app.engine.secrets()).await?;
+    let signers = keys.into_keys().collect();
+    Ok(Data::new(ReportAddress { url: format!("{PATH}{token}"), signers }))
 }

@@ -17,6 +17,7 @@ use minijinja::{Environment, UndefinedBehavior, context};
 use model::{
     Problem,
     form::{Form, Question, QuestionType},
+    invitation::Invitation,
     submission::SubmissionStatus,
 };
 use serde::Serialize;
@@ -148,21 +149,34 @@ async fn show(
 ) -> Response {
     let query = query.unwrap_or_default();
     match found(&app, address).await {
-        Ok(form) if query == "sent" => {
-            message(StatusCode::OK, &form.name, "Thank you!", "Your answers have arrived.")
-        }
-        Ok(form) => {
-            let id = page_id();
-            page(&Shown {
-                form: &form,
-                typed: Typed::read(query.as_bytes()),
-                id: &id,
-                problems: &[],
-                fault: None,
-            })
-        }
+        Ok(form) if query == "sent" => thanks(&form),
+        Ok(form) => empty(&form, &query),
         Err(error) => fault(&error),
     }
+}
+
+/// The form to be answered, with what an address brings along.
+pub(super) fn empty(form: &Form, query: &str) -> Response {
+    let id = page_id();
+    page(&Shown { form, typed: Typed::read(query.as_bytes()), id: &id, problems: &[], fault: None })
+}
+
+pub(super) fn thanks(form: &Form) -> Response {
+    message(StatusCode::OK, &form.name, "Thank you!", "Your answers have arrived.")
+}
+
+/// To the page that says thank you: the address alone, so that reloading it sends nothing again.
+pub(super) fn sent() -> Response {
+    with_policy(Redirect::to("?sent").into_response())
+}
+
+/// Who answers a form.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum By<'a> {
+    /// Whoever has the form's address.
+    Anybody,
+    /// The contact whom this invitation was for.
+    Invited(&'a Invitation),
 }
 
 /// Takes the answers and says thank you, or shows the page again with what is to be mended.
@@ -172,35 +186,49 @@ async fn send(
     limit: Result<PublicForm, ApiError>,
     request: Request,
 ) -> Response {
-    let form = match found(&app, address).await {
-        Ok(form) => form,
-        Err(error) => return fault(&error),
-    };
+    match found(&app, address).await {
+        Ok(form) => take(&app, &form, By::Anybody, limit, request).await,
+        Err(error) => fault(&error),
+    }
+}
+
+/// Takes the answers that a page sends.
+pub(super) async fn take(
+    app: &App,
+    form: &Form,
+    by: By<'_>,
+    limit: Result<PublicForm, ApiError>,
+    request: Request,
+) -> Response {
     let typed = match read(request).await {
         Ok(typed) => typed,
         Err(error) => return fault(&error),
     };
     let id = typed.page_id().unwrap_or_else(page_id);
+    // An invitation is answered once, by however many pages.
+    let (contact, origin, key) = match by {
+        By::Anybody => (None, "page", id.clone()),
+        By::Invited(invitation) => (Some(invitation.contact_id), "invitation", invitation.id.to_string()),
+    };
     let taken = async {
         limit?;
         let new = NewSubmission {
             form: form.id,
-            contact: None,
+            contact,
             external_id: None,
             status: SubmissionStatus::Completed,
             data: typed.answers(&form.questions),
             language: None,
             tags: Vec::new(),
         };
-        take_public(&app, &form, new, Some(id.clone()), "page").await
+        take_public(app, form, new, Some(key), origin).await
     };
     match taken.await {
-        // The address alone: reloading the page that follows sends nothing again.
-        Ok(_) => with_policy(Redirect::to("?sent").into_response()),
+        Ok(_) => sent(),
         Err(error) if error.status == StatusCode::UNPROCESSABLE_ENTITY && !error.details.is_empty() => {
-            page(&Shown { form: &form, typed, id: &id, problems: &error.details, fault: None })
+            page(&Shown { form, typed, id: &id, problems: &error.details, fault: None })
         }
-        Err(error) => page(&Shown { form: &form, typed, id: &id, problems: &[], fault: Some(&error) }),
+        Err(error) => page(&Shown { form, typed, id: &id, problems: &[], fault: Some(&error) }),
     }
 }
 
@@ -380,7 +408,7 @@ fn apology(error: &ApiError) -> &'static str {
 }
 
 /// A page that says why there is no form.
-fn fault(error: &ApiError) -> Response {
+pub(super) fn fault(error: &ApiError) -> Response {
     let (heading, text) = match error.status {
         StatusCode::NOT_FOUND => {
             ("There is no form here", "Please check the address: perhaps a part of the link is missing.")

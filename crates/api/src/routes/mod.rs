@@ -18,6 +18,8 @@ pub mod front_page;
 pub mod health;
 pub mod hooks;
 pub mod integrations;
+pub mod invitation_page;
+pub mod invitations;
 pub mod jobs;
 pub mod live;
 pub mod metrics;
@@ -64,6 +66,8 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .merge(health::routes())
         .merge(hooks::routes())
         .merge(integrations::routes())
+        .merge(invitation_page::routes())
+        .merge(invitations::routes())
         .merge(jobs::routes())
         .merge(live::routes())
         .merge(metrics::routes())

@@ -18,14 +18,14 @@ use store::{
     tenant::tenant_get,
     token::{Token, TokenHash},
     user::{
-        self, password_hash, password_verify, user_get, user_has_password, user_password_set, user_tenants,
-        user_update,
+        self, NewAway, password_hash, password_verify, user_get, user_has_password, user_password_set,
+        user_tenants, user_update,
     },
 };
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::users::{RoleName, User};
+use super::users::{Away, RoleName, User};
 use crate::{
     App,
     answer::Data,
@@ -121,6 +121,10 @@ struct SessionChanges {
     #[serde(default, rename = "time_zone", deserialize_with = "sent")]
     #[schema(value_type = Option<String>)]
     time_zone: Option<Option<String>>,
+    /// When the person is away from this tenant's work, or null: they are back.
+    #[serde(default, deserialize_with = "sent")]
+    #[schema(value_type = Option<Away>)]
+    away: Option<Option<Away>>,
     /// A new password, at least 8 characters; ends the person's other sessions.
     #[schema(format = Password)]
     password: Option<String>,
@@ -162,7 +166,7 @@ async fn create(
     Ok(([(header::SET_COOKIE, set_cookie(&app, Some(token.reveal())))], answer).into_response())
 }
 
-/// Chooses another tenant, or changes the own name, time zone or password.
+/// Chooses another tenant, or changes the own name, time zone, absence or password.
 #[utoipa::path(patch, path = "/api/session", tag = "Session", request_body = SessionChanges, responses(
     (status = 200, body = Data<Session>),
     (status = 401, body = Failure),
@@ -189,7 +193,8 @@ async fn change(
         }
         None => None,
     };
-    let person = user::Changes { role: None, name: changes.name, time_zone: changes.time_zone };
+    let away = changes.away.map(|away| away.map(NewAway::from));
+    let person = user::Changes { role: None, name: changes.name, time_zone: changes.time_zone, away };
     let (tenant, chosen) = (identity.tenant, changes.tenant_id);
     let written = app.store.write(move |tx| {
         Box::pin(async move {

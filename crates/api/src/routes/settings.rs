@@ -51,6 +51,8 @@ mod described {
         alerts: Option<Alerts>,
         /// What mails look like, and how often people are written to.
         mail: Option<MailRules>,
+        /// When tickets are due.
+        sla: Option<SlaRules>,
         /// Grows with each change; must be current when it is sent.
         version: Option<i64>,
         /// When they last changed.
@@ -124,6 +126,18 @@ mod described {
         attachments: Option<bool>,
         /// The signature of the sender's domain.
         dkim: Option<Dkim>,
+    }
+
+    /// When tickets are due: `ticket_sla_warning` and `ticket_sla_breached` tell of it.
+    #[derive(ToSchema)]
+    pub(super) struct SlaRules {
+        /// By priority (`low`, `normal`, `high`, `urgent`) how soon an open ticket is to be answered. One of a priority that is not here is due only when somebody
+        /// says so.
+        #[schema(example = json!({"urgent": "1h", "high": "4h"}))]
+        due_in: Option<std::collections::BTreeMap<String, String>>,
+        /// How much of the time is over when the warning comes, in percent; with 100 there is none.
+        #[schema(default = 75, minimum = 1, maximum = 100)]
+        warn_percent: Option<u8>,
     }
 
     /// How many marketing mails a contact gets in some time.
@@ -320,6 +334,7 @@ mod tests {
             // Without them these two are left out.
             "alerts": {"webhook": "https://hooks.example.com", "channels": {"failure_rate": []}},
             "mail": {"attachments": true, "dkim": {"domain": "example.com", "selector": "a"}},
+            "sla": {"due_in": {"urgent": "1h"}},
         }))
         .unwrap();
         let schemas = serde_json::to_value(crate::openapi()).unwrap()["components"]["schemas"].take();
@@ -347,6 +362,7 @@ mod tests {
             ("QuietHours", "quiet_hours"),
             ("Alerts", "alerts"),
             ("MailRules", "mail"),
+            ("SlaRules", "sla"),
         ] {
             assert_eq!(described(name), real(&settings[field]), "{name}");
         }

@@ -59,6 +59,8 @@ record_out! {
         contact_id: Option<ContactId> as Option<i64>,
         /// The answer that caused it.
         submission_id: Option<SubmissionId> as Option<i64>,
+        /// When it is to be answered. Only an open ticket is due.
+        due_at: Option<model::Timestamp> as Option<String>,
         /// Tag names.
         tags: Vec<String> as Vec<String>,
         /// Everything else that is known.
@@ -83,6 +85,8 @@ record_in! {
         contact_id: i64,
         /// The answer that caused it.
         submission_id: i64,
+        /// When it is to be answered; without one it is due by its priority (`sla` of the settings). Only an open ticket is due.
+        due_at: String,
         /// Tag names; new ones are made.
         tags: Vec<String>,
         /// Everything else that is known.

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use store::{
     session::{LINK_LIFE, session_link_create},
     user::{
-        self, NewUser, own_person_check, password_hash, user_create, user_get, user_list, user_remove,
-        user_update,
+        self, NewAway, NewUser, own_person_check, password_hash, user_create, user_get, user_list,
+        user_remove, user_update,
     },
 };
 use utoipa::ToSchema;
@@ -58,6 +58,8 @@ pub(crate) struct User {
     role: Role,
     /// An IANA zone such as `Europe/Paris`.
     time_zone: Option<String>,
+    /// When the person is away from this tenant's work: `assign_ticket` passes over who is.
+    away: Option<Away>,
     /// When the record was made.
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
@@ -82,13 +84,47 @@ impl From<model::user::User> for User {
             name,
             role,
             time_zone,
+            away,
             created_at,
             updated_at,
             created_by,
             updated_by,
             version,
         } = user;
-        Self { id, email, name, role, time_zone, created_at, updated_at, created_by, updated_by, version }
+        let away = away.map(|away| Away { from: Some(away.from), until: away.until });
+        Self {
+            id,
+            email,
+            name,
+            role,
+            time_zone,
+            away,
+            created_at,
+            updated_at,
+            created_by,
+            updated_by,
+            version,
+        }
+    }
+}
+
+/// When somebody is away.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Away {
+    /// From when on; from now on, when it is not sent.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    from: Option<Timestamp>,
+    /// Until when; until the person is said to be back, when it is not sent.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    until: Option<Timestamp>,
+}
+
+impl From<Away> for NewAway {
+    fn from(Away { from, until }: Away) -> Self {
+        Self { from, until }
     }
 }
 
@@ -122,6 +158,8 @@ struct UserReplacement {
     role: Role,
     /// An IANA zone such as `Europe/Paris`.
     time_zone: Option<String>,
+    /// When the person is away from this tenant's work.
+    away: Option<Away>,
     /// Must be current when it is sent.
     version: Option<i64>,
 }
@@ -142,6 +180,10 @@ struct UserChanges {
     #[serde(default, deserialize_with = "sent")]
     #[schema(value_type = Option<String>)]
     time_zone: Option<Option<String>>,
+    /// When the person is away from this tenant's work, or null: they are back.
+    #[serde(default, deserialize_with = "sent")]
+    #[schema(value_type = Option<Away>)]
+    away: Option<Option<Away>>,
     /// Must be current when it is sent.
     version: Option<i64>,
 }
@@ -229,8 +271,12 @@ async fn replace(
     Id(id): Id<UserId>,
     Body(body): Body<UserReplacement>,
 ) -> ApiResult<Data<User>> {
-    let changes =
-        user::Changes { role: Some(body.role), name: Some(body.name), time_zone: Some(body.time_zone) };
+    let changes = user::Changes {
+        role: Some(body.role),
+        name: Some(body.name),
+        time_zone: Some(body.time_zone),
+        away: Some(body.away.map(NewAway::from)),
+    };
     update(&app, identity, id, body.email, changes, body.version).await
 }
 
@@ -247,7 +293,8 @@ async fn change(
     Id(id): Id<UserId>,
     Body(body): Body<UserChanges>,
 ) -> ApiResult<Data<User>> {
-    let changes = user::Changes { role: body.role, name: body.name, time_zone: body.time_zone };
+    let away = body.away.map(|away| away.map(NewAway::from));
+    let changes = user::Changes { role: body.role, name: body.name, time_zone: body.time_zone, away };
     update(&app, identity, id, body.email, changes, body.version).await
 }
 

@@ -20,6 +20,8 @@ const PAGES: &[(&str, &str)] = &[
     ("GET /approve/{token}", "the page behind the link in a mail that asks for a decision"),
     ("POST /approve/{token}", "what that page sends; programs use /api/approvals/{id}/decide"),
     ("GET /oauth/callback", "where another system sends the browser back"),
+    ("GET /i/{token}", "the form's page for somebody who was invited"),
+    ("POST /i/{token}", "what that page sends"),
     ("GET /unsubscribe/{token}", "the page behind the link in a marketing mail"),
     ("POST /unsubscribe/{token}", "what that page and mail programs send"),
     ("GET /sign-in", "the page behind a sign-in link"),

@@ -37,6 +37,7 @@ const NO_RECORDS: &[&str] = &[
 /// Query parameters that refer to no record.
 const NO_REFERENCE: &[&str] = &[
     "active",
+    "answered",
     "archived",
     "category",
     "cursor",

@@ -39,6 +39,7 @@ pub struct Things {
     pub api_key: i64,
     pub mail: i64,
     pub suppression: i64,
+    pub invitation: i64,
     /// Of the address for word of bounces.
     pub report_token: String,
     pub approval: i64,
@@ -68,6 +69,7 @@ impl Things {
             "events" => return self.event.clone(),
             "forms" => self.form,
             "integrations" => self.integration,
+            "invitations" => self.invitation,
             "jobs" => self.job,
             "notifications" => self.notification,
             "outbox" => self.mail,
@@ -129,6 +131,8 @@ impl Things {
         let template = id(&make("/api/workflow-templates", template(mark, sink)).await);
         let suppressed = json!({"address": format!("no-{mark}@example.com"), "detail": mark});
         let suppression = id(&make("/api/suppressions", suppressed).await);
+        let invited = json!({"formId": form["id"], "contactId": contact});
+        let invitation = id(&make("/api/invitations", invited).await);
         let reports = house.done(who, "GET /api/email-reports", Value::Null).await;
         let api_key = id(&make("/api/api-keys", json!({"name": mark, "role": "viewer"})).await);
 
@@ -200,6 +204,7 @@ impl Things {
             api_key,
             mail: id(&mails[0]),
             suppression,
+            invitation,
             report_token: reports["url"].as_str().unwrap().trim_start_matches("/hooks/email/").to_owned(),
             approval: id(&approvals[0]),
             event,

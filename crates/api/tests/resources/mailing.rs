@@ -121,6 +121,38 @@ async fn mail_services_report_to_an_address_that_is_the_tenants_secret() {
 }
 
 #[tokio::test]
+async fn with_a_key_only_what_the_service_has_signed_is_taken_in() {
+    let house = House::new().await;
+    let own = house.get("admin", "/api/email-reports").await.data()["url"].as_str().unwrap().to_owned();
+    let patch =
+        async |who: &'static str, keys: Value| house.json(who, "PATCH /api/email-reports", keys).await;
+    assert_eq!(patch("editor", json!({"mailgun": "key"})).await.status, 403);
+    assert_eq!(patch("admin", json!({"sendgrid": "no base64!"})).await.status, 422);
+    let kept = patch("admin", json!({"mailgun": "canary-key"})).await;
+    assert_eq!(kept.data()["signers"], json!(["mailgun"]));
+    assert!(!kept.text.contains("canary"));
+
+    let report = |signature: &str| {
+        json!({"signature": {"timestamp": "1770920772", "token": "t0ken", "signature": signature},
+            "event-data": {"event": "failed", "severity": "permanent", "recipient": "ann@example.com"}})
+    };
+    let refused = house.json("", &format!("POST {own}"), report("00")).await;
+    assert_eq!(
+        refused.failure(),
+        (401, "unauthenticated: only what these have signed is taken in here: mailgun".to_owned())
+    );
+    let plain = json!({"type": "hard_bounce", "email": "ann@example.com"});
+    assert_eq!(house.json("", &format!("POST {own}"), plain.clone()).await.status, 401);
+    let signed = report("fc333bc4c20e77b00df8b3b2d8b0f85b29e2bd0cd1c168eedce6759140ddf462");
+    assert_eq!(
+        house.json("", &format!("POST {own}"), signed).await.data(),
+        json!({"reports": 1, "changed": 1})
+    );
+    assert_eq!(patch("admin", json!({"mailgun": null})).await.data()["signers"], json!([]));
+    assert_eq!(house.json("", &format!("POST {own}"), plain).await.status, 200);
+}
+
+#[tokio::test]
 async fn people_keep_the_list_and_a_key_that_signs_is_never_shown() {
     let house = House::new().await;
     let made = house

@@ -3,6 +3,7 @@
 
 mod approvals;
 mod house;
+mod invitations;
 mod journeys;
 mod mailing;
 mod page;

@@ -5,6 +5,7 @@ pub mod alerts;
 pub mod approvals;
 pub mod backlog;
 pub mod claim;
+pub mod deadlines;
 pub mod debounces;
 pub mod definitions;
 pub mod jobs;

@@ -1,4 +1,5 @@
-//! Wakes executions whose time has come: delays, steps' retries, runs' retries; and has the workflows started whose time has come.
+//! Wakes executions whose time has come: delays, steps' retries, runs' retries; and has the workflows started whose time has come,
+//! and tickets' deadlines told.
 //!
 //! One task sleeps until the earliest timer in the store. A timer that is set meanwhile and is earlier wakes the task.
 
@@ -11,7 +12,7 @@ use tokio::sync::watch;
 use crate::{
     EngineError, EngineInner,
     patience::patiently,
-    tasks::{debounces, jobs, schedules},
+    tasks::{deadlines, debounces, jobs, schedules},
 };
 
 /// Timers taken at once: a long backlog drains in slices, between which other work is written.
@@ -89,7 +90,10 @@ pub(crate) async fn fire(engine: &EngineInner) -> Result<Timestamp, EngineError>
         if is_due(next.job) {
             ticks += jobs::fire(engine, now).await?;
         }
-        let others = [next.schedule, next.debounce, next.job];
+        if is_due(next.deadline) {
+            ticks += deadlines::fire(engine, now).await?;
+        }
+        let others = [next.schedule, next.debounce, next.job, next.deadline];
         match next.timer.into_iter().chain(others.into_iter().flatten()).min() {
             Some(due_at) if due_at <= now => {
                 let fired = if is_due(next.timer) { wake(engine, now).await? } else { 0 };

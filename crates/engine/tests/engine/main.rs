@@ -20,6 +20,7 @@ mod ready_made;
 mod relative;
 mod retention;
 mod schedules;
+mod service;
 mod stretches;
 mod triggers;
 mod waiting;

@@ -98,6 +98,47 @@ async fn fallen(engine: &Engine) {
     written.await.unwrap();
 }
 
+/// The sample's ticket.
+async fn due_in_an_hour(engine: &Engine) {
+    let due = engine.store().write(|tx| {
+        Box::pin(async move {
+            let fields = Map::from_iter([
+                ("status".to_owned(), json!("open")),
+                ("due_at".to_owned(), json!(tx.now().plus(model::Period::hours(1)))),
+            ]);
+            store::ticket::ticket_update(
+                tx,
+                TENANT,
+                Actor::System.into(),
+                model::TicketId::new(4711),
+                &fields,
+                None,
+            )
+            .await
+        })
+    });
+    due.await.unwrap();
+}
+
+/// Waits until nobody waits for an event any more.
+async fn wait_gone(engine: &Engine) {
+    let gone = async {
+        loop {
+            let mut connection = engine.store().read(TENANT).await.unwrap();
+            let count = connection
+                .query_one("SELECT count(*) FROM execution_waits WHERE tenant_id = 1", Vec::new())
+                .await
+                .unwrap();
+            if count.first::<i64>().unwrap() == 0 {
+                return;
+            }
+            drop(connection);
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), gone).await.expect("the breach is told");
+}
+
 async fn made(engine: &Engine, content: &Content, sink: &Sink) -> WorkflowId {
     let mut values = blank::samples(&content.variables);
     for variable in &content.variables {
@@ -143,6 +184,12 @@ testkit::on_both! {
                 let user = model::user::Identity { actor: Actor::User(model::UserId::new(1)), ..crate::harness::KEY };
                 let decider = store::approval::Decider::Identity(user);
                 crate::harness::decide(&engine, decider, asked.id, model::approval::Decision::Approved).await.unwrap();
+            }
+            if key == "ticket-not-answered-in-time" {
+                // Nobody answers: the ticket is due in an hour, and the hour passes.
+                due_in_an_hour(&engine).await;
+                house.clock.advance(model::Period::hours(1));
+                wait_gone(&engine).await;
             }
             if !ended.execution.progress.status.is_terminal() {
                 ended = house.run_to_end(&engine, id).await.unwrap();

@@ -133,6 +133,13 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: "",
         postgres: include_str!("../migrations/0015_mailing.postgres.sql"),
     },
+    Migration {
+        number: 17,
+        works_with: 1,
+        shared: include_str!("../migrations/0017_service_levels.sql"),
+        sqlite: include_str!("../migrations/0017_service_levels.sqlite.sql"),
+        postgres: include_str!("../migrations/0017_service_levels.postgres.sql"),
+    },
 ];
 
 /// Before it migrations did not say whom they work with.

@@ -433,11 +433,7 @@ fn unavailable(error: tokio_postgres::Error) -> StoreError {
 
 fn refused(error: tokio_postgres::Error, sql: &str) -> StoreError {
     if error.code() == Some(&SqlState::UNIQUE_VIOLATION) {
-        // Every name is looked up before it is taken: another node took it in between.
-        return StoreError::conflict(
-            "taken",
-            "somebody has just made the same record: read it again and repeat the change",
-        );
+        return StoreError::taken();
     }
     let start: Cow<'_, str> = sql.split_whitespace().take(8).collect::<Vec<_>>().join(" ").into();
     StoreError::Unavailable(format!("{} in: {start} …", describe(&error)))

@@ -186,9 +186,9 @@ ids_and_names! {
     ids: model::TenantId, model::WorkflowId, model::ExecutionId, model::LogId, model::EventId, model::FormId,
          model::SubmissionId, model::ContactId, model::TicketId, model::NotificationId, model::TagId, model::UserId,
          model::ApiKeyId, model::IntegrationId, model::TemplateId, model::OutboxId, model::AlertId, model::ApprovalId, model::NodeId,
-         model::DecisionId, model::JobId, model::SuppressionId;
+         model::DecisionId, model::JobId, model::SuppressionId, model::InvitationId;
     names: model::ExecutionStatus, model::Outcome, model::StepStatus, model::StepType, model::ticket::TicketStatus,
-           model::ticket::TicketPriority, model::notification::NotificationType, model::submission::SubmissionStatus,
+           model::ticket::TicketPriority, model::ticket::DeadlineStage, model::notification::NotificationType, model::submission::SubmissionStatus,
            model::user::Role, model::template::Category, model::entity::EntityKind, model::alert::AlertKind, model::alert::AlertMoment, model::alert::Channel,
            model::decision::Reason, model::job::JobKind, model::job::JobSource, model::job::JobState,
            model::approval::ApprovalState, model::approval::Decision, crate::approval::Moment,

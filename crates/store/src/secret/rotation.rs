@@ -92,6 +92,7 @@ impl Report {
 enum Kind {
     SmtpPasswords,
     DkimKeys,
+    ReportKeys,
     Connections,
     Tokens,
     Workflows,
@@ -99,9 +100,10 @@ enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::SmtpPasswords,
         Self::DkimKeys,
+        Self::ReportKeys,
         Self::Connections,
         Self::Tokens,
         Self::Workflows,
@@ -116,6 +118,9 @@ impl Kind {
             }
             Self::DkimKeys => {
                 "SELECT tenant_id, CAST(0 AS BIGINT), tenant_id, private_key FROM mail_keys WHERE tenant_id > ?1 AND ?2 >= 0 ORDER BY tenant_id LIMIT ?3"
+            }
+            Self::ReportKeys => {
+                "SELECT tenant_id, CAST(0 AS BIGINT), tenant_id, sealed_keys FROM mail_report_keys WHERE tenant_id > ?1 AND ?2 >= 0 ORDER BY tenant_id LIMIT ?3"
             }
             Self::Connections => {
                 "SELECT id, CAST(0 AS BIGINT), tenant_id, secrets FROM integrations WHERE id > ?1 AND ?2 >= 0 AND secrets IS NOT NULL ORDER BY id LIMIT ?3"
@@ -139,6 +144,7 @@ impl Kind {
         match self {
             Self::SmtpPasswords => "SELECT count(*) FROM tenants WHERE smtp_password IS NOT NULL",
             Self::DkimKeys => "SELECT count(*) FROM mail_keys",
+            Self::ReportKeys => "SELECT count(*) FROM mail_report_keys",
             Self::Connections => "SELECT count(*) FROM integrations WHERE secrets IS NOT NULL",
             Self::Tokens => "SELECT count(*) FROM integration_states WHERE token IS NOT NULL",
             Self::Workflows => {
@@ -312,6 +318,12 @@ async fn slice(tx: &mut Tx, keys: &Keys, kind: Kind, after: (i64, i64)) -> Store
             Kind::DkimKeys => {
                 if let Some(sealed) = one.bytes(Purpose::DkimKey, &row.take::<Vec<u8>>()?)? {
                     let sql = "UPDATE mail_keys SET private_key = ?1 WHERE tenant_id = ?2";
+                    tx.execute(sql, params![sealed, tenant]).await?;
+                }
+            }
+            Kind::ReportKeys => {
+                if let Some(sealed) = one.bytes(Purpose::ReportKeys, &row.take::<Vec<u8>>()?)? {
+                    let sql = "UPDATE mail_report_keys SET sealed_keys = ?1 WHERE tenant_id = ?2";
                     tx.execute(sql, params![sealed, tenant]).await?;
                 }
             }

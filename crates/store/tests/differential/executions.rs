@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use model::{
     ApprovalId, ContactId, ExecutionId, ExecutionStatus, NodeId, Outcome, Period, StepStatus, SubmissionId,
-    TenantId, WorkflowId,
+    TenantId, TicketId, WorkflowId,
     approval::{Approver, Decision, NewApproval},
-    effect::{ContactKey, Effect, Link, NewTicket},
+    effect::{ContactKey, Effect, Link, NewTicket, Team},
     entity::{EntityKind, EntityRef},
     execution::{Execution, Progress},
     journal::Log,
@@ -83,7 +83,7 @@ impl Pair {
             2 => EntityRef::new(EntityKind::Submission, submission),
             _ => EntityRef::new(EntityKind::Form, form),
         };
-        match random.below(9) {
+        match random.below(10) {
             0 => Effect::TicketCreate(NewTicket {
                 title: random.text(),
                 description: None,
@@ -96,6 +96,7 @@ impl Pair {
                     _ => Link::OfEvent(ContactId::new(contact)),
                 },
                 submission: Link::OfEvent(SubmissionId::new(submission)),
+                due_at: random.sometimes(20, |random| random.moment(now)),
                 tags: random.tags(),
                 attributes: random.object(),
             }),
@@ -136,6 +137,14 @@ impl Pair {
                 timeout_at: now.plus(Period::YEAR),
             })),
             7 => waiting(random.pick(&[Change::Remind, Change::TimeOut, Change::Cancel]).clone()),
+            8 => Effect::TicketAssign {
+                ticket: TicketId::new(ticket),
+                team: Team {
+                    users: Vec::new(),
+                    role: random.sometimes(50, |_| Role::Editor),
+                    stand_in: random.sometimes(50, |_| user),
+                },
+            },
             _ => Effect::MailKeep(mail),
         }
     }

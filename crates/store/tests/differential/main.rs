@@ -14,6 +14,7 @@ mod random;
 mod readings;
 mod records;
 mod retention;
+mod service;
 mod statements;
 mod workflows;
 
@@ -84,7 +85,7 @@ operations! {
     submission_create * 4, submission_update * 1, submission_edit * 3, submission_archive * 1, ticket_create * 2, ticket_update * 3,
     ticket_archive * 1, tag_create * 2, tag_update * 1, tag_delete * 1, notification_create * 2, notification_update * 2,
     notification_mark_all * 1, notification_delete * 1, outbox_keep * 2, outbox_delete * 1,
-    report_take * 2, suppression_change * 2, marketing_admit * 2,
+    invitation_create * 3, deadlines_tell * 4, report_take * 2, suppression_change * 2, marketing_admit * 2,
     user_create * 3, user_update * 2, user_remove * 1, user_password_set * 1, session_begin * 2, session_link * 2, session_redeem * 2,
     session_prolong * 1, session_switch * 1, session_end * 1, session_end_others * 1, session_prune * 1, api_key_create * 2,
     api_key_update * 1, api_key_delete * 1, api_key_used * 1, tenant_create * 1, tenant_rename * 1, settings_put * 2,

@@ -444,10 +444,11 @@ async fn side(place: Place, clock: &SimulatedClock) -> Side {
 }
 
 /// The kinds of which ids are reserved many at a time.
-const BLOCKS: [IdKind; 8] = [
+const BLOCKS: [IdKind; 9] = [
     IdKind::Contact,
     IdKind::Submission,
     IdKind::Ticket,
+    IdKind::Invitation,
     IdKind::Notification,
     IdKind::Outbox,
     IdKind::Event,

@@ -3,9 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use model::{
-    IntegrationId, TenantId, UserId,
+    IntegrationId, Period, TenantId, UserId,
     settings::{Settings, Smtp, SmtpSecurity},
     template::Category,
+    ticket::TicketPriority,
     user::Role,
 };
 use serde_json::{Map, Value, json};
@@ -24,7 +25,7 @@ use store::{
     template::{self, template_create, template_delete, template_update, template_used, templates_seed},
     tenant::{settings_put, tenant_create, tenant_rename},
     token::{Token, TokenHash},
-    user::{Changes, NewUser, user_create, user_password_set, user_remove, user_update},
+    user::{Changes, NewAway, NewUser, user_create, user_password_set, user_remove, user_update},
 };
 
 use crate::{
@@ -70,11 +71,18 @@ impl Pair {
         let current =
             self.number(format!("SELECT coalesce(max(version), 1) FROM users WHERE id = {id}")).await;
         let version = self.random.sometimes(20, |random| current + i64::from(random.percent(25)));
+        let now = self.now();
         let random = &mut self.random;
         let changes = Changes {
             role: random.sometimes(50, |random| *random.pick(&ROLES)),
             name: random.sometimes(50, |random| random.sometimes(70, Random::text)),
             time_zone: random.sometimes(30, |random| random.sometimes(70, Random::zone)),
+            away: random.sometimes(30, |random| {
+                random.sometimes(70, |random| NewAway {
+                    from: random.sometimes(50, |random| random.moment(now)),
+                    until: random.sometimes(50, |random| random.moment(now)),
+                })
+            }),
         };
         drop(change!(self, ("user_update", id, &changes), |tx| user_update(
             tx, tenant, ADA, id, &changes, version
@@ -228,6 +236,8 @@ impl Pair {
         let mut settings = Settings { time_zone: random.zone(), ..Settings::default() };
         settings.sender.name = random.sometimes(50, Random::text);
         settings.alerts.failure_rate_percent = *random.pick(&[0.0, 12.5, 100.0, 0.1]);
+        settings.sla.due_in =
+            random.sometimes(60, |_| (TicketPriority::High, Period::minutes(30))).into_iter().collect();
         settings.smtp = random.sometimes(60, |random| Smtp {
             host: "smtp.example.com".to_owned(),
             port: 587,

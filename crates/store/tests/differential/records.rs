@@ -201,6 +201,7 @@ impl Pair {
         let assignee = self.member(tenant).await;
         let (contact, submission) =
             (self.of_tenant("contacts", tenant).await, self.of_tenant("submissions", tenant).await);
+        let now = self.now();
         let random = &mut self.random;
         let fields = [
             ("title", json!(random.text())),
@@ -210,6 +211,7 @@ impl Pair {
             ("assignee_id", json!(assignee)),
             ("contact_id", json!(contact)),
             ("submission_id", json!(submission)),
+            ("due_at", json!(random.sometimes(70, |random| random.moment(now)))),
             ("tags", json!(random.tags())),
             ("attributes", Value::Object(random.object())),
         ];

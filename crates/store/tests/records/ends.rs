@@ -245,6 +245,7 @@ async fn a_step_and_a_start_take_the_gate_in_one_order() {
         assignee_id: None,
         contact: Link::None,
         submission: Link::None,
+        due_at: None,
         tags: Vec::new(),
         attributes: Map::new(),
     };

@@ -15,6 +15,7 @@ mod retention;
 mod rotation;
 mod seed;
 mod seeding;
+mod service;
 mod submissions;
 mod templates;
 mod walls;

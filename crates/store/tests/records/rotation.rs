@@ -6,7 +6,10 @@ use store::{
         integration_create, integration_get,
         ledger::{renewal_begin, renewal_end, token_get},
     },
-    mailing,
+    mailing::{
+        self,
+        report_keys::{ReportSigner, report_keys, report_keys_put},
+    },
     node::{node_leave, node_register},
     secret::{
         Purpose, SecretBox, SecretError,
@@ -62,6 +65,7 @@ testkit::on_both! {
             settings_put(tx, TWO, ADA, settings, &box_, None).await?;
             let dkim = box_.seal(TWO, Purpose::DkimKey, b"pem")?;
             tx.execute("INSERT INTO mail_keys (tenant_id, domain, selector, private_key) VALUES (2, 'example.com', 'mail', ?1)", params![dkim]).await?;
+            report_keys_put(tx, TWO, &[(ReportSigner::Mailgun, Some("key".to_owned()))], &box_).await?;
             let hook = || box_.seal(ONE, Purpose::Hook, b"knock").map(|sealed| sealed_text(&sealed));
             let config = json!({"auth": {"type": "header", "name": "X", "value": hook()?}});
             let draft = json!({"trigger_config": {"auth": {"type": "basic", "username": "sealed:me", "password": hook()?}}});
@@ -87,7 +91,7 @@ testkit::on_both! {
         assert!(matches!(refused, Err(RotationError::OtherKey { .. })), "{refused:?}");
         assert_eq!(secrets_rotate(&bench.store, (&old, &old), &mut |_| {}).await, Err(RotationError::SameKey));
 
-        assert_eq!(rotate(&bench).await.unwrap(), Report { resealed: 4 + 2 + 150, done_before: 0, unreadable: Vec::new() });
+        assert_eq!(rotate(&bench).await.unwrap(), Report { resealed: 5 + 2 + 150, done_before: 0, unreadable: Vec::new() });
         assert!(matches!(opened(&bench, OLD).await, Err(SecretError::OtherKey { .. })));
         let new = opened(&bench, NEW).await.unwrap();
         let all = async |secrets: &SecretBox| {
@@ -104,9 +108,10 @@ testkit::on_both! {
                 token_get(&mut connection, ONE, id, secrets).await?.1,
                 smtp_password(&mut connection, TWO, secrets).await?,
                 mailing::dkim::dkim_key(&mut connection, TWO, secrets).await?.map(|(_, pem)| pem),
+                report_keys(&mut connection, TWO, secrets).await?.into_values().collect::<Vec<_>>(),
             ))
         };
-        assert_eq!(all(&new).await.unwrap(), (object(json!({"accessToken": "canary"})), Some(b"token".to_vec()), Some("geheim".to_owned()), Some("pem".to_owned())));
+        assert_eq!(all(&new).await.unwrap(), (object(json!({"accessToken": "canary"})), Some(b"token".to_vec()), Some("geheim".to_owned()), Some("pem".to_owned()), vec!["key".to_owned()]));
         assert!(all(&old).await.is_err());
         assert_eq!(new.tag("hook/1/1/0"), address, "addresses that are known outside stay");
         assert_eq!(mailing::link::open(&new, &way_out).map(|(_, address)| address).as_deref(), Some("ann@example.com"));
@@ -121,7 +126,7 @@ testkit::on_both! {
         assert_eq!(opened(&bench, NEW).await.unwrap_err(), SecretError::Rotating);
         let refused = secrets_rotate(&bench.store, (&new, &stranger), &mut |_| {}).await;
         assert!(matches!(refused, Err(RotationError::Unfinished { .. })), "{refused:?}");
-        assert_eq!(rotate(&bench).await.unwrap(), Report { resealed: 1, done_before: 3 + 2 + 150, unreadable: Vec::new() });
+        assert_eq!(rotate(&bench).await.unwrap(), Report { resealed: 1, done_before: 4 + 2 + 150, unreadable: Vec::new() });
         assert_eq!(read!(bench, |connection| smtp_password(connection, TWO, &new)).unwrap().as_deref(), Some("left over"));
         assert_eq!(rotate(&bench).await.unwrap(), Report::default(), "and again there is nothing to be done");
 

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{properties, property};
+use super::{mark, properties, property};
 use crate::{
     action::ActionError,
     input::{Fields, Optional, Text},
@@ -331,24 +331,30 @@ async fn search(client: &Client<'_>, kind: &str, filters: Value) -> Result<Vec<V
     Ok(reply.body["results"].as_array().cloned().unwrap_or_default())
 }
 
-/// Makes a record that HubSpot knows no key of. `mark` is the property by which an earlier attempt's is found; `hs_timestamp` is set to that attempt's time,
-/// which is exact.
+/// Makes a record that HubSpot knows no key of. An earlier attempt's is found by the property in which the connection marks what is made, else by the property
+/// `name`; `hs_timestamp` is set to that attempt's time, which is exact.
 async fn create(
     client: &Client<'_>,
     kind: &str,
-    mark: &str,
+    name: &str,
     mut properties: Map<String, Value>,
     links: &[(Optional<Text>, u32)],
 ) -> Result<Value, ActionError> {
-    let by_time = mark == "hs_timestamp";
-    let wanted = properties.get(mark).cloned();
+    let by_time = name == "hs_timestamp";
+    let mark = mark(client.connection)?;
+    if let Some(mark) = &mark {
+        properties.insert(mark.clone(), client.cx.idempotency_key.into());
+    }
+    let wanted = properties.get(name).cloned();
     let look = async |since: Timestamp| {
-        let filters = if by_time {
-            json!([{"propertyName": mark, "operator": "EQ", "value": since.as_millis().to_string()}])
+        let filters = if let Some(mark) = &mark {
+            json!([{"propertyName": mark, "operator": "EQ", "value": client.cx.idempotency_key}])
+        } else if by_time {
+            json!([{"propertyName": name, "operator": "EQ", "value": since.as_millis().to_string()}])
         } else {
             let earliest = (since.as_millis() - CLOCKS_DIFFER_MS).to_string();
             json!([
-                {"propertyName": mark, "operator": "EQ", "value": wanted},
+                {"propertyName": name, "operator": "EQ", "value": wanted},
                 {"propertyName": "createdate", "operator": "GTE", "value": earliest},
             ])
         };
@@ -364,7 +370,7 @@ async fn create(
         .collect();
     let request = |begun: Timestamp| {
         if by_time {
-            properties.insert(mark.to_owned(), begun.as_millis().to_string().into());
+            properties.insert(name.to_owned(), begun.as_millis().to_string().into());
         }
         let body = json!({"properties": properties, "associations": associations});
         Request::post(format!("crm/v3/objects/{kind}"), body)

@@ -79,6 +79,29 @@ async fn contacts_deals_and_notes_are_made_once_and_every_no_is_understood() {
 }
 
 #[tokio::test]
+async fn a_mark_tells_what_was_made_from_its_namesakes() {
+    let (hubspot, mut bench, mut hub) = account(json!({"accessToken": TOKEN})).await;
+    let deal = || json!({"name": "Upsell", "stage": "appointmentscheduled"});
+    let someone_elses = json!({"name": "Upsell", "stage": "appointmentscheduled"});
+    assert!(bench.tell(&hub, "someone", "create_deal", someone_elses).await.contains("\"id\":\"101\""));
+    hubspot.cut_next(1);
+    assert!(bench.tell(&hub, "k1", "create_deal", deal()).await.starts_with("Connection: "));
+    let told = bench.tell(&hub, "k1", "create_deal", deal()).await;
+    assert!(told.contains("several records there fit"), "{told}");
+
+    hub.config["markProperty"] = json!("vtx_key");
+    hubspot.cut_next(1);
+    assert!(bench.tell(&hub, "k2", "create_deal", deal()).await.starts_with("Connection: "));
+    let told = bench.tell(&hub, "k2", "create_deal", deal()).await;
+    assert_eq!(told, r#"{"id":"103","created":false,"url":null}"#);
+    // Of an attempt that made nothing nothing is found, whoever has made one of the same name meanwhile.
+    bench.ledger.of.lock().unwrap().made.insert("k3".to_owned(), (bench.now, None));
+    assert!(bench.tell(&hub, "k3", "create_deal", deal()).await.starts_with("Paced in 60 s: "));
+    bench.now = bench.now.plus(model::Period::minutes(1));
+    assert_eq!(bench.tell(&hub, "k3", "create_deal", deal()).await, r#"{"id":"104","created":true,"url":null}"#);
+}
+
+#[tokio::test]
 async fn a_token_is_renewed_ahead_of_its_end_after_it_was_taken_back_and_not_when_that_is_refused() {
     let (hubspot, mut bench, hub) = account(json!({"clientSecret": "canary-5ecret", "refreshToken": "refresh-0-canary"})).await;
     hubspot.with(|hubspot| hubspot.tokens.rotates = true);

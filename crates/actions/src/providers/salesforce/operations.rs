@@ -417,11 +417,20 @@ async fn create(
     object: &str,
     fields: Map<String, Value>,
 ) -> Result<Value, ActionError> {
-    let fields = Config::of(client.connection)?.named(fields);
+    let settings = Config::of(client.connection)?;
+    let mut fields = settings.named(fields);
+    let mark = settings.mark_field.0.map(|field| name("markField", &field.0)).transpose()?;
+    if let Some(mark) = &mark {
+        fields.insert(mark.clone(), client.cx.idempotency_key.into());
+    }
     let body = fields.clone().into();
     let look = async |since| {
         let nothing = || client.unsettled(": nothing of it can be searched for");
-        let found = query(client, &earlier(object, &fields, since).ok_or_else(nothing)?).await?;
+        let soql = match &mark {
+            Some(mark) => format!("SELECT Id FROM {object} WHERE {mark} = {} LIMIT 2", quoted(client.cx.idempotency_key)),
+            None => earlier(object, &fields, since).ok_or_else(nothing)?,
+        };
+        let found = query(client, &soql).await?;
         client.only(since, found)?.map(|record| reference(&record["Id"])).transpose()
     };
     let request = |_| Request::post(format!("sobjects/{object}"), body);

@@ -81,6 +81,20 @@ async fn leads_contacts_and_deals_are_made_once_and_every_no_is_understood() {
 }
 
 #[tokio::test]
+async fn a_mark_tells_what_was_made_from_its_namesakes() {
+    let (salesforce, bench, mut sf) = organisation("client_credentials", json!({"clientSecret": "canary-5ecret"})).await;
+    sf.config["markField"] = json!("VtxKey__c");
+    let deal = || json!({"name": "Upsell", "stage": "Prospecting", "closeDate": "2026-03-31"});
+    let other = bench.tell(&sf, "k1", "create_deal", deal()).await;
+    salesforce.cut_next(1);
+    assert!(bench.tell(&sf, "k2", "create_deal", deal()).await.starts_with("Connection: "));
+    let own = bench.tell(&sf, "k2", "create_deal", deal()).await;
+    let id = |told: &str| serde_json::from_str::<Value>(told).unwrap()["id"].clone();
+    assert!(own.contains("\"created\":false") && id(&own) != id(&other), "{own} {other}");
+    assert_eq!(salesforce.with(|salesforce| salesforce.count("Opportunity")), 2);
+}
+
+#[tokio::test]
 async fn a_composite_with_a_failing_part_is_a_failure() {
     let (salesforce, bench, sf) = organisation("client_credentials", json!({"clientSecret": "canary-5ecret"})).await;
     let requests = |email: &str| {

@@ -1,6 +1,6 @@
 //! Whether a call shows what the workflow asks for. Pure but for the opening of secrets; every comparison of a secret takes a time that tells nothing of it.
 
-use actions::signature::{SigningKey, hmac_verifies, is_same, of_base64};
+use actions::signature::{SigningKey, hmac_verifies, is_same, of_base64, of_hex};
 use axum::http::{HeaderMap, header};
 use model::Timestamp;
 use rules::hook::{Algorithm, Auth, Encoding, Secret};
@@ -70,15 +70,6 @@ pub(super) fn needed(auth: &Auth) -> String {
             "sign the message with the workflow's key as the Standard Webhooks say, at most five minutes before it arrives".to_owned()
         }
     }
-}
-
-fn of_hex(text: &str) -> Option<Vec<u8>> {
-    let digits = text.as_bytes();
-    if !digits.len().is_multiple_of(2) {
-        return None;
-    }
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    digits.chunks_exact(2).map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect()
 }
 
 #[cfg(test)]

@@ -20,6 +20,8 @@ export type Known = {
 /** What actions give, for workflows that have not run yet. */
 const OUTPUTS: Record<string, readonly [path: string, type: string][]> = {
   create_ticket: [["ticketId", "number"]],
+  assign_ticket: [["assigneeId", "number"]],
+  invite: [["invitationId", "number"], ["url", "text"]],
   send_email: [["sent", "boolean"]],
   send_notification: [["notificationId", "number"]],
   update_contact: [["contactId", "number"]],
@@ -37,7 +39,7 @@ const CONTACT: readonly [string, string][] = [
   ["id", "number"], ["name", "text"], ["email", "email"], ["phone", "text"], ["company", "text"], ["segment", "text"], ["language", "text"], ["time_zone", "text"], ["tags", "list"],
 ];
 const TICKET: readonly [string, string][] = [
-  ["id", "number"], ["title", "text"], ["status", "text"], ["priority", "text"], ["assignee_id", "number"], ["contact_id", "number"],
+  ["id", "number"], ["title", "text"], ["status", "text"], ["priority", "text"], ["assignee_id", "number"], ["contact_id", "number"], ["due_at", "date"],
 ];
 
 /** Fields that say nothing to a person who builds a workflow. */
