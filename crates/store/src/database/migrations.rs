@@ -134,11 +134,11 @@ const MIGRATIONS: &[Migration] = &[
         postgres: include_str!("../migrations/0015_mailing.postgres.sql"),
     },
     Migration {
-        number: 17,
+        number: 16,
         works_with: 1,
-        shared: include_str!("../migrations/0017_service_levels.sql"),
-        sqlite: include_str!("../migrations/0017_service_levels.sqlite.sql"),
-        postgres: include_str!("../migrations/0017_service_levels.postgres.sql"),
+        shared: include_str!("../migrations/0016_service_levels.sql"),
+        sqlite: include_str!("../migrations/0016_service_levels.sqlite.sql"),
+        postgres: include_str!("../migrations/0016_service_levels.postgres.sql"),
     },
 ];
 
