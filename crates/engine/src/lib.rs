@@ -131,6 +131,13 @@ pub enum EngineError {
     Panicked,
 }
 
+impl EngineError {
+    /// The store takes nothing for now, or nothing from this node: what else is due would fail as well.
+    pub(crate) const fn stops_all(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Unavailable(_) | StoreError::Closed | StoreError::Fenced))
+    }
+}
+
 /// A running engine. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Engine {

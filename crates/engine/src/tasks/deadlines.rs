@@ -3,10 +3,7 @@
 
 use futures_util::future::join_all;
 use model::{Period, Timestamp};
-use store::{
-    StoreError,
-    deadline::{Deadline, deadline_due_list, deadline_put_off, deadline_tell},
-};
+use store::deadline::{Deadline, deadline_due_list, deadline_put_off, deadline_tell};
 
 use crate::{EngineError, EngineInner};
 
@@ -30,13 +27,7 @@ pub(crate) async fn fire(engine: &EngineInner, now: Timestamp) -> Result<usize, 
     for (deadline, told) in told.await {
         match told {
             Ok(told) => count += usize::from(told),
-            Err(
-                error @ EngineError::Store(
-                    StoreError::Unavailable(_) | StoreError::Closed | StoreError::Fenced,
-                ),
-            ) => {
-                return Err(error);
-            }
+            Err(error) if error.stops_all() => return Err(error),
             // The others are not held up by this one, and the clock does not spin for it.
             Err(error) => {
                 tracing::error!(tenant = %deadline.tenant, ticket = %deadline.ticket, %error, "a deadline could not be told of; it is tried again in a minute");

@@ -7,7 +7,6 @@ use futures_util::future::join_all;
 use model::{Actor, Period, Timestamp, event::NewEvent};
 use rules::{Compiled, Entry, EntryRules};
 use store::{
-    StoreError,
     entry::{Quiet, debounce_due_list, debounce_put_off, debounce_refuse, debounce_take},
     event::{Match, event_start},
     workflow::{Standing, workflow_standing, workflow_stands},
@@ -46,13 +45,7 @@ pub(crate) async fn fire(engine: &EngineInner, now: Timestamp) -> Result<usize, 
         let (workflow, event) = (quiet.workflow, quiet.event.id);
         match taken {
             Ok(taken) => count += usize::from(taken),
-            Err(
-                error @ EngineError::Store(
-                    StoreError::Unavailable(_) | StoreError::Closed | StoreError::Fenced,
-                ),
-            ) => {
-                return Err(error);
-            }
+            Err(error) if error.stops_all() => return Err(error),
             // This one cannot be taken: the others are not held up by it, and the clock does not spin for it.
             Err(error) => {
                 tracing::error!(%workflow, %event, %error, "an event that has waited could not be taken; it is tried again in a minute");

@@ -16,7 +16,6 @@ use rules::{
 };
 use serde_json::json;
 use store::{
-    StoreError,
     event::event_take,
     job::{NewJob, job_make, job_newest},
     schedule::{Tick, schedule_adopt, schedule_advance, schedule_due_list, schedule_look},
@@ -45,13 +44,7 @@ pub(crate) async fn fire(engine: &EngineInner, now: Timestamp) -> Result<usize, 
         match taken {
             Ok(taken) => count += usize::from(taken),
             // Nobody's time can be taken for now.
-            Err(
-                error @ EngineError::Store(
-                    StoreError::Unavailable(_) | StoreError::Closed | StoreError::Fenced,
-                ),
-            ) => {
-                return Err(error);
-            }
+            Err(error) if error.stops_all() => return Err(error),
             // This one's cannot: the others are not held up by it, and it is tried again with the next look.
             Err(error) => {
                 tracing::error!(tenant = %tick.tenant, workflow = %tick.workflow, due_at = %tick.due_at, %error, "a time of the clock could not be taken; it is tried again");
