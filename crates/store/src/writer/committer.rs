@@ -77,9 +77,11 @@ impl Committer {
     async fn serve(&mut self) -> End {
         let died = self.died.clone();
         loop {
+            // Where one lane has died, none does anything more.
             let message = tokio::select! {
-                message = self.messages.recv() => message,
+                biased;
                 () = died.cancelled() => return End::Died(None),
+                message = self.messages.recv() => message,
             };
             let first = match message {
                 Some(Message::Job(job)) => job,
