@@ -44,7 +44,8 @@ impl Copy {
     ) -> Result<Self, tokio_postgres::Error> {
         let described = client.prepare(&format!("SELECT {columns} FROM {table}")).await?;
         let types = described.columns().iter().map(|column| column.type_().clone()).collect();
-        let statement = client.prepare(&format!("COPY {table} ({columns}) FROM STDIN (FORMAT binary)")).await?;
+        let statement =
+            client.prepare(&format!("COPY {table} ({columns}) FROM STDIN (FORMAT binary)")).await?;
         Ok(Self { statement, types })
     }
 
@@ -53,7 +54,11 @@ impl Copy {
         rows.iter().all(|row| row.len() == self.types.len())
     }
 
-    pub(super) async fn run(&self, client: &Client, rows: &[Vec<Value>]) -> Result<(), tokio_postgres::Error> {
+    pub(super) async fn run(
+        &self,
+        client: &Client,
+        rows: &[Vec<Value>],
+    ) -> Result<(), tokio_postgres::Error> {
         let sink = client.copy_in(&self.statement).await?;
         let mut writer = pin!(BinaryCopyInWriter::new(sink, &self.types));
         for row in rows {
