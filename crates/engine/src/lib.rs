@@ -216,6 +216,7 @@ impl Engine {
         inner.runs.spawn(tasks::claim::run(Arc::clone(inner)));
         inner.runs.spawn(tasks::pulse::run(Arc::clone(inner)));
         inner.runs.spawn(tasks::planner::run(Arc::clone(inner)));
+        inner.runs.spawn(tasks::partitions::run(Arc::clone(inner)));
         inner.runs.spawn(tasks::timers::run(Arc::clone(inner)));
         inner.runs.spawn(tasks::queues::run(Arc::clone(inner)));
         inner.runs.spawn(tasks::signals::run(Arc::clone(inner)));

@@ -2,6 +2,9 @@
 //!
 //! A node that reserves one block for a long while would hand out small ids long after others have handed out great ones, and its newest rows
 //! would lie deep in the lists. So where there are other nodes a block is given up after [`KEPT`].
+//!
+//! Where history is in partitions ([`crate::partition`]) no block is handed out before there are partitions for all of it, and none is used for longer than
+//! [`KEPT_ALONE`]: no row comes into a partition that was filled long ago.
 
 use std::{
     collections::HashMap,
@@ -11,12 +14,17 @@ use std::{
 
 use tokio::sync::Mutex;
 
-use crate::{Connection, StoreResult, params};
+use crate::{
+    Connection, StoreResult, params,
+    partition::{Series, partitions_make},
+};
 
 /// Ids reserved with one write.
 const BLOCK: i64 = 1_000;
 /// How long a block is used where others hand out ids too.
 const KEPT: Duration = Duration::from_secs(10);
+/// How long it is used at all.
+const KEPT_ALONE: Duration = Duration::from_secs(3_600);
 
 /// What ids are handed out for: each kind counts for itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -84,10 +92,17 @@ struct Block {
     reserved_at: Instant,
 }
 
+#[derive(Debug, Default)]
+struct Blocks {
+    of: HashMap<IdKind, Block>,
+    /// Up to which id there are partitions, as was last seen.
+    partitioned: HashMap<Series, i64>,
+}
+
 /// What a process has reserved; its writer's lanes share it.
 #[derive(Debug, Clone)]
 pub(crate) struct Ids {
-    blocks: Arc<Mutex<HashMap<IdKind, Block>>>,
+    blocks: Arc<Mutex<Blocks>>,
     /// Reserves apart from the transactions that use the ids, so that no transaction holds the counters to its end. None where there is one
     /// transaction at a time: it reserves itself, and gives up what it reserved when it is taken back.
     apart: Option<Arc<Mutex<Connection>>>,
@@ -113,19 +128,29 @@ impl Ids {
             return Ok((reserve(transaction, name, size).await?, true));
         }
         let mut blocks = self.blocks.lock().await;
-        if let Some(block) = blocks.get_mut(&kind)
+        if let Some(block) = blocks.of.get_mut(&kind)
             && block.next < block.end
             && block.next > floor
-            && !(others && block.reserved_at.elapsed() > KEPT)
+            && block.reserved_at.elapsed() <= if others { KEPT } else { KEPT_ALONE }
         {
             block.next += 1;
             return Ok((block.next - 1, false));
         }
         let first = match &self.apart {
-            Some(apart) => reserve(&mut *apart.lock().await, name, size).await?,
+            Some(apart) => {
+                let mut apart = apart.lock().await;
+                let first = reserve(&mut apart, name, size).await?;
+                if let Some(series) = Series::of(kind)
+                    && blocks.partitioned.get(&series).is_none_or(|until| *until < first + size)
+                {
+                    let until = partitions_make(&mut apart, series, first + size).await?;
+                    blocks.partitioned.insert(series, until);
+                }
+                first
+            }
             None => reserve(transaction, name, size).await?,
         };
-        blocks.insert(kind, Block { next: first + 1, end: first + size, reserved_at: Instant::now() });
+        blocks.of.insert(kind, Block { next: first + 1, end: first + size, reserved_at: Instant::now() });
         Ok((first, self.apart.is_none()))
     }
 
@@ -133,14 +158,14 @@ impl Ids {
     pub(crate) async fn forget(&self, kinds: impl IntoIterator<Item = IdKind>) {
         let mut blocks = self.blocks.lock().await;
         for kind in kinds {
-            blocks.remove(&kind);
+            blocks.of.remove(&kind);
         }
     }
 
     /// Gives up every block, where reservations are taken back with the transaction.
     pub(crate) async fn forget_own(&self) {
         if self.apart.is_none() {
-            self.blocks.lock().await.clear();
+            self.blocks.lock().await.of.clear();
         }
     }
 }

@@ -43,6 +43,7 @@ pub mod metrics;
 pub mod node;
 pub mod notification;
 pub mod outbox;
+pub mod partition;
 pub mod planner;
 pub mod pulse;
 pub mod retention;
@@ -282,7 +283,7 @@ impl Store {
         self.inner.readers.wall() == database::readers::Wall::Stands
     }
 
-    /// A connection of its own for keeping a lease; none where only one process can have the store open.
+    /// A connection of its own, for keeping a lease and for changing tables; none where only one process can have the store open.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when no connection can be had.

@@ -10,14 +10,11 @@ use crate::{Connection, StoreResult, params};
 const GROWING: [(&str, &str); 4] = [
     (
         "workflow_executions",
-        "ANALYZE (SKIP_LOCKED) workflow_executions (id, tenant_id, workflow_id, status, outcome, owner, event_id, contact_id, submission_id, created_at)",
+        "id, tenant_id, workflow_id, status, outcome, owner, event_id, contact_id, submission_id, created_at",
     ),
-    (
-        "workflow_execution_logs",
-        "ANALYZE (SKIP_LOCKED) workflow_execution_logs (id, tenant_id, execution_id, step_number)",
-    ),
-    ("events", "ANALYZE (SKIP_LOCKED) events (id, tenant_id, external_id, created_at)"),
-    ("event_keys", "ANALYZE (SKIP_LOCKED) event_keys"),
+    ("workflow_execution_logs", "id, tenant_id, execution_id, step_number"),
+    ("events", "id, tenant_id, external_id, created_at"),
+    ("event_keys", "tenant_id, source, external_id, event_id, created_at"),
 ];
 
 /// Analyzes those that have grown; nothing on SQLite, which plans by the indexes' shape alone.
@@ -28,18 +25,26 @@ pub async fn planner_refresh(connection: &mut Connection) -> StoreResult<()> {
     if !connection.is_shared() {
         return Ok(());
     }
-    // Of no tenant: the tables as such.
+    // Of no tenant: the tables as such. A table of partitions is known by its parts, and as a whole, which autovacuum passes by: so however large it is.
     let grown = connection
         .query(
-            "SELECT c.relname::text FROM pg_stat_user_tables s JOIN pg_class c ON c.oid = s.relid
+            "SELECT c.relname::text, coalesce(w.relname, c.relname)::text FROM pg_stat_user_tables s JOIN pg_class c ON c.oid = s.relid
+               LEFT JOIN pg_inherits i ON i.inhrelid = c.oid LEFT JOIN pg_class w ON w.oid = i.inhparent
               WHERE s.schemaname = current_schema() AND c.reltuples < 100000
-                AND s.n_mod_since_analyze > 500 + 2 * greatest(c.reltuples, 0)",
+                AND s.n_mod_since_analyze > 500 + 2 * greatest(c.reltuples, 0)
+             UNION ALL
+             SELECT w.relname::text, w.relname::text FROM pg_class w JOIN pg_inherits i ON i.inhparent = w.oid JOIN pg_class c ON c.oid = i.inhrelid
+              WHERE w.relkind = 'p' AND w.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())
+              GROUP BY w.oid, w.relname, w.reltuples HAVING sum(greatest(c.reltuples, 0)) > 500 + 3 * greatest(w.reltuples, 0)",
             params![],
         )
         .await?;
-    let grown = grown.into_iter().map(|row| row.cells().take()).collect::<StoreResult<Vec<String>>>()?;
-    for (_, analyze) in GROWING.iter().filter(|(table, _)| grown.iter().any(|name| name == table)) {
-        connection.batch(*analyze).await?;
+    for row in grown {
+        let mut row = row.cells();
+        let (table, whole): (String, String) = (row.take()?, row.take()?);
+        if let Some((_, columns)) = GROWING.iter().find(|(name, _)| *name == whole) {
+            connection.batch(format!("ANALYZE (SKIP_LOCKED) \"{table}\" ({columns})")).await?;
+        }
     }
     Ok(())
 }

@@ -4,6 +4,8 @@
 //! execution of theirs is left; mails in the outbox, notifications, and what rules of entry refused. What lives is never touched, however old, and neither is its event.
 //! The counts of what ever ran stay (`execution_rollups.ever`); those of what is there follow by the table's trigger.
 //!
+//! On PostgreSQL whole partitions go before ([`crate::partition`]); what lies between them and what is kept goes as it does here.
+//!
 //! Looking is apart from removing: a look reads and holds up nobody, and what it found is asked again with the removal, which
 //! touches only rows that it names. Whoever is stopped in between has removed a part, and the next look begins with the rest.
 
@@ -15,6 +17,7 @@ use crate::{
     Connection, StoreResult, Tx,
     database::{Value, sql::Dialect},
     params,
+    partition::{Held, Series},
 };
 
 /// Rows that one look reads, at most.
@@ -40,6 +43,16 @@ pub enum Kind {
 impl Kind {
     /// In the order of their removal: events wait for their executions.
     pub const ALL: [Self; 5] = [Self::Execution, Self::Event, Self::Mail, Self::Notification, Self::Decision];
+
+    /// The partitions that it may be in.
+    #[must_use]
+    pub const fn series(self) -> Option<Series> {
+        match self {
+            Self::Execution => Some(Series::Executions),
+            Self::Event => Some(Series::Events),
+            Self::Mail | Self::Notification | Self::Decision => None,
+        }
+    }
 }
 
 /// A tenant with history that may be old enough.
@@ -60,7 +73,11 @@ pub struct Cursor {
 
 impl Cursor {
     /// Before the oldest.
-    pub const START: Self = Self { created_at: Timestamp::EPOCH, id: 0 };
+    pub const START: Self = Self::at(Timestamp::EPOCH, 0);
+
+    pub(crate) const fn at(created_at: Timestamp, id: i64) -> Self {
+        Self { created_at, id }
+    }
 }
 
 /// What a look found.
@@ -70,6 +87,20 @@ pub struct Expired {
     pub ids: Vec<i64>,
     /// Where to look on; none: that was all.
     pub next: Option<Cursor>,
+}
+
+impl Expired {
+    /// Without what is to go soon with its partition: the look goes on behind that.
+    #[must_use]
+    pub fn without(mut self, held: Held) -> Self {
+        let found = self.ids.len();
+        self.ids.retain(|id| !held.contains(*id));
+        if self.ids.len() < found {
+            self.next =
+                self.next.map(|next| if next.created_at < held.end().created_at { held.end() } else { next });
+        }
+        self
+    }
 }
 
 /// Takes retention in hand until an instant. False: somebody else has it.
@@ -97,11 +128,23 @@ pub async fn retention_prolong(tx: &mut Tx, until: Timestamp) -> StoreResult<()>
     tx.execute(sql, params![until.as_millis().to_string(), FACT]).await.map(drop)
 }
 
-/// The tenants whose oldest history may be too old. Two statements, however many tenants there are.
+/// How long a tenant keeps its history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keep {
+    /// What is older goes.
+    pub before: Timestamp,
+    /// What is older goes soon: before a tenth of the time has passed for which it is kept.
+    pub soon: Timestamp,
+}
+
+/// What each tenant keeps.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn retention_due(connection: &mut Connection, now: Timestamp) -> StoreResult<Vec<Due>> {
+pub async fn retention_keeps(
+    connection: &mut Connection,
+    now: Timestamp,
+) -> StoreResult<HashMap<TenantId, Keep>> {
     // Of every tenant: time passes for all.
     let rows = connection.query("SELECT id, settings FROM tenants ORDER BY id", Vec::new()).await?;
     let mut all = HashMap::with_capacity(rows.len());
@@ -111,7 +154,11 @@ pub async fn retention_due(connection: &mut Connection, now: Timestamp) -> Store
         match row.json::<Settings>() {
             Ok(settings) => {
                 let days = u16::try_from(settings.retention_days).unwrap_or(u16::MAX);
-                all.insert(tenant, now.minus(Period::days(days)));
+                let before = now.minus(Period::days(days));
+                all.insert(
+                    tenant,
+                    Keep { before, soon: before.plus(Period::hours(u32::from(days) * 24 / 10)) },
+                );
             }
             // A newer program's, say. The other tenants are not held up by it.
             Err(error) => {
@@ -119,6 +166,15 @@ pub async fn retention_due(connection: &mut Connection, now: Timestamp) -> Store
             }
         }
     }
+    Ok(all)
+}
+
+/// The tenants whose oldest history may be too old. Two statements, however many tenants there are.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn retention_due(connection: &mut Connection, now: Timestamp) -> StoreResult<Vec<Due>> {
+    let all = retention_keeps(connection, now).await?;
     // Each of these is the first entry of an index. Not "=": PostgreSQL would take that for leave to walk over every tenant's rows by id.
     let rows = connection
         .query(
@@ -138,7 +194,7 @@ pub async fn retention_due(connection: &mut Connection, now: Timestamp) -> Store
         let tenant: TenantId = row.take()?;
         let oldest: [Option<Timestamp>; 5] =
             [row.take()?, row.take()?, row.take()?, row.take()?, row.take()?];
-        let Some(before) = all.get(&tenant).copied() else { continue };
+        let Some(Keep { before, .. }) = all.get(&tenant).copied() else { continue };
         if oldest.into_iter().flatten().any(|oldest| oldest < before) {
             due.push(Due { tenant, before });
         }

@@ -19,6 +19,7 @@ use crate::{
     execution::{self, execution_row, place_of},
     journal::{self, log_row},
     params,
+    partition::partitions_make_ahead,
     rollup::Place,
     tenant::{settings_get, tenant_get},
     workflow::{NewWorkflow, workflow_create},
@@ -60,6 +61,10 @@ pub async fn history_seed(
         refuse_used(store).await?;
     }
     let world = store.write_patiently(move |tx| Box::pin(prepare(tx, plan))).await?;
+    // The ids were reserved past the store's blocks.
+    if let Some(mut connection) = store.lease_connection().await? {
+        partitions_make_ahead(&mut connection).await?;
+    }
     let mut next = made(world, 0).await?;
     let mut done = 0;
     while !next.is_empty() {

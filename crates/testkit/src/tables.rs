@@ -70,7 +70,8 @@ fn value(cell: Cell) -> Value {
 fn of_database(database: &TestDatabase) -> Tables {
     let columns = database.lines(
         "SELECT row_to_json(c) FROM (SELECT table_name, column_name, data_type FROM information_schema.columns
-          WHERE table_schema = 'public' ORDER BY table_name, ordinal_position) c",
+          WHERE table_schema = 'public' AND NOT (SELECT relispartition FROM pg_class WHERE oid = to_regclass(table_name))
+          ORDER BY table_name, ordinal_position) c",
     );
     let mut lists: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for column in columns.iter().map(|line| parsed(line)) {

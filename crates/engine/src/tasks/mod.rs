@@ -10,6 +10,7 @@ pub mod debounces;
 pub mod definitions;
 pub mod jobs;
 pub mod lease;
+pub mod partitions;
 pub mod planner;
 pub mod pulse;
 pub mod queues;

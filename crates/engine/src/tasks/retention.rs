@@ -3,6 +3,8 @@
 //! One node does it at a time, every ten minutes, in slices: each is a write of its own that takes the database a few milliseconds, and after each
 //! the task leaves the store to others for twice as long. What is interrupted goes on with the next round. Nothing is remembered but who has
 //! it in hand: what is too old is found by index each time.
+//!
+//! On PostgreSQL partitions that are too old as a whole go first, at once (`store::partition`). What is about to go with its partition is left to it.
 
 use std::{
     sync::Arc,
@@ -13,9 +15,12 @@ use futures_util::{FutureExt, future::BoxFuture};
 use model::{Period, TenantId, Timestamp};
 use store::{
     StoreResult, Tx,
+    partition::{
+        Held, Series, Standing, partition_retire, partition_standing, partitions_filled, partitions_settle,
+    },
     retention::{
-        Cursor, Due, Kind, pages, pages_give_back, retention_claim, retention_due, retention_expired,
-        retention_prolong, retention_remove,
+        Cursor, Due, Expired, Kind, pages, pages_give_back, retention_claim, retention_due,
+        retention_expired, retention_keeps, retention_prolong, retention_remove,
     },
 };
 
@@ -115,7 +120,12 @@ pub(crate) async fn run(engine: Arc<EngineInner>) {
 /// # Errors
 /// When the store does not answer for long.
 pub(crate) async fn retain(engine: &EngineInner) -> Result<Removed, EngineError> {
-    let mut round = Round { engine, slice: Slice::FIRST, removed: Removed::default() };
+    let mut round = Round { engine, slice: Slice::FIRST, removed: Removed::default(), held: Vec::new() };
+    if !engine.store.is_alone()
+        && let Err(error) = round.drop_partitions().await
+    {
+        tracing::warn!(%error, "partitions could not be looked at; what is too old goes row by row");
+    }
     let due = retention_due(&mut *engine.store.read_any().await?, engine.store.now()).await?;
     for due in due {
         for kind in Kind::ALL {
@@ -131,15 +141,58 @@ struct Round<'a> {
     engine: &'a EngineInner,
     slice: Slice,
     removed: Removed,
+    /// What will go with its partition.
+    held: Vec<(Series, Held)>,
 }
 
 impl Round<'_> {
+    /// Whole partitions, and what an earlier round has left of some.
+    async fn drop_partitions(&mut self) -> Result<(), EngineError> {
+        let store = &self.engine.store;
+        let Some(mut connection) = store.lease_connection().await? else { return Ok(()) };
+        partitions_settle(&mut connection).await?;
+        let now = store.now();
+        let keeps = retention_keeps(&mut connection, now).await?;
+        for series in Series::ALL {
+            for partition in partitions_filled(&mut connection, series, now).await? {
+                if self.engine.draining.is_cancelled() {
+                    return Ok(());
+                }
+                match partition_standing(&mut connection, partition, &keeps).await? {
+                    Standing::Young => break,
+                    Standing::Kept => {}
+                    Standing::Soon(held) => self.held.push((series, held)),
+                    Standing::Over { rows } => {
+                        let until = store.now().plus(EVERY);
+                        store.write_patiently(move |tx| retention_prolong(tx, until).boxed()).await?;
+                        if let Err(error) = partition_retire(&mut connection, partition).await {
+                            tracing::info!(%error, "a partition that is too old could not be taken out; its rows go one by one");
+                            continue;
+                        }
+                        partitions_settle(&mut connection).await?;
+                        match series {
+                            Series::Executions => self.removed.executions += rows,
+                            Series::Events => self.removed.events += rows,
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What a look found, without what is left to its partition.
+    fn without_held(&self, kind: Kind, found: Expired) -> Expired {
+        let held = self.held.iter().filter(|(series, _)| kind.series() == Some(*series));
+        held.fold(found, |found, (_, held)| found.without(*held))
+    }
+
     async fn remove(&mut self, kind: Kind, due: Due) -> Result<(), EngineError> {
         let mut next = Some(Cursor::START);
         while let Some(after) = next {
             let found = {
                 let mut connection = self.engine.store.read_any().await?;
-                retention_expired(&mut connection, kind, due, after).await?
+                self.without_held(kind, retention_expired(&mut connection, kind, due, after).await?)
             };
             next = found.next;
             let mut rest = found.ids.as_slice();

@@ -15,6 +15,7 @@ mod journeys;
 mod mailing;
 mod moving;
 mod nodes;
+mod partitions;
 mod patterns;
 mod ready_made;
 mod relative;

@@ -22,6 +22,7 @@ use crate::{
     installation::installation_made,
 };
 
+use crate::partition::{Series, ids_end, partitions_make};
 use mark::Mark;
 use table::Mapped;
 
@@ -215,6 +216,7 @@ pub async fn store_copy(
     let installation = installation_made(&mut source).await.map_err(Side::Source.failed())?;
     hold_still(&mut source).await?;
     let mut target = target(&order).await?;
+    make_room(&mut source, &mut target).await?;
     let tables = mapped(&mut source, &mut target).await?;
     let (mut mark, resumed) = mark::begin(&mut target, &installation, &tables).await?;
     let mut counts = Vec::with_capacity(tables.len());
@@ -258,6 +260,15 @@ async fn target(order: &Order) -> Result<Connection, CopyError> {
     let mut target = outside::make(&order.to, order.clock.now()).await.map_err(Side::Target.failed())?;
     refuse_served(Side::Target, &mut target).await?;
     Ok(target)
+}
+
+/// The partitions that the rows need, where the target has such.
+async fn make_room(source: &mut Connection, target: &mut Connection) -> Result<(), CopyError> {
+    for series in Series::ALL {
+        let end = ids_end(source, series).await.map_err(Side::Source.failed())?;
+        partitions_make(target, series, end).await.map_err(Side::Target.failed())?;
+    }
+    Ok(())
 }
 
 /// No server can begin to work on the source as long as this connection lives. On SQLite the lock of the file says so.

@@ -39,19 +39,21 @@ const SQLITE_COLUMNS: &str = r#"
 const SQLITE_REFERENCES: &str = r#"
     SELECT DISTINCT m.name, f."table" FROM sqlite_schema m, pragma_foreign_key_list(m.name) f WHERE m.type = 'table'"#;
 
-// The parts of a partitioned table are not listed: it is read and written as a whole.
+// The parts of a partitioned table are not listed: it is read and written as a whole. Nor is a part that was taken out and is about to go.
 const POSTGRES_COLUMNS: &str = "
     SELECT c.relname, a.attname, t.typname, coalesce(array_position(CAST(i.indkey AS smallint[]), a.attnum) + 1, 0)
       FROM pg_class c
       JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
       JOIN pg_type t ON t.oid = a.atttypid
       LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary
-     WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
+     WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relname !~ '_from_[0-9]+(_gone)?$'
        AND c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())
      ORDER BY c.relname, a.attnum";
+// Some parts refer to each other: then so do the wholes.
 const POSTGRES_REFERENCES: &str = "
     SELECT DISTINCT c.relname, r.relname FROM pg_constraint f
-      JOIN pg_class c ON c.oid = f.conrelid JOIN pg_class r ON r.oid = f.confrelid
+      JOIN pg_class c ON c.oid = coalesce((SELECT inhparent FROM pg_inherits WHERE inhrelid = f.conrelid), f.conrelid)
+      JOIN pg_class r ON r.oid = coalesce((SELECT inhparent FROM pg_inherits WHERE inhrelid = f.confrelid), f.confrelid)
      WHERE f.contype = 'f' AND f.connamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())";
 
 /// Every table, each after those that it refers to.

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use model::Timestamp;
 
-use super::{Connection, Inner, readers::Wall, sql::Dialect};
+use super::{Connection, Inner, postgres, readers::Wall, sql::Dialect};
 use crate::{StoreError, StoreResult, params};
 
 struct Migration {
@@ -140,6 +140,20 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0016_service_levels.sqlite.sql"),
         postgres: include_str!("../migrations/0016_service_levels.postgres.sql"),
     },
+    Migration {
+        number: 17,
+        works_with: 1,
+        shared: "",
+        sqlite: "",
+        postgres: include_str!("../migrations/0017_partitions.postgres.sql"),
+    },
+];
+
+/// What is done on PostgreSQL before a migration, each in a transaction of its own: what takes long beside the nodes, so that the migration itself is short. May be
+/// done again, and by a node that comes when the migration is done.
+const PREPARATIONS: &[(i64, &str)] = &[
+    (17, include_str!("../migrations/0017_partitions.bound.postgres.sql")),
+    (17, include_str!("../migrations/0017_partitions.checked.postgres.sql")),
 ];
 
 /// Before it migrations did not say whom they work with.
@@ -173,6 +187,11 @@ async fn apply_all(connection: &mut Connection, now: Timestamp, all: &[Migration
                 "a node of an older program is connected, which could not work with this migration: it is applied at the first start without one, or by vtrustx migrate"
             );
             continue;
+        }
+        if connection.dialect() == Dialect::Postgres {
+            for (_, preparation) in PREPARATIONS.iter().filter(|(of, _)| *of == number) {
+                transaction(connection, preparation).await?;
+            }
         }
         transaction(connection, &migration.text(connection.dialect(), now)).await?;
         tracing::info!(migration = number, "migration applied");
@@ -228,7 +247,7 @@ async fn oldest_running(connection: &mut Connection) -> StoreResult<i64> {
 /// Runs a text as one transaction.
 async fn transaction(connection: &mut Connection, text: &str) -> StoreResult<()> {
     match &mut connection.inner {
-        Inner::Postgres(database) => database.change_schema(text).await,
+        Inner::Postgres(database) => database.change_schema(text, postgres::ATTEMPTS).await,
         Inner::SqliteHere(_) | Inner::SqliteThere(_) => {
             connection.batch(format!("BEGIN IMMEDIATE;\n{text}\nCOMMIT")).await
         }

@@ -240,6 +240,14 @@ impl Connection {
         }
     }
 
+    /// Changes tables beside whoever works with them, as one transaction; gives way after one attempt. For a server: a file has nobody beside it.
+    pub(crate) async fn change_schema(&mut self, text: &str) -> StoreResult<()> {
+        match &mut self.inner {
+            Inner::Postgres(database) => database.change_schema(text, 1).await,
+            Inner::SqliteHere(_) | Inner::SqliteThere(_) => Ok(()),
+        }
+    }
+
     /// Only prepares a statement: whether the database understands it.
     ///
     /// # Errors

@@ -29,6 +29,7 @@ use super::{
 };
 use crate::{StoreError, StoreResult};
 
+pub(super) use schema::ATTEMPTS;
 pub(super) use wall::{Nearness, View};
 
 /// Statements kept prepared; when there are more, all are forgotten and prepared anew on demand.

@@ -3,13 +3,20 @@
 use model::Timestamp;
 
 use super::Finding;
-use crate::{Connection, StoreResult, params};
+use crate::{Connection, StoreResult, params, partition::is_settling};
 
 /// Hours that are looked at without being thorough: the newest that have rows.
 const SAMPLE: i64 = 24;
 const HOUR_MS: i64 = 3_600_000;
 
 pub(super) async fn statistics(connection: &mut Connection, is_thorough: bool) -> StoreResult<Finding> {
+    if is_settling(connection).await? {
+        return Ok(Finding::warning(
+            "statistics",
+            "a partition of history that is too old is about to be dropped: the counts follow with it",
+            "ask again when retention has had its next round, within ten minutes",
+        ));
+    }
     let (what, wrong) = if is_thorough {
         ("all hours", different(connection, None).await? + unlike_summaries(connection).await?)
     } else {

@@ -10,6 +10,7 @@ mod mailing;
 mod migrations;
 mod moving;
 mod nodes;
+mod partitions;
 mod people;
 mod retention;
 mod rotation;

@@ -57,7 +57,7 @@ async fn an_older_node_works_on_until_it_ends() {
     apply(&mut new, NOW).await.unwrap();
     assert_eq!(
         numbers(&mut new).await,
-        [1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16],
+        [1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17],
         "what an older program could not work with waits"
     );
     insert(&mut old, 2).await.unwrap();
@@ -70,7 +70,7 @@ async fn an_older_node_works_on_until_it_ends() {
         tokio::task::yield_now().await;
     }
     apply(&mut connect(&database, Role::Writer, None).await, NOW).await.unwrap();
-    assert_eq!(numbers(&mut new).await, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]);
+    assert_eq!(numbers(&mut new).await, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17]);
     // Prepared before the type changed: reads are done, one change is refused and the next is done.
     assert_eq!(tags(&mut reader).await, [1, 2, 3].map(|id| vec!["a".to_owned(), format!("b \"{id}\"")]));
     assert!(insert(&mut new, 4).await.is_err());
@@ -104,5 +104,87 @@ async fn a_migration_that_waits_for_a_lock_holds_nobody_up_for_long() {
     assert!(longest < Duration::from_millis(1_500), "{longest:?}");
     batch(&mut backup, "ROLLBACK").await;
     migrating.await.unwrap().unwrap();
-    assert_eq!(numbers(&mut old).await, [1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]);
+    assert_eq!(numbers(&mut old).await, [1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17]);
+}
+
+/// What a store has before its history is in partitions.
+const HISTORY: &str = "BEGIN;
+    INSERT INTO tenants (id, name, settings, created_at, updated_at, version) VALUES (1, 'one', '{}', now(), now(), 1);
+    INSERT INTO workflows (id, tenant_id, key, name, trigger_event, trigger_config, conditions, actions, log_unmatched, is_active,
+        published_version, created_at, updated_at, version)
+      SELECT id, 1, 'w' || id, 'w', 'any', '{}', '[]', '[]', TRUE, TRUE, 1, now(), now(), 1 FROM generate_series(1, 2) AS id;
+    INSERT INTO id_blocks VALUES ('event', 3000), ('execution', 2999000);
+    INSERT INTO events (id, tenant_id, name, data, created_at) SELECT id, 1, 'x', '{}', now() FROM generate_series(1, 2000) AS id;
+    INSERT INTO event_subjects (event_id, tenant_id, contact_id) VALUES (7, 1, 1), (8, 1, 1);
+    INSERT INTO workflow_executions (id, tenant_id, workflow_id, workflow_version, trigger_event, status, key_execution_id, created_at, updated_at)
+      SELECT id, 1, 1 + id % 2, 1, 'x', 'completed', id, now(), now() FROM generate_series(2990001, 2992000) AS id;
+    INSERT INTO workflow_execution_logs (id, tenant_id, execution_id, step_number, step_type, step_id, step_path, attempt, retry_count, status, retryable, created_at)
+      SELECT id, 1, id, 1, 'action', 's1', 's1', 1, 0, 'completed', FALSE, now() FROM generate_series(2990001, 2992000) AS id;
+    INSERT INTO execution_moves (execution_id, to_version, tenant_id, from_version, moved_at) VALUES (2990001, 2, 1, 1, now()), (2990002, 2, 1, 1, now());
+    CREATE INDEX by_hand ON events (name);
+    COMMIT";
+
+/// Of the tables that are in partitions: how many rows, and whose names the indexes have.
+const WHAT_IS_THERE: &str = "
+    SELECT CAST(count(*) AS TEXT) FROM events UNION ALL SELECT CAST(count(*) AS TEXT) FROM workflow_executions
+    UNION ALL SELECT CAST(count(*) AS TEXT) FROM workflow_execution_logs UNION ALL SELECT CAST(count(*) AS TEXT) FROM execution_moves
+    UNION ALL SELECT CAST(count(*) AS TEXT) FROM event_subjects";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_of_before_become_the_first_partition_beside_a_node() {
+    let database = TestDatabase::new();
+    let mut old = connect(&database, Role::Writer, Some("vtrustx/15")).await;
+    apply_all(&mut old, NOW, &MIGRATIONS[..15]).await.unwrap();
+    batch(&mut old, HISTORY).await;
+    let mut reader = connect(&database, Role::Reader, Some("vtrustx/15")).await;
+    let texts = async |connection: &mut Connection, sql: &'static str| -> Vec<String> {
+        let rows = connection.query(sql, Vec::new()).await.unwrap();
+        rows.into_iter().map(|row| row.first().unwrap()).collect()
+    };
+    let indexes =
+        "SELECT indexname || replace(replace(indexdef, ' ONLY ', ' '), 'CREATE ', '') FROM pg_indexes
+        WHERE tablename IN ('events', 'workflow_executions', 'workflow_execution_logs') ORDER BY 1";
+    let known = texts(&mut reader, indexes).await;
+    assert_eq!(texts(&mut reader, WHAT_IS_THERE).await, ["2000", "2000", "2000", "2", "2"]);
+    let insert = "INSERT INTO workflow_executions (id, tenant_id, workflow_id, workflow_version, trigger_event, status, key_execution_id, created_at, updated_at)
+        VALUES (?1, 1, 1, 1, 'x', 'running', ?1, ?2, ?2)";
+    assert_eq!(old.execute(insert, params![2_999_000_i64, NOW]).await, Ok(1));
+
+    let mut new = connect(&database, Role::Writer, None).await;
+    // Stopped between the preparations: the next start goes on.
+    for (_, preparation) in PREPARATIONS {
+        transaction(&mut new, preparation).await.unwrap();
+    }
+    apply(&mut new, NOW).await.unwrap();
+    for (_, preparation) in PREPARATIONS {
+        transaction(&mut new, preparation).await.unwrap();
+    }
+
+    // The statements that the old node has prepared.
+    assert_eq!(texts(&mut reader, WHAT_IS_THERE).await, ["2000", "2001", "2000", "2", "2"]);
+    assert_eq!(old.execute(insert, params![3_999_000_i64, NOW]).await, Ok(1));
+    assert_eq!(texts(&mut reader, indexes).await, known);
+    let parts = "SELECT c.relname || ' ' || pg_get_expr(c.relpartbound, c.oid) FROM pg_class c WHERE c.relispartition AND c.relkind = 'r'
+        AND NOT has_table_privilege('vtrustx_tenant', c.oid, 'SELECT') AND NOT c.relrowsecurity ORDER BY 1";
+    assert_eq!(
+        texts(&mut new, parts).await,
+        [
+            "events_from_0 FOR VALUES FROM (MINVALUE) TO ('2000001')",
+            "workflow_execution_logs_from_0 FOR VALUES FROM (MINVALUE) TO ('4000001')",
+            "workflow_executions_from_0 FOR VALUES FROM (MINVALUE) TO ('4000001')",
+        ]
+    );
+    let wall = "SELECT relname::text FROM pg_class WHERE relkind = 'p' AND relrowsecurity AND has_table_privilege('vtrustx_tenant', oid, 'SELECT') ORDER BY 1";
+    assert_eq!(texts(&mut new, wall).await, ["events", "workflow_execution_logs", "workflow_executions"]);
+
+    // What goes with what.
+    batch(&mut old, "DELETE FROM workflow_executions WHERE id = 2990001").await;
+    batch(&mut old, "DELETE FROM events WHERE id = 7").await;
+    assert_eq!(texts(&mut reader, WHAT_IS_THERE).await, ["1999", "2001", "1999", "1", "1"]);
+    batch(&mut old, "DELETE FROM workflows WHERE id = 1").await;
+    assert_eq!(
+        texts(&mut reader, WHAT_IS_THERE).await,
+        ["1999", "999", "999", "0", "1"],
+        "with a workflow go its runs"
+    );
 }

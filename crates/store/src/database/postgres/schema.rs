@@ -10,15 +10,16 @@ use crate::{StoreResult, database::sql::Dialect};
 /// Taken by every change of the schema: "vtrustx" in ASCII.
 const LOCK: i64 = 0x0076_7472_7573_7478;
 /// How often a change is tried that does not get its locks, and how long the others have the tables to themselves in between.
-const ATTEMPTS: u32 = 60;
+pub(in crate::database) const ATTEMPTS: u32 = 60;
 const PAUSE: Duration = Duration::from_secs(2);
 
 impl Database {
     /// Runs a text as one transaction, alone among those that change the schema. Done already by another node: nothing to do.
     ///
     /// Whoever waits for a table holds up everyone who comes after. So no wait is longer than 0.9 seconds, less than it takes PostgreSQL to look for a deadlock
-    /// (then it is this transaction that gives way, never a node's), and the change is tried again: a backup or a long query may hold a table for minutes.
-    pub(in crate::database) async fn change_schema(&mut self, text: &str) -> StoreResult<()> {
+    /// (then it is this transaction that gives way, never a node's), and the change is tried again, as often as is said: a backup or a long query may hold a
+    /// table for minutes.
+    pub(in crate::database) async fn change_schema(&mut self, text: &str, attempts: u32) -> StoreResult<()> {
         let text = format!(
             "BEGIN; SET LOCAL client_min_messages = warning; SET LOCAL lock_timeout = '60s'; SELECT pg_advisory_xact_lock({LOCK}); SET LOCAL lock_timeout = '900ms';\n{text}\nCOMMIT"
         );
@@ -32,7 +33,7 @@ impl Database {
             if error.as_db_error().and_then(|error| error.constraint()) == Some("schema_migrations_pkey") {
                 return Ok(());
             }
-            if attempt == ATTEMPTS || !passes(&error) {
+            if attempt >= attempts || !passes(&error) {
                 return Err(unavailable(error));
             }
             tracing::info!(attempt, error = %describe(&error), "a change of the schema gives way and is tried again");

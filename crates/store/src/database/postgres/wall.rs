@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use model::TenantId;
 use tokio_postgres::error::SqlState;
 
-use super::{Database, unavailable};
+use super::{Database, schema::ATTEMPTS, unavailable};
 use crate::{StoreResult, database::readers::Wall};
 
 /// What a session for reading sees.
@@ -84,7 +84,7 @@ impl Database {
 
     /// Puts the wall up as far as this user may, and tells whether it stands.
     pub(in crate::database) async fn raise_wall(&mut self) -> StoreResult<Wall> {
-        self.change_schema(include_str!("wall.sql")).await?;
+        self.change_schema(include_str!("wall.sql"), ATTEMPTS).await?;
         let client = &self.session().await?.client;
         let attempt =
             client.batch_execute("BEGIN; SET LOCAL ROLE vtrustx_tenant; SELECT count(*) FROM tenants").await;

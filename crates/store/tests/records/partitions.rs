@@ -1,0 +1,75 @@
+//! History in partitions, on PostgreSQL: an insertion finds its partition whoever hands out the ids, and lists read partitions one after the other.
+
+use futures_util::future::try_join_all;
+use testkit::postgres::psql;
+
+use super::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_nodes_cross_a_boundary_and_none_of_their_rows_lacks_a_partition() {
+    let bench = Bench::new(Place::postgres()).await;
+    psql(
+        &bench.place.address(),
+        "INSERT INTO id_blocks (kind, next_id) VALUES ('event', 1999001), ('execution', 1998001)
+         ON CONFLICT (kind) DO UPDATE SET next_id = excluded.next_id",
+    )
+    .unwrap();
+    bench.starting(3);
+    let other = open(&bench.place, &bench.clock).await;
+    other.connect(
+        Arc::clone(&bench.starts) as Arc<dyn Matcher>,
+        Arc::clone(&bench.starts) as Arc<dyn Listener>,
+    );
+    let accept = |store: &Store| {
+        let store = store.clone();
+        async move { store.event_accept(posted(ONE, None, json!({}))).await }
+    };
+    for _ in 0..5 {
+        let both = (0..150).flat_map(|_| [accept(&bench.store), accept(&other)]);
+        try_join_all(both).await.unwrap();
+    }
+    let spread = "SELECT string_agg(CAST(tableoid AS regclass) || ' ' || count, ', ' ORDER BY 1) FROM (
+        SELECT tableoid, count(*) AS count FROM workflow_executions GROUP BY 1) AS spread (tableoid, count)";
+    let spread = psql(&bench.place.address(), spread).unwrap();
+    assert!(
+        spread.contains("workflow_executions_from_0 ")
+            && spread.contains("workflow_executions_from_2000001 "),
+        "{spread}"
+    );
+    assert_eq!(bench.number::<i64>("SELECT count(*) FROM events").await, 1_500);
+    assert_eq!(bench.number::<i64>("SELECT count(*) FROM workflow_execution_logs").await, 4_500);
+    other.close().await;
+}
+
+/// Plans that are kept are made for any tenant and any place in the list.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_a_list_reads_partitions_in_their_order_and_sorts_nothing() {
+    let bench = Bench::new(Place::postgres()).await;
+    let address = bench.place.address();
+    let fill = "INSERT INTO workflow_executions (id, tenant_id, workflow_id, workflow_version, trigger_event, status, key_execution_id, created_at, updated_at)
+        SELECT id, 1, 1, 1, 'x', 'completed', id, now(), now() FROM generate_series(1995001, 2005000) AS id";
+    let mut own = bench.store.lease_connection().await.unwrap().unwrap();
+    psql(&address, "INSERT INTO id_blocks VALUES ('execution', 2005001) ON CONFLICT (kind) DO UPDATE SET next_id = excluded.next_id").unwrap();
+    store::partition::partitions_make_ahead(&mut own).await.unwrap();
+    psql(&address, fill).unwrap();
+    store::planner::planner_refresh(&mut own).await.unwrap();
+    for list in [
+        "SELECT id, status FROM workflow_executions WHERE tenant_id = $1 AND id < $2 ORDER BY id DESC LIMIT 51",
+        "SELECT id, status FROM workflow_executions WHERE tenant_id = $1 AND id < $2 AND status = 'completed' ORDER BY id DESC LIMIT 51",
+        "SELECT id, status FROM workflow_executions WHERE workflow_id = $1 AND id < $2 ORDER BY id DESC LIMIT 51",
+    ] {
+        let plan = psql(
+            &address,
+            &format!(
+                "SET plan_cache_mode = force_generic_plan; PREPARE list (bigint, bigint) AS {list};
+                 EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) EXECUTE list (1, 2000101)"
+            ),
+        )
+        .unwrap();
+        assert!(
+            plan.contains("Append") && !plan.contains("Sort") && !plan.contains("Merge Append"),
+            "{plan}"
+        );
+        assert!(plan.contains("Subplans Removed") || plan.contains("never executed"), "{plan}");
+    }
+}
