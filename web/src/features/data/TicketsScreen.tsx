@@ -75,8 +75,8 @@ export function TicketsScreen() {
   const pages = usePages(["tickets", narrowing], (cursor) => take(api.GET("/api/tickets", { params: { query: queryOf(narrowing, cursor) } })));
   const { open } = record;
   const columns = useMemo((): Column<Ticket>[] => [
-    { title: words.columns.title, cell: (row) => <><Anchor component="button" size="sm" c="inherit" fw={500} ta="start" onClick={() => open(row.id)}>{row.title}</Anchor><Box hiddenFrom="sm"><Due ticket={row} /></Box></> },
-    { title: words.columns.status, width: 110, cell: (row) => <StatusChip tone={tones[row.status]}>{words.statuses[row.status]}</StatusChip> },
+    { title: words.columns.title, cell: (row) => <><Anchor component="button" size="sm" c="inherit" fw={500} ta="start" onClick={() => open(row.id)}>{row.title}</Anchor><Box hiddenFrom="sm"><Due ticket={row} isNamed /></Box></> },
+    { title: words.columns.status, width: 110, cell: (row) => <span style={{ whiteSpace: "nowrap" }}><StatusChip tone={tones[row.status]}>{words.statuses[row.status]}</StatusChip></span> },
     { title: words.columns.priority, from: "sm", width: 100, cell: (row) => <Text size="sm" fw={row.priority === "urgent" || row.priority === "high" ? 600 : 400}>{words.priorities[row.priority]}</Text> },
     { title: words.columns.due, from: "sm", width: 150, cell: (row) => <Due ticket={row} /> },
     { title: words.columns.assignee, from: "md", cell: (row) => <Text size="sm" c={row.assignee_id ? undefined : "dimmed"}>{assigneeName(row.assignee_id, people)}</Text> },
@@ -111,7 +111,7 @@ function TicketDetail({ ticket }: { ticket: Ticket }) {
   const maker = /^execution:(\d+)$/.exec(ticket.created_by ?? "")?.[1];
   return (
     <>
-      {ticket.due_at && <Group gap={8} mb="sm"><Text size="sm" c="dimmed">{words.due}</Text><Due ticket={ticket} /></Group>}
+      {ticket.due_at && <Box mb="sm"><Due ticket={ticket} isNamed /></Box>}
       <RecordForm fields={fields} initial={valuesOf(ticket, fields)} save={save.mutateAsync} isReadOnly={!mayEdit} />
       <Group mt="lg" gap="lg">
         {ticket.contact_id && <AnchorLink to="/contacts" search={{ open: String(ticket.contact_id) }} size="sm">{words.contact} #{ticket.contact_id}</AnchorLink>}
