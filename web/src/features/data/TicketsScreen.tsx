@@ -32,7 +32,7 @@ const priorities = choicesOf(words.priorities);
 
 /** `dueHint` says what an empty time means. */
 function useFields(dueHint: string): Field[] {
-  const people = usePeople().map(({ id, name }) => ({ value: String(id), label: name }));
+  const people = usePeople().map(({ id, name, isAway }) => ({ value: String(id), label: isAway ? words.away(name) : name }));
   return [
     { name: "title", label: words.fields.title, isRequired: true },
     { name: "description", label: words.fields.description, kind: "area" },

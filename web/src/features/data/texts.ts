@@ -34,6 +34,7 @@ export const texts = {
     one: "Ticket",
     columns: { title: "Title", status: "Status", priority: "Priority", assignee: "Assigned to", due: "Due", changed: "Changed" },
     fields: { title: "Title", description: "Description", status: "Status", priority: "Priority", assignee_id: "Assigned to", due_at: "To be answered by", tags: "Tags" },
+    away: (name: string) => `${name} (away)`,
     dueHint: "Only an open ticket is due.",
     dueHintNew: "Empty: by its priority, as the settings say.",
     due: "Due",
