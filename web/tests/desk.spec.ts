@@ -139,7 +139,7 @@ test("a contact is invited by hand, answers by the link, and the list says so", 
   await page.getByRole("option", { name: "Ines Prado (ines.prado@example.com)" }).click();
   await clean(page);
   await drawer.getByRole("button", { name: "Make the link" }).click();
-  const link = await page.getByRole("dialog", { name: "The contact's own link" }).locator("code").textContent();
+  const link = await page.getByRole("dialog", { name: "The contact's own link" }).locator("pre").textContent();
   expect(link).toContain("/i/");
   await page.keyboard.press("Escape");
   const row = page.getByRole("row", { name: /Ines Prado/ });
