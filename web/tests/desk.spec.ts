@@ -25,6 +25,7 @@ function clock(hours: number): string {
 }
 
 test("a team promises when tickets are answered: it is set by priority, changed by hand, and what is over is said in a word", async ({ page }) => {
+  test.setTimeout(120_000);
   const sla = async () => (await get<{ sla?: unknown }>(page, "/api/settings")).sla;
   await page.goto("/settings?tab=tickets");
   const part = page.getByRole("region", { name: "When tickets are due" });
