@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 
 // `npm run dev` speaks to a server that runs already: `VTRUSTX_URL=http://127.0.0.1:8080 npm run dev`.
 const server = process.env["VTRUSTX_URL"] ?? "http://127.0.0.1:8080";
-const behind = ["/api", "/public", "/f/", "/sign-in"];
+const behind = ["/api", "/public", "/f/", "/i/", "/sign-in"];
 
 export default defineConfig({
   plugins: [react()],

@@ -1,6 +1,6 @@
 // What a company says of its mails: how they are sent, how often, what they look like, who vouches for them, what comes back, and who gets none any more.
-import { AxeBuilder } from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
+import { clean, cleanEverywhere } from "./clean";
 import { expect, type Server, test as base } from "./server";
 
 /** The page's own requests come from the server's origin, and so do those of the tests. */
@@ -9,13 +9,6 @@ const test = base.extend({ extraHTTPHeaders: async ({ server }, use) => use({ or
 test.beforeEach(({ signedIn }) => signedIn);
 
 const part = (page: Page, name: string) => page.getByRole("region", { name, exact: true });
-
-async function clean(page: Page): Promise<void> {
-  // A notice that fades away has no colours of its own.
-  await expect(page.locator(".mantine-Notification-root")).toHaveCount(0);
-  const { violations } = await new AxeBuilder({ page }).exclude("iframe").withTags(["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]).analyze();
-  expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target, failureSummary }) => `${String(target)} ${failureSummary}`).join(" | ")}`)).toEqual([]);
-}
 
 type Settings = { sender: { name: string | null }; smtp: unknown; mail?: { marketing_limit: object; layout: string | null; attachments: boolean; dkim: object | null } };
 
@@ -96,12 +89,22 @@ test("an administrator sets up the company's mails, each part by itself, and wha
   await page.getByRole("dialog").getByRole("button", { name: "Replace the address" }).click();
   await expect(address).not.toHaveValue(old);
   expect((await page.request.post(old, { data: { type: "complaint", email: "nobody@example.com" } })).status()).toBe(404);
-  await clean(page);
-  await page.emulateMedia({ colorScheme: "dark" });
-  await clean(page);
-  await page.setViewportSize({ width: 360, height: 740 });
-  // The navigation glides away first.
-  await expect.poll(() => page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)).toBeLessThanOrEqual(0);
+  // With a key, only what is signed by it is taken in; without one, everything again.
+  await reports.getByLabel("SendGrid's verification key").fill("no key!");
+  await reports.getByRole("button", { name: "Keep the keys" }).click();
+  await expect(reports.getByLabel("SendGrid's verification key")).toHaveAccessibleDescription(/is no key: copy it as the service shows it/);
+  await reports.getByLabel("SendGrid's verification key").fill("");
+  await reports.getByLabel("Mailgun's HTTP webhook signing key").fill("key-of-northwind");
+  await reports.getByRole("button", { name: "Keep the keys" }).click();
+  await expect(reports.getByText("Only what Mailgun has signed is taken in.")).toBeVisible();
+  await expect(reports.getByLabel("Mailgun's HTTP webhook signing key")).toHaveValue("");
+  const report = async () => (await page.request.post(await reportsAddress(page, server), { data: { type: "soft_bounce", email: "nobody@example.com" } })).status();
+  expect(await report()).toBe(401);
+  await reports.getByRole("button", { name: "Take away the key of Mailgun" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Take away the key" }).click();
+  await expect(reports.getByText(/^Whoever has the address can report\./)).toBeVisible();
+  expect(await report()).toBeLessThan(300);
+  await cleanEverywhere(page);
 
   const before = await page.request.patch("/api/settings", { data: { sender, mail: null } });
   expect(before.ok(), await before.text()).toBe(true);

@@ -4,7 +4,7 @@ import { expect, type Server, test } from "./server";
 
 const screens = [
   "/", "/workflows", "/workflows/1", "/workflows/1/edit", "/workflows/1/versions", "/jobs", "/approvals", "/approvals?open=1", "/executions", "/executions/1", "/templates", "/templates?open=1", "/forms", "/forms/1", "/forms/1/answers", "/submissions/1", "/contacts", "/contacts?open=1",
-  "/tickets", "/tickets?open=1", "/notifications", "/outbox", "/settings", "/settings?tab=people", "/settings?tab=keys", "/settings?tab=connections", "/settings?tab=company", "/settings?tab=email", "/settings?tab=alerts", "/suppressions", "/f/northwind-nps",
+  "/tickets", "/tickets?open=1", "/notifications", "/outbox", "/settings", "/settings?tab=people", "/settings?tab=keys", "/settings?tab=connections", "/settings?tab=company", "/settings?tab=tickets", "/settings?tab=people&open=1", "/settings?tab=email", "/settings?tab=alerts", "/suppressions", "/invitations", "/invitations?open=new", "/f/northwind-nps",
 ];
 
 /** Something to decide, with questions: the demo company has none of its own. */

@@ -8,6 +8,7 @@ import { useOpenApprovals } from "../api/approvals";
 import { api, take } from "../api/client";
 import { useLive } from "../api/live";
 import { useMay, useSession, useSessionActions } from "../api/session";
+import { AwayChip } from "../ui/Away";
 import { MenuItemLink } from "../ui/links";
 import { navigation, referenceIcon as ReferenceIcon } from "./navigation";
 import { texts } from "./texts";
@@ -98,6 +99,7 @@ function Person() {
         <MenuItemLink to="/settings">
           <Text size="sm" fw={600}>{user?.name ?? user?.email ?? apiKey?.name}</Text>
           <Text size="xs" c="dimmed">{tenant.name}</Text>
+          <AwayChip away={user?.away} />
         </MenuItemLink>
         {tenants.length > 1 && (
           <>

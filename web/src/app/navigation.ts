@@ -1,5 +1,5 @@
 import {
-  IconAddressBook, IconBell, IconBook2, IconChartHistogram, IconForms, IconGitBranch, IconHandStop, IconListCheck, IconMailbox, IconMailOff, IconPlayerPlay, IconSettings,
+  IconAddressBook, IconBell, IconBook2, IconChartHistogram, IconForms, IconGitBranch, IconHandStop, IconListCheck, IconMailbox, IconMailForward, IconMailOff, IconPlayerPlay, IconSettings,
   IconTicket, IconTemplate,
 } from "@tabler/icons-react";
 import { texts } from "./texts";
@@ -17,6 +17,7 @@ export const navigation = [
   ],
   [
     { to: "/forms", label: words.forms, icon: IconForms },
+    { to: "/invitations", label: words.invitations, icon: IconMailForward },
     { to: "/contacts", label: words.contacts, icon: IconAddressBook },
     { to: "/tickets", label: words.tickets, icon: IconTicket },
     { to: "/approvals", label: words.approvals, icon: IconHandStop },

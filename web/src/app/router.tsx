@@ -42,6 +42,7 @@ const tree = root.addChildren([
   createRoute({ ...at, path: "/forms/$formId", component: lazyRouteComponent(data, "FormScreen") }),
   createRoute({ ...at, path: "/forms/$formId/answers", component: lazyRouteComponent(data, "AnswersScreen") }),
   createRoute({ ...at, path: "/submissions/$submissionId", component: lazyRouteComponent(data, "SubmissionScreen") }),
+  createRoute({ ...at, path: "/invitations", component: lazyRouteComponent(data, "InvitationsScreen") }),
   createRoute({ ...at, path: "/contacts", component: lazyRouteComponent(data, "ContactsScreen") }),
   createRoute({ ...at, path: "/tickets", component: lazyRouteComponent(data, "TicketsScreen") }),
   createRoute({ ...at, path: "/approvals", component: lazyRouteComponent(approvals, "ApprovalsScreen") }),

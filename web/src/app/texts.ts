@@ -10,6 +10,7 @@ export const texts = {
     jobs: "Jobs",
     templates: "Templates",
     forms: "Forms",
+    invitations: "Invitations",
     contacts: "Contacts",
     tickets: "Tickets",
     notifications: "Notifications",

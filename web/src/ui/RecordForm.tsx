@@ -1,6 +1,7 @@
 import { Alert, Button, Group, NumberInput, PasswordInput, Select, Switch, TagsInput, Textarea, TextInput, Title } from "@mantine/core";
 import { type FormEvent, Fragment, type ReactNode, useState } from "react";
 import { fieldProblems, reasonOf } from "../api/failure";
+import { Moment } from "./Moment";
 import { texts } from "./texts";
 import { useFailure } from "./useAction";
 
@@ -10,7 +11,7 @@ export type Values = Record<string, FieldValue>;
 export type Field = {
   name: string;
   label: string;
-  kind?: "text" | "email" | "area" | "code" | "select" | "tags" | "switch" | "number" | "password";
+  kind?: "text" | "email" | "area" | "code" | "select" | "tags" | "switch" | "number" | "password" | "moment";
   choices?: { value: string; label: string }[];
   hint?: string;
   placeholder?: string;
@@ -88,6 +89,8 @@ function Input({ field, value, problem, isReadOnly, set }: InputProps) {
       return <Switch label={field.label} description={field.hint} error={problem} checked={value === true} disabled={isReadOnly} onChange={(event) => set(event.currentTarget.checked)} />;
     case "number":
       return <NumberInput {...shared} readOnly={isReadOnly} value={typeof value === "number" ? value : ""} onChange={(next) => set(typeof next === "number" ? next : null)} />;
+    case "moment":
+      return <Moment label={field.label} hint={field.hint} error={problem} required={field.isRequired ?? false} isReadOnly={isReadOnly} value={text} onChange={set} />;
     case "select":
       return <Select {...shared} readOnly={isReadOnly} data={field.choices ?? []} searchable={(field.choices?.length ?? 0) > 8} clearable={!field.isRequired} value={value === null ? null : String(value)} onChange={set} clearButtonProps={{ "aria-label": `${texts.clear}: ${field.label}` }} />;
     case "tags":

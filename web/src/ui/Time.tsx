@@ -9,6 +9,8 @@ const steps: [Intl.RelativeTimeFormatUnit, number][] = [["day", 86_400], ["hour"
 const distance = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
 const exactly = byZone({ dateStyle: "medium", timeStyle: "medium" });
 const byDay = byZone({ dateStyle: "medium" });
+/** "4 Dec 2026, 09:00": a moment that somebody has set. */
+export const dayAndTime = byZone({ dateStyle: "medium", timeStyle: "short" });
 
 function byZone(style: Intl.DateTimeFormatOptions): (zone: string | undefined) => Intl.DateTimeFormat {
   const known = new Map<string | undefined, Intl.DateTimeFormat>();
@@ -37,6 +39,11 @@ export function Time({ at, exact = false }: { at: string | null | undefined; exa
   if (!at) return <span>{text}</span>;
   const full = exactly(zone).format(new Date(at));
   return <time dateTime={at} title={full} style={exact ? undefined : { whiteSpace: "nowrap" }}>{exact ? full : text}</time>;
+}
+
+/** Whether a moment is past; drawn anew when it comes to be. */
+export function usePassed(at: string | null | undefined): boolean {
+  return useSyncExternalStore(everyQuarterMinute, () => Boolean(at) && Date.parse(at ?? "") <= Date.now());
 }
 
 /** A time that comes nearer by the second. */

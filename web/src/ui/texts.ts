@@ -15,6 +15,7 @@ export const texts = {
   total: (total: number, isCapped: boolean) => `${total.toLocaleString()}${isCapped ? "+" : ""}`,
   now: "now",
   close: "Close",
+  away: { now: "Away", until: (until: string) => `Away until ${until}`, from: (from: string) => `Away from ${from}` },
   events: {
     submission_completed: "A form was answered", contact_created: "A contact was created", contact_updated: "A contact was changed", ticket_created: "A ticket was created", ticket_updated: "A ticket was changed",
     ticket_sla_warning: "A ticket is due soon", ticket_sla_breached: "A ticket was not answered in time", invitation_sent: "A contact was invited to a form",

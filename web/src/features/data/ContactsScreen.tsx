@@ -82,7 +82,10 @@ function ContactDetail({ contact, close }: { contact: Contact; close: () => void
       <RecordForm fields={fields} initial={valuesOf(contact, fields)} save={save.mutateAsync} isReadOnly={!mayEdit} />
       <Text size="sm" fw={600} mt="lg" mb={6}>{texts.runs}</Text>
       <RunsOf query={{ contactId: contact.id }} />
-      <AnchorLink to="/tickets" search={{ contactId: String(contact.id) }} size="sm">{words.tickets}</AnchorLink>
+      <Group gap="lg">
+        <AnchorLink to="/tickets" search={{ contactId: String(contact.id) }} size="sm">{words.tickets}</AnchorLink>
+        <AnchorLink to="/invitations" search={{ contactId: String(contact.id) }} size="sm">{words.invitations}</AnchorLink>
+      </Group>
       {Object.keys(contact.attributes).length > 0 && <><Text size="sm" fw={600} mt="lg" mb={6}>{words.attributes}</Text><JsonBlock value={contact.attributes} label={words.attributes} /></>}
       {Object.keys(contact.consents).length > 0 && <><Text size="sm" fw={600} mt="lg" mb={6}>{words.consents}</Text><JsonBlock value={contact.consents} label={words.consents} /></>}
       {mayEdit && <Group mt="xl"><Button variant="default" size="xs" onClick={() => confirm(words.deleteConfirm, () => remove.mutate(undefined, { onSuccess: close }))}>{texts.remove}</Button></Group>}

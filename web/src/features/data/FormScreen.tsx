@@ -50,6 +50,7 @@ function Editor({ form }: { form: Form }) {
     <>
       <Button component="a" href={`/f/${form.slug}`} target="_blank" rel="noreferrer" variant="default" leftSection={<IconExternalLink size={16} />}>{words.public}</Button>
       <ButtonLink to="/forms/$formId/answers" params={{ formId: String(form.id) }} variant="default">{words.answers}</ButtonLink>
+      <ButtonLink to="/invitations" search={{ formId: String(form.id) }} variant="default">{words.invitations}</ButtonLink>
     </>
   );
   const submit = () => { tell(null); save.mutate(undefined); };

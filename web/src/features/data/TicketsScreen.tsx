@@ -1,4 +1,4 @@
-import { Anchor, Button, Group, Text } from "@mantine/core";
+import { Anchor, Box, Button, Group, Text } from "@mantine/core";
 import { IconPlus } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
@@ -17,6 +17,7 @@ import { EmptyState } from "../../ui/states";
 import { StatusChip, type Tone } from "../../ui/StatusChip";
 import { Time } from "../../ui/Time";
 import { useAction } from "../../ui/useAction";
+import { Due } from "./Due";
 import { RunsOf } from "./RunsOf";
 import { texts } from "./texts";
 import { AnchorLink } from "../../ui/links";
@@ -29,14 +30,16 @@ const choicesOf = (names: Record<string, string>) => Object.entries(names).map((
 const statuses = choicesOf(words.statuses);
 const priorities = choicesOf(words.priorities);
 
-function useFields(): Field[] {
-  const people = usePeople().map(({ id, name }) => ({ value: String(id), label: name }));
+/** `dueHint` says what an empty time means. */
+function useFields(dueHint: string): Field[] {
+  const people = usePeople().map(({ id, name, isAway }) => ({ value: String(id), label: isAway ? words.away(name) : name }));
   return [
     { name: "title", label: words.fields.title, isRequired: true },
     { name: "description", label: words.fields.description, kind: "area" },
     { name: "status", label: words.fields.status, kind: "select", choices: statuses, isRequired: true, isHalf: true },
     { name: "priority", label: words.fields.priority, kind: "select", choices: priorities, isRequired: true, isHalf: true },
     { name: "assignee_id", label: words.fields.assignee_id, kind: "select", choices: people },
+    { name: "due_at", label: words.fields.due_at, kind: "moment", hint: dueHint, isShown: (values) => values["status"] === "open" },
     { name: "tags", label: words.fields.tags, kind: "tags" },
   ];
 }
@@ -72,11 +75,12 @@ export function TicketsScreen() {
   const pages = usePages(["tickets", narrowing], (cursor) => take(api.GET("/api/tickets", { params: { query: queryOf(narrowing, cursor) } })));
   const { open } = record;
   const columns = useMemo((): Column<Ticket>[] => [
-    { title: words.columns.title, cell: (row) => <Anchor component="button" size="sm" c="inherit" fw={500} ta="start" onClick={() => open(row.id)}>{row.title}</Anchor> },
-    { title: words.columns.status, width: 110, cell: (row) => <StatusChip tone={tones[row.status]}>{words.statuses[row.status]}</StatusChip> },
+    { title: words.columns.title, cell: (row) => <><Anchor component="button" size="sm" c="inherit" fw={500} ta="start" onClick={() => open(row.id)}>{row.title}</Anchor><Box hiddenFrom="sm"><Due ticket={row} isNamed /></Box></> },
+    { title: words.columns.status, width: 110, cell: (row) => <span style={{ whiteSpace: "nowrap" }}><StatusChip tone={tones[row.status]}>{words.statuses[row.status]}</StatusChip></span> },
     { title: words.columns.priority, from: "sm", width: 100, cell: (row) => <Text size="sm" fw={row.priority === "urgent" || row.priority === "high" ? 600 : 400}>{words.priorities[row.priority]}</Text> },
+    { title: words.columns.due, from: "sm", width: 150, cell: (row) => <Due ticket={row} /> },
     { title: words.columns.assignee, from: "md", cell: (row) => <Text size="sm" c={row.assignee_id ? undefined : "dimmed"}>{assigneeName(row.assignee_id, people)}</Text> },
-    { title: words.columns.changed, from: "sm", width: 140, cell: (row) => <Time at={row.updated_at} /> },
+    { title: words.columns.changed, from: "md", width: 140, cell: (row) => <Time at={row.updated_at} /> },
   ], [open, people]);
   const origin = (["contactId", "submissionId"] as const).find((name) => filters[name]);
   return (
@@ -102,11 +106,12 @@ function Opened({ id, close }: ReturnType<typeof useOpenRecord>) {
 
 function TicketDetail({ ticket }: { ticket: Ticket }) {
   const mayEdit = useMay("editor");
-  const fields = useFields();
+  const fields = useFields(words.dueHint);
   const save = useAction((values: Values) => takeData(api.PATCH("/api/tickets/{id}", { params: { path: { id: ticket.id } }, body: bodyOf(values) })), { touches: ["tickets"], done: texts.saved, failed: toldByForm });
   const maker = /^execution:(\d+)$/.exec(ticket.created_by ?? "")?.[1];
   return (
     <>
+      {ticket.due_at && <Box mb="sm"><Due ticket={ticket} isNamed /></Box>}
       <RecordForm fields={fields} initial={valuesOf(ticket, fields)} save={save.mutateAsync} isReadOnly={!mayEdit} />
       <Group mt="lg" gap="lg">
         {ticket.contact_id && <AnchorLink to="/contacts" search={{ open: String(ticket.contact_id) }} size="sm">{words.contact} #{ticket.contact_id}</AnchorLink>}
@@ -124,7 +129,7 @@ function TicketDetail({ ticket }: { ticket: Ticket }) {
 }
 
 function NewTicket({ isNew, close, open }: ReturnType<typeof useOpenRecord>) {
-  const fields = useFields();
+  const fields = useFields(words.dueHintNew);
   const create = useAction((values: Values) => takeData(api.POST("/api/tickets", { body: bodyOf(values) })), { touches: ["tickets"], done: texts.made, failed: toldByForm });
   return (
     <NewRecord title={words.new} isOpen={isNew} close={close}>

@@ -2,6 +2,7 @@ export { AnswersScreen } from "./AnswersScreen";
 export { ContactsScreen } from "./ContactsScreen";
 export { FormScreen } from "./FormScreen";
 export { FormsScreen } from "./FormsScreen";
+export { InvitationsScreen } from "./InvitationsScreen";
 export { NotificationsScreen } from "./NotificationsScreen";
 export { OutboxScreen } from "./OutboxScreen";
 export { SubmissionScreen } from "./SubmissionScreen";

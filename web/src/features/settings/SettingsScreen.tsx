@@ -6,6 +6,7 @@ import { Account } from "./Account";
 import { AlertSettings } from "./AlertSettings";
 import { Company } from "./Company";
 import { Connections } from "./Connections";
+import { Deadlines } from "./Deadlines";
 import { EmailSettings } from "./email/EmailSettings";
 import { Keys } from "./Keys";
 import { People } from "./People";
@@ -13,8 +14,8 @@ import { texts } from "./texts";
 
 type Tab = keyof typeof texts.tabs;
 
-const forAll: Tab[] = ["account", "people", "connections", "company", "email", "alerts"];
-const forAdmins: Tab[] = ["account", "people", "keys", "connections", "company", "email", "alerts"];
+const forAll: Tab[] = ["account", "people", "connections", "company", "tickets", "email", "alerts"];
+const forAdmins: Tab[] = ["account", "people", "keys", "connections", "company", "tickets", "email", "alerts"];
 
 export function SettingsScreen() {
   const { filters, set } = useFilters();
@@ -33,6 +34,7 @@ export function SettingsScreen() {
         <Tabs.Panel value="keys"><Keys /></Tabs.Panel>
         <Tabs.Panel value="connections"><Connections /></Tabs.Panel>
         <Tabs.Panel value="company"><Company /></Tabs.Panel>
+        <Tabs.Panel value="tickets"><Deadlines /></Tabs.Panel>
         <Tabs.Panel value="email"><EmailSettings /></Tabs.Panel>
         <Tabs.Panel value="alerts"><AlertSettings /></Tabs.Panel>
       </Tabs>

@@ -2,13 +2,18 @@ const roles = { viewer: "Viewer", editor: "Editor", admin: "Administrator" };
 
 export const texts = {
   title: "Settings",
-  tabs: { account: "My account", people: "People", keys: "API keys", connections: "Connections", company: "Company", email: "Email", alerts: "Alerts" },
+  tabs: { account: "My account", people: "People", keys: "API keys", connections: "Connections", company: "Company", tickets: "Tickets", email: "Email", alerts: "Alerts" },
   roles,
   roleHint: "Viewers read, with personal answers masked. Editors change workflows and records. Administrators also manage people, keys and settings.",
   saved: "Saved.",
   onlyAdmins: "Only administrators change these.",
   account: { name: "Name", timeZone: "Time zone", timeZoneHint: "Such as Europe/Berlin. Empty: as the browser says.", password: "New password", current: "Present password", change: "Change the password", changed: "The password was changed. Your other sessions have ended.", you: "Signed in as" },
+  away: {
+    title: "Absence", isAway: "Away", hint: "Whoever is away gets no tickets in turn. It counts in this company.",
+    from: "From", fromHint: "Empty: from now on.", until: "Until", untilHint: "Empty: until this is switched off.",
+  },
   people: {
+    one: "Person", edit: "Change or set away",
     invite: "Invite", email: "Email", name: "Name", role: "Role", added: "Added", actions: "Actions", remove: "Remove", link: "Sign-in link", new: "Invite a person",
     linkTitle: "Sign-in link", linkHint: "Good once, for a short time. Send it to the person; whoever opens it is signed in.", copy: "Copy the link", copied: "Copied",
     removeConfirm: (name: string) => ({ title: `Remove ${name}?`, text: "They can no longer sign in to this company. What they did stays.", action: "Remove" }), removed: "Removed.", invited: "Invited. Make a sign-in link for them.",
@@ -33,6 +38,12 @@ export const texts = {
     holidays: "Holidays", holidaysHint: "Days such as 2026-12-25", week: "Working hours", closed: "Closed",
     days: ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"],
     badHours: (day: string) => `${day}: write hours as 09:00-17:00`,
+  },
+  deadlines: {
+    title: "When tickets are due", hint: "An open ticket is to be answered in this time, by the clock. When it is due soon, and when its time is over, that starts workflows which can tell somebody. Write times as 30m, 4h or 2d.", templates: "There is a template",
+    badTime: "This is no time: write a number with m, h, d or w, such as 4h.", dueIn: "Time by priority", never: "Not due",
+    priorities: { urgent: "Urgent", high: "High", normal: "Normal", low: "Low" },
+    warning: "Warning", warn_percent: "Warn when this share of the time is over (%)", warnHint: "100: no warning. What changes here counts for tickets that are opened, or change their priority, from then on.",
   },
   alerts: {
     enabled: "Warn about trouble", failure_rate_percent: "More than this share of executions fails in an hour (%)", average_duration_seconds: "Executions take longer on average (seconds)",

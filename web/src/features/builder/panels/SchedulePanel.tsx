@@ -5,6 +5,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { DurationField } from "../../../forms/fields/DurationField";
 import { reasonOf } from "../../../api/failure";
+import { Moment } from "../../../ui/Moment";
 import { api } from "../api";
 import classes from "../builder.module.css";
 import type { Json, JsonObject, Path } from "../model/json";
@@ -69,8 +70,8 @@ export function SchedulePanel({ config, disabled, errorAt, set }: Props) {
         </>
       )}
       <Group grow align="flex-start">
-        <Moment label={words.startAt} value={textOf(config.startAt)} disabled={disabled} error={errorAt(at("startAt"))} onChange={(value) => set(at("startAt"), value)} />
-        <Moment label={words.endAt} value={textOf(config.endAt)} disabled={disabled} error={errorAt(at("endAt"))} onChange={(value) => set(at("endAt"), value)} />
+        <Moment label={words.startAt} value={textOf(config.startAt)} disabled={disabled} error={errorAt(at("startAt"))} onChange={(value) => set(at("startAt"), value ?? undefined)} />
+        <Moment label={words.endAt} value={textOf(config.endAt)} disabled={disabled} error={errorAt(at("endAt"))} onChange={(value) => set(at("endAt"), value ?? undefined)} />
       </Group>
       {pace === "relativeTo" ? (
         <Text size="xs" c="dimmed">
@@ -81,13 +82,6 @@ export function SchedulePanel({ config, disabled, errorAt, set }: Props) {
       )}
     </Stack>
   );
-}
-
-/** An instant, typed by the clock of the browser. */
-function Moment({ label, value, disabled, error, onChange }: { label: string; value: string; disabled: boolean; error: string | undefined; onChange: (value: string | undefined) => void }) {
-  const date = value === "" ? undefined : new Date(value);
-  const local = date && !Number.isNaN(date.getTime()) ? new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16) : "";
-  return <TextInput type="datetime-local" label={label} value={local} disabled={disabled} error={error} onChange={(event) => onChange(event.currentTarget.value === "" ? undefined : new Date(event.currentTarget.value).toISOString())} />;
 }
 
 function CronFields({ cron, disabled, error, onChange }: { cron: string; disabled: boolean; error: string | undefined; onChange: (cron: string) => void }) {

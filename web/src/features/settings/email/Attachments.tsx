@@ -1,6 +1,6 @@
 import type { Field } from "../../../ui/RecordForm";
-import { PartForm, type PartProps } from "./PartForm";
-import { Section } from "./Section";
+import { PartForm, type PartProps } from "../PartForm";
+import { Section } from "../Section";
 import { texts } from "./texts";
 
 const words = texts.attachments;

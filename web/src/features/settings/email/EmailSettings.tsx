@@ -4,7 +4,7 @@ import { useSettings } from "../useSettings";
 import { Attachments } from "./Attachments";
 import { Layout } from "./Layout";
 import { Limit } from "./Limit";
-import type { PartProps } from "./PartForm";
+import type { PartProps } from "../PartForm";
 import { Reports } from "./Reports";
 import { Sending } from "./Sending";
 import { Signature } from "./Signature";

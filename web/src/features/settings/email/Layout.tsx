@@ -2,8 +2,8 @@ import { Button, Text } from "@mantine/core";
 import type { Field } from "../../../ui/RecordForm";
 import classes from "./email.module.css";
 import { dressed } from "./dressed";
-import { PartForm, type PartProps, textIn } from "./PartForm";
-import { Section } from "./Section";
+import { PartForm, type PartProps, textIn } from "../PartForm";
+import { Section } from "../Section";
 import { texts } from "./texts";
 
 const words = texts.layout;

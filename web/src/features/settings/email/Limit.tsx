@@ -1,8 +1,8 @@
 import { Link } from "@tanstack/react-router";
 import type { Field } from "../../../ui/RecordForm";
-import { PartForm, type PartProps, textIn } from "./PartForm";
+import { PartForm, type PartProps, textIn } from "../PartForm";
 import { spanChoices } from "./period";
-import { Section } from "./Section";
+import { Section } from "../Section";
 import { texts } from "./texts";
 
 const words = texts.limit;

@@ -5,7 +5,8 @@ import { api, takeData } from "../../../api/client";
 import { useConfirm } from "../../../ui/confirm";
 import { ErrorState, RowsLoading } from "../../../ui/states";
 import { useAction } from "../../../ui/useAction";
-import { Section } from "./Section";
+import { Section } from "../Section";
+import { SignedReports } from "./SignedReports";
 import { texts } from "./texts";
 
 const words = texts.reports;
@@ -22,7 +23,7 @@ export function Reports() {
   return (
     <Section title={words.title} hint={<>{words.hint} <Link to="/suppressions">{words.list}</Link></>}>
       {dialog}
-      {address === undefined ? (query.error ? <ErrorState error={query.error} again={() => void query.refetch()} /> : <RowsLoading rows={1} />) : (
+      {!query.data || address === undefined ? (query.error ? <ErrorState error={query.error} again={() => void query.refetch()} /> : <RowsLoading rows={1} />) : (
         <>
           <TextInput label={words.address} readOnly value={address} onFocus={(event) => event.currentTarget.select()} styles={{ input: { fontFamily: "var(--mantine-font-family-monospace)", fontSize: 12.5 } }} />
           <Group gap="xs" mt="sm">
@@ -31,6 +32,7 @@ export function Reports() {
           </Group>
           <Text size="sm" mt="md" mb={4}>{words.where}</Text>
           <List size="sm" spacing={2}>{words.services.map(([service, place]) => <List.Item key={service}><Text span size="sm" fw={500}>{service}:</Text> <Text span size="sm" c="dimmed">{place}</Text></List.Item>)}</List>
+          <SignedReports kept={query.data.signers} queryKey={key} />
         </>
       )}
     </Section>

@@ -1,8 +1,8 @@
 import { Link } from "@tanstack/react-router";
 import type { Schema } from "../../../api/client";
 import type { Field, Values } from "../../../ui/RecordForm";
-import { PartForm, type PartProps, textIn, touches } from "./PartForm";
-import { Section } from "./Section";
+import { PartForm, type PartProps, textIn, touches } from "../PartForm";
+import { Section } from "../Section";
 import { texts } from "./texts";
 
 const words = texts.sending;

@@ -5,8 +5,8 @@ import { sayFailure } from "../../../ui/notice";
 import type { Field, Values } from "../../../ui/RecordForm";
 import { type DnsRecord, hasKeys, newKey, recordName, recordOf } from "./dkim";
 import classes from "./email.module.css";
-import { PartForm, type PartProps, textIn } from "./PartForm";
-import { Section } from "./Section";
+import { PartForm, type PartProps, textIn } from "../PartForm";
+import { Section } from "../Section";
 import { texts } from "./texts";
 
 const words = texts.signature;

@@ -55,6 +55,17 @@ export const texts = {
     list: "The suppression list",
     address: "Address for reports", copy: "Copy the address", copied: "Copied", rotate: "Replace the address", rotated: "The address was replaced.",
     rotateConfirm: { title: "Replace the address?", text: "The present one opens nothing any more: what the mail service reports is lost until it has the new one.", action: "Replace the address" },
+    signed: {
+      title: "Only what is signed",
+      none: "Whoever has the address can report. When your mail service signs its reports, give its key here: then only what it has signed is taken in.",
+      only: (names: string[]) => `Only what ${names.join(" or ")} has signed is taken in. What others report is refused.`,
+      names: { mailgun: "Mailgun", sendgrid: "SendGrid" },
+      keys: { mailgun: "Mailgun's HTTP webhook signing key", sendgrid: "SendGrid's verification key" },
+      hints: { mailgun: "In Mailgun, beside its webhooks.", sendgrid: "In SendGrid, with the signed event webhook: the public key." },
+      isKept: "A key is kept; a new one replaces it.", save: "Keep the keys", saved: "The keys are kept.",
+      drop: (name: string) => `Take away the key of ${name}`, dropped: "The key was taken away.",
+      dropConfirm: (name: string, isLast: boolean) => ({ title: `Take away the key of ${name}?`, text: isLast ? "Then whoever has the address can report again." : `Then what ${name} reports is refused.`, action: "Take away the key" }),
+    },
     where: "Where it belongs:",
     services: [
       ["Amazon SES", "an HTTPS subscription of the SNS topic for bounces and complaints; its confirmation comes as a notification to administrators"],

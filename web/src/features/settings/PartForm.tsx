@@ -1,7 +1,7 @@
 import { type ReactNode, useState } from "react";
-import type { Schema } from "../../../api/client";
-import { type Field, RecordForm, type Values } from "../../../ui/RecordForm";
-import { useSaveSettings } from "../useSettings";
+import type { Schema } from "../../api/client";
+import { type Field, RecordForm, type Values } from "../../ui/RecordForm";
+import { useSaveSettings } from "./useSettings";
 
 type Settings = Schema<"Settings">;
 

@@ -1,7 +1,7 @@
 import { Text, Title } from "@mantine/core";
 import { type ReactNode, useId } from "react";
 
-/** One part of the settings for mail: it is saved by itself. */
+/** One part of the settings, which is saved by itself. */
 export function Section({ title, hint, children }: { title: string; hint: ReactNode; children: ReactNode }) {
   const id = useId();
   return (
