@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use serde_json::Value;
 
 use crate::{
@@ -47,9 +47,21 @@ pub struct Settings {
 #[serde(deny_unknown_fields, default)]
 pub struct SlaRules {
     /// How soon an open ticket of a priority is to be answered. One of a priority that is not here is due only when somebody says so.
+    #[serde(deserialize_with = "by_priority")]
     pub due_in: BTreeMap<TicketPriority, Period>,
     /// How much of the time is over when the warning comes, in percent.
     pub warn_percent: u8,
+}
+
+/// With names as keys, so that what is wrong with a time can be told by its priority.
+fn by_priority<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<TicketPriority, Period>, D::Error> {
+    let named = BTreeMap::<String, Period>::deserialize(deserializer)?;
+    let priority = |name: String| -> Result<TicketPriority, D::Error> {
+        name.parse().map_err(|error| D::Error::custom(format!("{name:?} {error}")))
+    };
+    named.into_iter().map(|(name, period)| Ok((priority(name)?, period))).collect()
 }
 
 impl SlaRules {

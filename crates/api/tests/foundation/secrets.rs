@@ -51,6 +51,9 @@ async fn settings_are_checked_merged_and_keep_their_password_to_themselves() {
     insta::assert_json_snapshot!(refused.json()["error"]["details"]);
     let unknown = server.call(ADMIN, "PATCH", "/api/settings", json!({"sender": {"mail": "a@b.c"}})).await;
     assert_eq!(unknown.status, 422);
+    let soon =
+        server.call(ADMIN, "PATCH", "/api/settings", json!({"sla": {"due_in": {"high": "soon"}}})).await;
+    assert_eq!(soon.json()["error"]["details"][0]["path"], "sla.due_in.high");
     assert_eq!(server.call(VIEWER, "PATCH", "/api/settings", json!({})).await.status, 403);
 
     let smtp = json!({"host": "smtp.example.com", "port": 587, "username": "care", "password": "hunter2"});

@@ -182,22 +182,18 @@ impl House {
     pub async fn run_all_to_end(&self, engine: &Engine) -> StoreResult<()> {
         loop {
             let mut live = engine.live();
-            if standing(engine).await?.0 == 0 && has_signals(engine).await? {
+            let (moving, signals, resting, due_at) = standing(engine).await?;
+            match (moving, signals, resting, due_at) {
+                (0, 0, 0, _) => return Ok(()),
                 // What has come is on its way: no time goes by for that.
-                tokio::select! {
+                (0, 1.., ..) => tokio::select! {
                     () = engine.store().ended() => return Err(StoreError::Closed),
                     () = tokio::time::sleep(Duration::from_millis(5)) => continue,
-                }
-            }
-            // As it is when nothing is on its way.
-            let (moving, resting, due_at) = standing(engine).await?;
-            match (moving, resting, due_at) {
-                (0, 0, _) => return Ok(()),
+                },
                 (0, ..) if decided(engine, None).await? => continue,
-                (0, ..) if has_signals(engine).await? => continue,
-                (0, _, None) => panic!("executions rest without a time to wake"),
+                (0, .., None) => panic!("executions rest without a time to wake"),
                 // What is due already is being woken.
-                (0, _, Some(due_at)) if due_at > self.clock.now() => self.clock.set(due_at),
+                (0, .., Some(due_at)) if due_at > self.clock.now() => self.clock.set(due_at),
                 _ => {}
             }
             any_change(engine, &mut live).await?;
@@ -282,13 +278,15 @@ async fn decided(engine: &Engine, execution: Option<ExecutionId>) -> StoreResult
     Ok(false)
 }
 
-/// How many executions are on their way, how many rest, and when the next one wakes: in one look, for they do not stand still.
-async fn standing(engine: &Engine) -> StoreResult<(i64, i64, Option<Timestamp>)> {
+/// How many executions are on their way, how much has come that is not brought to them yet, how many rest, and when the next one wakes: in one look, for they do
+/// not stand still.
+async fn standing(engine: &Engine) -> StoreResult<(i64, i64, i64, Option<Timestamp>)> {
     let sql = "SELECT (SELECT count(*) FROM workflow_executions WHERE tenant_id = 1 AND status IN ('pending', 'running')),
+          (SELECT count(*) FROM execution_signals),
           (SELECT count(*) FROM workflow_executions WHERE tenant_id = 1 AND status IN ('waiting', 'retrying')),
           (SELECT min(due_at) FROM timers)";
     let mut row = engine.store().read_any().await?.query_one(sql, Vec::new()).await?.cells();
-    Ok((row.take()?, row.take()?, row.take()?))
+    Ok((row.take()?, row.take()?, row.take()?, row.take()?))
 }
 
 /// Waits for a change of any execution, or for the death of the store.
