@@ -16,6 +16,7 @@ pub(crate) async fn ticket_assign(
     team: &Team,
 ) -> StoreResult<Value> {
     tx.hold("tickets", tenant, ticket.get()).await?;
+    tx.team_hold(tenant).await?;
     let now = tx.now();
     let rows = tx
         .query(

@@ -30,11 +30,19 @@ use crate::{
 };
 
 /// How the records that steps change are locked. Of several tenants at once; each operation reads its own again with its tenant.
-const LOCKS: [(&str, &str); 3] = [
+const LOCKS: [(&str, &str); 4] = [
     ("tickets", "SELECT id FROM tickets WHERE id {among:?1} ORDER BY id {for_update}"),
     ("submissions", "SELECT id FROM submissions WHERE id {among:?1} ORDER BY id {for_update}"),
     ("forms", "SELECT id FROM forms WHERE id {among:?1} ORDER BY id {for_update}"),
+    // By tenant: whose turn it is, one decides at a time.
+    (
+        TEAM,
+        "SELECT user_id FROM memberships WHERE tenant_id {among:?1} ORDER BY tenant_id, user_id {for_no_key_update}",
+    ),
 ];
+
+/// A tenant's members, among the locks.
+pub(crate) const TEAM: &str = "memberships";
 
 /// What rules of entry are decided under, among the locks.
 const GATES: &str = "gates";
@@ -193,6 +201,17 @@ impl Tx {
         let sql = "SELECT 1 FROM workflows WHERE id = ?1 AND tenant_id = ?2 {for_no_key_update}";
         self.query_optional(sql, params![workflow, tenant]).await?;
         self.locked.insert((GATES, workflow.get()));
+        Ok(())
+    }
+
+    /// Holds a tenant's team: whoever gives tickets in turn sees what was given before.
+    pub(crate) async fn team_hold(&mut self, tenant: TenantId) -> StoreResult<()> {
+        if self.connection.blocks() || self.locked.contains(&(TEAM, tenant.get())) {
+            return Ok(());
+        }
+        let sql = "SELECT 1 FROM memberships WHERE tenant_id = ?1 ORDER BY user_id {for_no_key_update}";
+        self.query(sql, params![tenant]).await?;
+        self.locked.insert((TEAM, tenant.get()));
         Ok(())
     }
 

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{FutureExt, future::BoxFuture};
-use model::{ExecutionId, StepStatus, TenantId, event::EXECUTION_FAILED};
+use model::{ExecutionId, StepStatus, TenantId, effect::Effect, event::EXECUTION_FAILED};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -15,6 +15,7 @@ use crate::{
     effect::{effect_emits, effect_needs},
     event::EventKey,
     execution::Performed,
+    tx::TEAM,
 };
 
 /// An operation that many do at once.
@@ -53,6 +54,9 @@ impl Needs {
             self.emits.extend(effect_emits(effect).iter().map(|event| (tenant, *event)));
             if let Some((table, id)) = effect_needs(effect) {
                 self.records.entry(table).or_default().insert(id);
+            }
+            if matches!(effect, Effect::TicketAssign { .. }) {
+                self.records.entry(TEAM).or_default().insert(tenant.get());
             }
         }
         if steps.iter().any(|step| step.log.status == StepStatus::Failed) {
