@@ -424,6 +424,7 @@ async fn record(
         let advance = Advance {
             tenant: execution.tenant_id,
             execution: execution.id,
+            owner: execution.owner,
             last,
             steps: Arc::clone(&performed),
             awaits,

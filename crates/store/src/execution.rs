@@ -68,6 +68,8 @@ pub struct Advance {
     pub tenant: TenantId,
     /// Which execution.
     pub execution: ExecutionId,
+    /// Whose hand it was taken up with: a process that was taken over and begins anew goes on with nothing of before, whoever has it by now.
+    pub owner: Option<NodeId>,
     /// The newest row of the journal that is written already.
     pub last: LogId,
     /// In order. What comes after an effect that proves impossible is not done: the walk decides anew.
@@ -142,7 +144,11 @@ pub async fn execution_advance(tx: &mut Tx, advance: &Advance) -> StoreResult<Ad
     let Some(held) = execution_held(tx, advance.tenant, advance.execution).await? else {
         return Ok(Advanced::Stale);
     };
-    if held.progress.status.is_terminal() || waits(held.progress.status) || !tx.owns(held.owner) {
+    if held.progress.status.is_terminal()
+        || waits(held.progress.status)
+        || !tx.owns(held.owner)
+        || tx.is_of_another(advance.owner, held.owner)
+    {
         return Ok(Advanced::Stale);
     }
     if let Some(path) = &advance.touches

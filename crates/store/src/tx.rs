@@ -169,6 +169,11 @@ impl Tx {
         owner == self.node || !self.hooks.is_fenced()
     }
 
+    /// Whether an execution that was taken up under one owner is another's by now, or nobody's: so it is for a process that was taken over meanwhile.
+    pub(crate) fn is_of_another(&self, taken_up_by: Option<NodeId>, owner: Option<NodeId>) -> bool {
+        taken_up_by != owner && self.hooks.is_fenced()
+    }
+
     /// Holds a record to the end of the transaction, so that what is read of it next cannot change under the change. Where one process
     /// writes, the transaction holds everything already.
     pub(crate) async fn hold(&mut self, table: &'static str, tenant: TenantId, id: i64) -> StoreResult<()> {

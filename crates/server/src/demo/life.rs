@@ -251,6 +251,7 @@ impl Life<'_> {
         let advance = Advance {
             tenant,
             execution: execution.id,
+            owner: execution.owner,
             last,
             steps,
             follow,

@@ -227,6 +227,7 @@ impl Pair {
                 Advance {
                     tenant,
                     execution,
+                    owner: Some(NodeId::new(self.node)),
                     last: newest,
                     steps: steps.into(),
                     follow,

@@ -58,6 +58,7 @@ fn advance(execution: ExecutionId, steps: Vec<Performed>, status: ExecutionStatu
     Advance {
         tenant: ONE,
         execution,
+        owner: None,
         last: LogId::new(0),
         steps: steps.into(),
         awaits: Vec::new(),
