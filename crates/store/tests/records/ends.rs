@@ -110,6 +110,15 @@ testkit::on_both! {
         assert_eq!(left(&bench).await, (vec!["failed".to_owned(), "cancelled".to_owned(), "pending".to_owned()], 0, 0));
     }
 
+    /// Taken over, it has no name until it is a node again: what is nobody's is not its own then.
+    async fn what_was_taken_up_as_a_node_is_not_gone_on_with_as_nobody(place: Place) {
+        let bench = Bench::new(place).await;
+        let execution = begun(&bench).await;
+        let late = Advance { owner: Some(model::NodeId::new(7)), ..advance(execution, Vec::new(), ExecutionStatus::Completed) };
+        assert_eq!(bench.store.execution_advance(late).await.unwrap(), Advanced::Stale);
+        assert_eq!(left(&bench).await, (vec!["pending".to_owned()], 0, 0));
+    }
+
     async fn nor_does_one_that_is_retried_by_hand_before_its_own_retry(place: Place) {
         let bench = Bench::new(place).await;
         let caller = waiting(&bench, ExecutionStatus::Retrying).await;
