@@ -117,19 +117,13 @@ pub async fn log_all(
     log_list(connection, tenant, execution, None, i64::MAX).await
 }
 
-/// The row of a place that is open; none when it is not.
-pub(crate) async fn log_open(
-    connection: &mut Connection,
-    tenant: TenantId,
-    execution: ExecutionId,
-    step_path: &str,
-) -> StoreResult<Option<Log>> {
-    let rows = log_all(connection, tenant, execution).await?;
-    let last = rows.into_iter().rev().find(|log| log.step_path == step_path);
-    Ok(last.filter(|log| log.status == StepStatus::Running))
+/// The row of a place that is open, of the rows of one execution; none when it is not.
+pub(crate) fn open_at<'j>(rows: &'j [Log], step_path: &str) -> Option<&'j Log> {
+    let last = rows.iter().rev().find(|log| log.step_path == step_path);
+    last.filter(|log| log.status == StepStatus::Running)
 }
 
-/// The rows of several executions of any tenant: for whoever takes them in hand.
+/// The rows of several executions of any tenant: for whoever takes them in hand, or brings them something.
 pub(crate) async fn logs_of(
     connection: &mut Connection,
     executions: Vec<i64>,

@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet, hash_map::Entry};
 use model::{
     ApprovalId, EventId, ExecutionId, ExecutionStatus, TenantId,
     approval::{ApprovalState, Decision},
+    journal::Log,
 };
 use serde_json::{Value as Json, json};
 
@@ -20,7 +21,7 @@ use crate::{
     StoreResult, Tx,
     approval::approval_get,
     database::{Later, Value},
-    journal::{log_finish, log_open},
+    journal::{log_finish, logs_of, open_at},
     params,
     waiting::wait_delete,
 };
@@ -92,6 +93,8 @@ pub async fn signals_deliver(tx: &mut Tx, limit: i64) -> StoreResult<Delivered> 
     let existing =
         if held.len() < ids.len() { executions_exist(tx, ids.clone()).await? } else { HashSet::new() };
     let mut waits = waits_of(tx, ids).await?;
+    // With one look, before anything is put off: each look after that would have it written first.
+    let journals = logs_of(tx, held.keys().map(|id| id.get()).collect()).await?;
     let mut events = Events::default();
     let (mut delivered, mut woken) = (Delivered::default(), HashSet::new());
     for signal in signals {
@@ -109,12 +112,10 @@ pub async fn signals_deliver(tx: &mut Tx, limit: i64) -> StoreResult<Delivered> 
             continue;
         };
         if let Some(output) = output(tx, &signal, wait, &mut events).await?
-            && let Some(mut log) = log_open(tx, signal.tenant, signal.execution, &signal.path).await?
+            && let Some(open) = journals.get(&signal.execution).and_then(|rows| open_at(rows, &signal.path))
             && !run.progress.status.is_terminal()
         {
-            log.output_data = Some(output);
-            log.resume_at = None;
-            log_finish(tx, &log);
+            log_finish(tx, &Log { output_data: Some(output), resume_at: None, ..open.clone() });
             waits.remove(&place);
             wait_delete(tx, signal.tenant, signal.execution, &signal.path);
             if run.progress.status == ExecutionStatus::Waiting {
