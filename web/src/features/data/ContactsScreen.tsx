@@ -41,7 +41,7 @@ export function ContactsScreen() {
   const { q, segment } = filters;
   const mayEdit = useMay("editor");
   const record = useOpenRecord();
-  const pages = usePages(["contacts", q, segment], (cursor) => take(api.GET("/api/contacts", { params: { query: { ...(q && { q }), ...(segment && { segment }), ...(cursor && { cursor }) } } })));
+  const pages = usePages(["contacts", "list", q, segment], (cursor) => take(api.GET("/api/contacts", { params: { query: { ...(q && { q }), ...(segment && { segment }), ...(cursor && { cursor }) } } })));
   const { open } = record;
   const columns = useMemo((): Column<Contact>[] => [
     { title: words.columns.name, cell: (row) => <Anchor component="button" size="sm" c="inherit" fw={500} ta="start" onClick={() => open(row.id)}>{row.name ?? row.email ?? words.unnamed}</Anchor> },

@@ -37,7 +37,7 @@ export function FormsScreen() {
   const { filters: { q } } = useFilters();
   const mayEdit = useMay("editor");
   const navigate = useNavigate();
-  const pages = usePages(["forms", q], (cursor) => take(api.GET("/api/forms", { params: { query: { ...(q && { q }), ...(cursor && { cursor }) } } })));
+  const pages = usePages(["forms", "list", q], (cursor) => take(api.GET("/api/forms", { params: { query: { ...(q && { q }), ...(cursor && { cursor }) } } })));
   const create = useAction(() => takeData(api.POST("/api/forms", { body: starter() })), { touches: ["forms"] });
   const open = () => create.mutate(undefined, { onSuccess: ({ id }) => void navigate({ to: "/forms/$formId", params: { formId: String(id) } }) });
   return (
