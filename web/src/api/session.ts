@@ -61,7 +61,8 @@ export function useSessionActions() {
     change: async (body: Schema<"SessionChanges">) => {
       const session = await takeData(api.PATCH("/api/session", { body }));
       client.setQueryData(key, session);
-      if (body.tenantId) await client.invalidateQueries({ predicate: (query) => query.queryKey[0] !== "session" });
+      // In another company everything is another; in this one, who works here: the person is one of them.
+      await client.invalidateQueries({ predicate: ({ queryKey: [first] }) => (body.tenantId ? first !== "session" : first === "users") });
     },
   };
 }

@@ -29,7 +29,8 @@ export function relative(at: Date, now: number, zone: string | undefined): strin
   return distance.format(Math.trunc(seconds / size), unit);
 }
 
-const everyQuarterMinute = ticker(15_000);
+/** For what reads otherwise as time goes by. */
+export const everyQuarterMinute = ticker(15_000);
 const everySecond = ticker(1_000);
 
 /** A moment in the person's zone: near ones as a distance, with the exact time on hover and for screen readers. Drawn anew only when it reads otherwise. */

@@ -6,6 +6,7 @@ import { api, type Schema, take, takeData } from "../../api/client";
 import { type Person, usePeople } from "../../api/people";
 import { usePages } from "../../api/queries";
 import { useMay } from "../../api/session";
+import { useIsAway } from "../../ui/Away";
 import { type Column, DataTable } from "../../ui/DataTable";
 import { FilterSelect } from "../../ui/FilterSelect";
 import { type Filters, tidy, useFilters } from "../../ui/filters";
@@ -32,13 +33,14 @@ const priorities = choicesOf(words.priorities);
 
 /** `dueHint` says what an empty time means. */
 function useFields(dueHint: string): Field[] {
-  const people = usePeople().map(({ id, name, isAway }) => ({ value: String(id), label: isAway ? words.away(name) : name }));
+  const people = usePeople();
+  const isAway = useIsAway(people);
   return [
     { name: "title", label: words.fields.title, isRequired: true },
     { name: "description", label: words.fields.description, kind: "area" },
     { name: "status", label: words.fields.status, kind: "select", choices: statuses, isRequired: true, isHalf: true },
     { name: "priority", label: words.fields.priority, kind: "select", choices: priorities, isRequired: true, isHalf: true },
-    { name: "assignee_id", label: words.fields.assignee_id, kind: "select", choices: people },
+    { name: "assignee_id", label: words.fields.assignee_id, kind: "select", choices: people.map(({ id, name }) => ({ value: String(id), label: isAway(id) ? words.away(name) : name })) },
     { name: "due_at", label: words.fields.due_at, kind: "moment", hint: dueHint, isShown: (values) => values["status"] === "open" },
     { name: "tags", label: words.fields.tags, kind: "tags" },
   ];

@@ -1,9 +1,8 @@
 // Absence as a form has it: a switch, and two times that may stay empty.
-import type { Schema } from "../../api/client";
+import { absenceAt, type Away } from "../../api/people";
 import type { Field, Values } from "../../ui/RecordForm";
+import { textIn } from "./PartForm";
 import { texts } from "./texts";
-
-type Away = Schema<"Away">;
 
 const words = texts.away;
 const IS_AWAY = "away";
@@ -19,16 +18,13 @@ export const awayFields: Field[] = [
 
 /** An absence that is over is none. */
 export function awayValues(away: Away | null | undefined, now: number): Values {
-  const isOver = Boolean(away?.until) && Date.parse(away?.until ?? "") <= now;
-  return away && !isOver ? { [IS_AWAY]: true, [FROM]: away.from ?? null, [UNTIL]: away.until ?? null } : { [IS_AWAY]: false, [FROM]: null, [UNTIL]: null };
+  return away && absenceAt(away, now) !== "none" ? { [IS_AWAY]: true, [FROM]: away.from ?? null, [UNTIL]: away.until ?? null } : { [IS_AWAY]: false, [FROM]: null, [UNTIL]: null };
 }
-
-const textIn = (values: Values, name: string) => (typeof values[name] === "string" ? values[name] : null);
 
 /** What is sent of it: the whole absence when any of it was changed, null for somebody who is back. */
 export function awayChange(changed: Values, all: Values): { away?: Away | null } {
   if (![IS_AWAY, FROM, UNTIL].some((name) => name in changed)) return {};
-  return { away: isAway(all) ? { from: textIn(all, FROM), until: textIn(all, UNTIL) } : null };
+  return { away: isAway(all) ? { from: textIn(all, FROM) || null, until: textIn(all, UNTIL) || null } : null };
 }
 
 /** The other fields of the form. */
