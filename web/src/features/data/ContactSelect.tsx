@@ -3,6 +3,7 @@ import { useDebouncedValue } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, type Schema, take, takeData } from "../../api/client";
+import { reasonOf } from "../../api/failure";
 import { texts } from "./texts";
 
 type Contact = Schema<"Contact">;
@@ -37,12 +38,13 @@ export function ContactSelect({ label, hint, value, error, onChange }: Props) {
   const q = word === chosen?.label ? "" : word;
   const found = useQuery({ queryKey: ["contacts", "choices", q], placeholderData: (before) => before, queryFn: () => take(api.GET("/api/contacts", { params: { query: { limit: MOST, ...(q && { q }) } } })) });
   const choices = found.data?.data.map(choiceOf) ?? [];
+  const failure = present.error ?? found.error;
   const isMissing = chosen && !choices.some((choice) => choice.value === chosen.value);
   return (
     <Select
-      label={label} description={hint} error={error} required searchable clearable nothingFoundMessage={texts.nothing.title} clearButtonProps={{ "aria-label": `${texts.clear}: ${label}` }}
+      label={label} description={hint} error={error ?? (failure && reasonOf(failure))} required searchable clearable clearButtonProps={{ "aria-label": `${texts.clear}: ${label}` }}
       data={isMissing ? [chosen, ...choices] : choices} filter={({ options }) => options} value={value === null ? null : String(value)} searchValue={typed} onSearchChange={setTyped}
-      {...(found.isFetching && { rightSection: <Loader size={14} /> })} onChange={(id) => onChange(id === null ? null : Number(id))}
+      {...(found.data && !found.isPlaceholderData && { nothingFoundMessage: texts.nothing.title })} {...(found.isFetching && { rightSection: <Loader size={14} /> })} onChange={(id) => onChange(id === null ? null : Number(id))}
     />
   );
 }

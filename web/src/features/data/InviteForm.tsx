@@ -1,4 +1,4 @@
-import { Alert, Button, Group, Select, Stack } from "@mantine/core";
+import { Alert, Button, Group, Loader, Select, Stack } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { api, take, takeData } from "../../api/client";
@@ -33,7 +33,8 @@ export function InviteForm({ formId, contactId, made }: Props) {
       <Stack>
         {failure !== null && !hasPlace && <Alert color="red" variant="outline" role="alert">{reasonOf(failure)}</Alert>}
         <Select
-          label={words.columns.form} description={words.formHint} required searchable error={problems["formId"]} nothingFoundMessage={words.noForm} value={form === null ? null : String(form)}
+          label={words.columns.form} description={words.formHint} required searchable error={problems["formId"] ?? (forms.error && reasonOf(forms.error))} value={form === null ? null : String(form)}
+          {...(forms.data && { nothingFoundMessage: words.noForm })} {...(forms.isFetching && { rightSection: <Loader size={14} /> })}
           data={forms.data?.data.map(({ id, name }) => ({ value: String(id), label: name })) ?? []} onChange={(id) => setForm(id === null ? null : Number(id))}
         />
         <ContactSelect label={words.columns.contact} hint={words.contactHint} value={contact} error={problems["contactId"]} onChange={setContact} />
