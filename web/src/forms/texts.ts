@@ -19,8 +19,6 @@ export const texts = {
   emptied: (field: string) => `${field}: empty it`,
   kindOfIt: "Which of these",
   row: (number: number) => `Number ${number}`,
-  unit: (field: string) => `${field}: unit`,
-  units: { s: "seconds", m: "minutes", h: "hours", d: "days", w: "weeks" },
   listHint: "Enter adds one",
   showMore: (count: number) => `${count} more ${count === 1 ? "field" : "fields"}`,
 };

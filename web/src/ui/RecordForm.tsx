@@ -1,6 +1,7 @@
 import { Alert, Button, Group, NumberInput, PasswordInput, Select, Switch, TagsInput, Textarea, TextInput, Title } from "@mantine/core";
 import { type FormEvent, Fragment, type ReactNode, useState } from "react";
 import { fieldProblems, reasonOf } from "../api/failure";
+import { Duration, spanOf } from "./Duration";
 import { Moment } from "./Moment";
 import { texts } from "./texts";
 import { useFailure } from "./useAction";
@@ -11,7 +12,7 @@ export type Values = Record<string, FieldValue>;
 export type Field = {
   name: string;
   label: string;
-  kind?: "text" | "email" | "area" | "code" | "select" | "tags" | "switch" | "number" | "password" | "moment";
+  kind?: "text" | "email" | "area" | "code" | "select" | "tags" | "switch" | "number" | "password" | "moment" | "duration";
   choices?: { value: string; label: string }[];
   hint?: string;
   placeholder?: string;
@@ -91,6 +92,12 @@ function Input({ field, value, problem, isReadOnly, set }: InputProps) {
       return <NumberInput {...shared} readOnly={isReadOnly} value={typeof value === "number" ? value : ""} onChange={(next) => set(typeof next === "number" ? next : null)} />;
     case "moment":
       return <Moment label={field.label} hint={field.hint} error={problem} required={field.isRequired ?? false} isReadOnly={isReadOnly} value={text} onChange={set} />;
+    case "duration": {
+      const span = spanOf(text, "h");
+      // What a program has set otherwise, such as 1.5h, stays text.
+      if (!span) break;
+      return <Duration name={field.name} label={field.label} hint={field.hint} span={span} required={field.isRequired ?? false} error={problem} disabled={isReadOnly} placeholder={field.placeholder} onChange={(next) => set(next ?? null)} />;
+    }
     case "select":
       return <Select {...shared} readOnly={isReadOnly} data={field.choices ?? []} searchable={(field.choices?.length ?? 0) > 8} clearable={!field.isRequired} value={value === null ? null : String(value)} onChange={set} clearButtonProps={{ "aria-label": `${texts.clear}: ${field.label}` }} />;
     case "tags":
@@ -101,9 +108,8 @@ function Input({ field, value, problem, isReadOnly, set }: InputProps) {
       return <Textarea {...shared} readOnly={isReadOnly} autosize minRows={5} maxRows={16} spellCheck={false} autoComplete="off" value={text} onChange={(event) => set(event.currentTarget.value || null)} styles={{ input: { fontFamily: "var(--mantine-font-family-monospace)", fontSize: 12.5 } }} />;
     case "password":
       return <PasswordInput {...shared} autoComplete="new-password" value={text} onChange={(event) => set(event.currentTarget.value || null)} />;
-    default:
-      return <TextInput {...shared} readOnly={isReadOnly} type={field.kind === "email" ? "email" : "text"} value={text} onChange={(event) => set(event.currentTarget.value || null)} />;
   }
+  return <TextInput {...shared} readOnly={isReadOnly} type={field.kind === "email" ? "email" : "text"} value={text} onChange={(event) => set(event.currentTarget.value || null)} />;
 }
 
 /** The named fields of a record, as the form takes them. */

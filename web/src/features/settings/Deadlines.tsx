@@ -1,6 +1,5 @@
 import { Link } from "@tanstack/react-router";
 import type { Schema } from "../../api/client";
-import { ApiFailure } from "../../api/failure";
 import { useMay } from "../../api/session";
 import type { Field, Values } from "../../ui/RecordForm";
 import { ErrorState, RowsLoading } from "../../ui/states";
@@ -16,7 +15,7 @@ const USUAL_WARNING = 75;
 const priorities = ["urgent", "high", "normal", "low"] as const;
 const nameOf = (priority: string) => `sla.due_in.${priority}`;
 const fields: Field[] = [
-  ...priorities.map((priority, index): Field => ({ name: nameOf(priority), label: words.priorities[priority], placeholder: words.never, isHalf: true, ...(index === 0 && { section: words.dueIn }) })),
+  ...priorities.map((priority, index): Field => ({ name: nameOf(priority), label: words.priorities[priority], kind: "duration", placeholder: words.never, isHalf: true, ...(index === 0 && { section: words.dueIn }) })),
   { name: WARN, label: words.warn_percent, kind: "number", hint: words.warnHint, section: words.warning },
 ];
 
@@ -34,18 +33,9 @@ export function Deadlines() {
   );
 }
 
-/** As the server takes a time; it does not say which of them is none, so each is told at its field here. */
-const TIME = /^\d+(\.\d+)?\s*(ms|s|m|h|d|w)$/;
-
-function refuse(times: Record<string, string | null>): void {
-  const details = Object.entries(times).filter(([, time]) => time !== null && !TIME.test(time)).map(([priority]) => ({ path: nameOf(priority), message: words.badTime }));
-  if (details.length > 0) throw new ApiFailure(422, "invalid", words.badTime, details);
-}
-
 /** Settings are merged: a priority without a time is taken out by null, and so the usual warning comes back. */
 function bodyOf(changed: Values): Schema<"Settings"> {
   const times = Object.fromEntries(priorities.filter((priority) => nameOf(priority) in changed).map((priority) => [priority, textIn(changed, nameOf(priority)) || null]));
-  refuse(times);
   const warning = changed[WARN];
   return { sla: { due_in: times as Record<string, string>, ...(warning !== undefined && { warn_percent: typeof warning === "number" ? warning : null }) } };
 }

@@ -40,8 +40,8 @@ export const texts = {
     badHours: (day: string) => `${day}: write hours as 09:00-17:00`,
   },
   deadlines: {
-    title: "When tickets are due", hint: "An open ticket is to be answered in this time, by the clock. When it is due soon, and when its time is over, that starts workflows which can tell somebody. Write times as 30m, 4h or 2d.", templates: "There is a template",
-    badTime: "This is no time: write a number with m, h, d or w, such as 4h.", dueIn: "Time by priority", never: "Not due",
+    title: "When tickets are due", hint: "An open ticket is to be answered in this time, by the clock. When it is due soon, and when its time is over, that starts workflows which can tell somebody.", templates: "There is a template",
+    dueIn: "Time by priority", never: "Not due",
     priorities: { urgent: "Urgent", high: "High", normal: "Normal", low: "Low" },
     warning: "Warning", warn_percent: "Warn when this share of the time is over (%)", warnHint: "100: no warning. What changes here counts for tickets that are opened, or change their priority, from then on.",
   },

@@ -1,7 +1,6 @@
 import { Link } from "@tanstack/react-router";
 import type { Field } from "../../../ui/RecordForm";
 import { PartForm, type PartProps, textIn } from "../PartForm";
-import { spanChoices } from "./period";
 import { Section } from "../Section";
 import { texts } from "./texts";
 
@@ -16,7 +15,7 @@ export function Limit(part: PartProps) {
   const limit = part.settings.mail?.marketing_limit ?? USUAL;
   const fields: Field[] = [
     { name: MAILS, label: words.mails, kind: "number", isRequired: true, isHalf: true },
-    { name: PERIOD, label: words.period, kind: "select", isRequired: true, isHalf: true, choices: spanChoices(limit.period) },
+    { name: PERIOD, label: words.period, kind: "duration", isRequired: true, isHalf: true },
   ];
   return (
     <Section title={words.title} hint={<>{words.hint} <Link to="/suppressions">{words.list}</Link></>}>
