@@ -90,14 +90,25 @@ pub fn is_same(one: &[u8], other: &[u8]) -> bool {
 /// Whether `signature` (in ASN.1) is one of a message by a P-256 key, which is given as the structure that key files have (RFC 5480).
 #[must_use]
 pub fn ecdsa_verifies(key: &[u8], message: &[u8], signature: &[u8]) -> bool {
+    p256_point(key).is_some_and(|point| {
+        UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, point).verify(message, signature).is_ok()
+    })
+}
+
+/// Whether [`ecdsa_verifies`] knows such keys.
+#[must_use]
+pub fn is_ecdsa_key(key: &[u8]) -> bool {
+    p256_point(key).is_some()
+}
+
+/// The point of a key, as it is written without compression.
+fn p256_point(key: &[u8]) -> Option<&[u8]> {
     /// What stands before the point: that it is one, and on which curve.
     const P_256: [u8; 26] = [
         0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86,
         0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
     ];
-    key.strip_prefix(&P_256).is_some_and(|point| {
-        UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, point).verify(message, signature).is_ok()
-    })
+    key.strip_prefix(&P_256).filter(|point| matches!(point, [0x04, rest @ ..] if rest.len() == 64))
 }
 
 /// The bytes that hexadecimal digits write.

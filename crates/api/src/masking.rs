@@ -1,4 +1,4 @@
-//! Personal answers in history: viewers do not read them (contract section 6).
+//! Personal answers in history: viewers do not read them (contract section 6), nor the links by which people who were invited give theirs.
 //!
 //! Answers are stored as they were given, for later steps need them. On the way out to a viewer the answers themselves
 //! are hidden by their key, and their text wherever a step has put it: in a rendered config, an output, an error. What a
@@ -16,6 +16,7 @@ use store::{
     Connection, StoreResult,
     form::form_find,
     history::{Told, told},
+    invitation::link,
     submission::{MASK, mask},
 };
 
@@ -25,6 +26,8 @@ const SHORTEST: usize = 3;
 /// What is hidden from whoever asks.
 #[derive(Debug, Default)]
 pub struct Veil {
+    /// Whoever asks may only read.
+    is_viewer: bool,
     forms: HashMap<FormId, Form>,
     runs: HashMap<ExecutionId, Personal>,
 }
@@ -39,8 +42,8 @@ impl Veil {
         identity: Identity,
         data: impl Iterator<Item = &'a Value>,
     ) -> StoreResult<Self> {
-        let mut veil = Self::default();
-        if identity.role == Role::Viewer {
+        let mut veil = Self { is_viewer: identity.role == Role::Viewer, ..Self::default() };
+        if veil.is_viewer {
             veil.forms(connection, identity, data).await?;
         }
         Ok(veil)
@@ -70,7 +73,8 @@ impl Veil {
         identity: Identity,
         executions: impl Iterator<Item = ExecutionId>,
     ) -> StoreResult<()> {
-        if identity.role == Role::Viewer {
+        self.is_viewer = identity.role == Role::Viewer;
+        if self.is_viewer {
             let told = told(connection, identity.tenant, executions).await?;
             let events = told.values().flatten().flat_map(|told| &told.events);
             self.forms(connection, identity, events).await?;
@@ -99,13 +103,15 @@ impl Veil {
     #[must_use]
     pub fn of(&self, data: &Value) -> Personal {
         let form = form_of(data).and_then(|id| self.forms.get(&id));
-        form.map_or_else(Personal::default, |form| Personal::of(data, form))
+        let found = form.map_or_else(Personal::default, |form| Personal::of(data, form));
+        Personal { links: self.is_viewer, ..found }
     }
 
     /// What is to be hidden wherever this execution has written something; nothing of one that the veil was not made for.
     #[must_use]
     pub fn of_run(&self, execution: ExecutionId) -> Personal {
-        self.runs.get(&execution).cloned().unwrap_or_default()
+        let found = self.runs.get(&execution).cloned().unwrap_or_default();
+        Personal { links: self.is_viewer, ..found }
     }
 }
 
@@ -116,6 +122,8 @@ pub struct Personal {
     keys: Vec<String>,
     /// What is looked for in texts, longest first so that no part of it is left.
     texts: Vec<String>,
+    /// Links by which people answer as themselves are hidden, too.
+    links: bool,
 }
 
 impl Personal {
@@ -157,7 +165,8 @@ impl Personal {
             keys.push(key.clone());
             texts_of(answer, &mut texts);
         }
-        let mut found = Self { keys, texts: texts.iter().flat_map(|text| spellings(text)).collect() };
+        let mut found =
+            Self { keys, links: false, texts: texts.iter().flat_map(|text| spellings(text)).collect() };
         found.sort();
         found
     }
@@ -167,6 +176,7 @@ impl Personal {
     pub fn and(mut self, other: Self) -> Self {
         self.keys.extend(other.keys);
         self.texts.extend(other.texts);
+        self.links |= other.links;
         self.sort();
         self
     }
@@ -180,7 +190,7 @@ impl Personal {
 
     /// Hides them in what a step was given or gave.
     pub fn hide(&self, value: &mut Value) {
-        if self.keys.is_empty() {
+        if self.keys.is_empty() && !self.links {
             return;
         }
         match value {
@@ -225,6 +235,9 @@ impl Personal {
                 *text = text.replace(personal.as_str(), MASK);
             }
         }
+        if self.links {
+            hide_links(text);
+        }
     }
 
     /// The verdict on a condition says which field it read: there the answer is hidden however short it is.
@@ -244,6 +257,21 @@ impl Personal {
                     *value = MASK.into();
                 }
             }
+        }
+    }
+}
+
+/// Hides the tokens of invitations: whoever opens such a link answers as the contact whose it is.
+fn hide_links(text: &mut String) {
+    let mut from = 0;
+    while let Some(found) = text[from..].find(link::PATH) {
+        let start = from + found + link::PATH.len();
+        let length = text[start..].find(|character: char| character != '-' && !character.is_ascii_hexdigit());
+        let end = length.map_or(text.len(), |length| start + length);
+        from = start;
+        if link::named(&text[start..end]).is_some() {
+            text.replace_range(start..end, MASK);
+            from += MASK.len();
         }
     }
 }
@@ -309,6 +337,18 @@ mod tests {
             "updated_by": null, "version": 1, "archived_at": null,
         }))
         .unwrap()
+    }
+
+    #[test]
+    fn the_links_of_invitations_are_hidden_from_who_may_only_read() {
+        let token = "3-0123456789abcdef0123456789abcdef";
+        let of_link = |token: &str| json!({"url": format!("https://x.example/i/{token}"), "html": format!("<a href=\"/i/{token}\">Go</a> /i/ /i/none")});
+        let mut shown = of_link(token);
+        Personal { links: true, ..Personal::default() }.hide(&mut shown);
+        assert_eq!(shown, of_link(MASK));
+        let mut seen = of_link(token);
+        Personal::default().hide(&mut seen);
+        assert_eq!(seen, of_link(token));
     }
 
     #[test]

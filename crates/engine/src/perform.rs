@@ -111,7 +111,9 @@ impl Attempt<'_> {
             log.output_data = Some(json!({"reason": "the step is disabled"}));
             return Err(Box::new(self.done(log, None)));
         }
-        if let Some(conditions) = &step.skip_if {
+        // Of a call that is under way, and made again after a crash, that was decided before: what it does may have happened.
+        let is_under_way = self.journal.last(&self.place.path).is_some_and(Log::is_under_way);
+        if let Some(conditions) = step.skip_if.as_ref().filter(|_| !is_under_way) {
             let skips = self.seeing(started, |scope| control::verdict(conditions, scope, &mut log.warnings));
             match skips {
                 Ok((false, _)) => {}

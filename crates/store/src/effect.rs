@@ -27,7 +27,9 @@ use crate::{
     scores::scores_compare,
     submission::{submission_get, submission_update},
     ticket::{record_exists, ticket_get, ticket_insert, ticket_update},
+    tx::TEAM,
     waiting::wait_change,
+    writer::Needs,
 };
 
 /// Whose step it is.
@@ -48,26 +50,29 @@ impl EffectOrigin {
     }
 }
 
-/// The one record that an effect is going to change or to name, where that can be told beforehand.
-pub(crate) fn effect_needs(effect: &Effect) -> Option<(&'static str, i64)> {
+/// Notes the records that an effect is going to change or to name, where that can be told beforehand.
+pub(crate) fn effect_needs(effect: &Effect, tenant: TenantId, needs: &mut Needs) {
     match effect {
         Effect::FieldUpdate { entity, .. } | Effect::TagAdd { entity, .. } => {
-            Some((table_of(*entity), entity.id()))
+            needs.record(table_of(*entity), entity.id());
         }
-        Effect::ContactUpdate { contact: ContactKey::Id(id), .. } => Some(("contacts", id.get())),
-        Effect::TicketCreate(NewTicket { contact: Link::OfEvent(id) | Link::Named(id), .. }) => {
-            Some(("contacts", id.get()))
+        Effect::ContactUpdate { contact: ContactKey::Id(id), .. }
+        | Effect::TicketCreate(NewTicket { contact: Link::OfEvent(id) | Link::Named(id), .. })
+        | Effect::ContactErase(id) => needs.record("contacts", id.get()),
+        Effect::ContactUpdate { contact: ContactKey::Email(email), .. } => {
+            needs.emails.insert((tenant, email.to_lowercase()));
         }
-        Effect::ContactErase(id) => Some(("contacts", id.get())),
-        Effect::Invite(new) => Some(("contacts", new.contact.get())),
-        Effect::TicketAssign { ticket, .. } => Some(("tickets", ticket.get())),
-        Effect::ContactUpdate { .. }
-        | Effect::ScoresCompare(_)
+        Effect::Invite(new) => needs.record("contacts", new.contact.get()),
+        Effect::TicketAssign { ticket, .. } => {
+            needs.record("tickets", ticket.get());
+            needs.record(TEAM, tenant.get());
+        }
+        Effect::ScoresCompare(_)
         | Effect::TicketCreate(_)
         | Effect::NotificationCreate(_)
         | Effect::Wait(_)
         | Effect::MailKeep(_)
-        | Effect::WorkflowRun(_) => None,
+        | Effect::WorkflowRun(_) => {}
     }
 }
 

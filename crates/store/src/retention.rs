@@ -90,7 +90,7 @@ pub struct Expired {
 }
 
 impl Expired {
-    /// Without what is to go soon with its partition: the look goes on behind that.
+    /// Without what is to go soon with its partition: the look goes on behind that. Rows of other partitions that are as old wait with it.
     #[must_use]
     pub fn without(mut self, held: Held) -> Self {
         let found = self.ids.len();

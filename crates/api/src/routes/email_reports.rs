@@ -5,7 +5,7 @@
 mod shapes;
 mod signed;
 
-use actions::signature::of_base64;
+use actions::signature::{is_ecdsa_key, of_base64};
 use axum::extract::{Request, State};
 use model::{Actor, TenantId};
 use serde::{Deserialize, Serialize};
@@ -111,7 +111,8 @@ async fn take(
         ApiError::unprocessable(vec![model::Problem::at("", format!("is no JSON: {error}"))])
     })?;
     let as_sent = Sent { headers: &headers, bytes: &bytes, json: &sent };
-    if !keys.is_empty() && !keys.iter().any(|(signer, key)| is_signed(*signer, key, as_sent)) {
+    if !keys.is_empty() && !keys.iter().any(|(signer, key)| is_signed(*signer, key, as_sent, app.store.now()))
+    {
         let names: Vec<&str> = keys.keys().map(|signer| signer.as_str()).collect();
         return Err(ApiError::unauthenticated(format!(
             "only what these have signed is taken in here: {}",
@@ -161,8 +162,8 @@ async fn get(Admin(identity): Admin, State(app): State<App>) -> ApiResult<Data<R
     address(&app, identity.tenant).await
 }
 
-/// Keeps what services sign their reports with. With any key only what one of these services has signed is taken in: nobody else who has the address
-/// can report anything.
+/// Keeps what services sign their reports with. With any key only what one of these services has signed within the last two days is taken in. SendGrid signs
+/// what it says; Mailgun only that it is the one who says it.
 #[utoipa::path(patch, path = "/api/email-reports", tag = "Email", request_body = ReportKeys, responses(
     (status = 200, body = Data<ReportAddress>),
     (status = 401, body = Failure),
@@ -179,7 +180,8 @@ async fn change(
         let Some(key) = key else { continue };
         let key = key.map(|key| key.trim().to_owned()).filter(|key| !key.is_empty());
         let fits = key.as_ref().is_none_or(|key| {
-            key.len() <= 1_000 && (signer != ReportSigner::Sendgrid || of_base64(key).is_some())
+            let is_checked_by = |key: &str| of_base64(key).is_some_and(|key| is_ecdsa_key(&key));
+            key.len() <= 1_000 && (signer != ReportSigner::Sendgrid || is_checked_by(key))
         });
         if !fits {
             return Err(ApiError::invalid(signer.as_str(), "is no key: copy it as the service shows it"));

@@ -14,7 +14,7 @@ use std::{
 use futures_util::{FutureExt, future::BoxFuture};
 use model::{Period, TenantId, Timestamp};
 use store::{
-    StoreResult, Tx,
+    Connection, StoreResult, Tx,
     partition::{
         Held, Series, Standing, partition_retire, partition_standing, partitions_filled, partitions_settle,
     },
@@ -25,6 +25,13 @@ use store::{
 };
 
 use crate::{EngineError, EngineInner, patience::patiently};
+
+/// What cannot be settled now is with the next round, and keeps no other partition from going.
+async fn settle(connection: &mut Connection) {
+    if let Err(error) = partitions_settle(connection).await {
+        tracing::warn!(%error, "a partition that was taken out is not dropped yet; it is tried again");
+    }
+}
 
 /// Between two rounds, of all nodes together.
 const EVERY: Period = Period::minutes(10);
@@ -150,7 +157,7 @@ impl Round<'_> {
     async fn drop_partitions(&mut self) -> Result<(), EngineError> {
         let store = &self.engine.store;
         let Some(mut connection) = store.lease_connection().await? else { return Ok(()) };
-        partitions_settle(&mut connection).await?;
+        settle(&mut connection).await;
         let now = store.now();
         let keeps = retention_keeps(&mut connection, now).await?;
         for series in Series::ALL {
@@ -169,7 +176,7 @@ impl Round<'_> {
                             tracing::info!(%error, "a partition that is too old could not be taken out; its rows go one by one");
                             continue;
                         }
-                        partitions_settle(&mut connection).await?;
+                        settle(&mut connection).await;
                         match series {
                             Series::Executions => self.removed.executions += rows,
                             Series::Events => self.removed.events += rows,

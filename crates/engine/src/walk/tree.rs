@@ -389,10 +389,7 @@ impl<'a> Walk<'a> {
         {
             return Ok(Closing::Failed(log));
         }
-        if parallel.interleaved && self.calls_below(base) {
-            return Err(Next::Wait(ahead.wait.unwrap_or(AT_ITS_END)));
-        }
-        match (ahead.next(), first_failure) {
+        match (self.turn(parallel, base, ahead), first_failure) {
             (Some(next), _) => Err(next),
             (None, Some(log)) => Ok(Closing::Failed(log)),
             (None, None) => Ok(Closing::Joined(finished, failed)),
@@ -413,18 +410,25 @@ impl<'a> Walk<'a> {
         }
         let joined = rows.last(&path).filter(|row| row.status == StepStatus::Completed)?;
         let base = base(&path, joined);
-        let mut wait = None;
+        let mut ahead = Ahead::default();
         for (at, lane) in parallel.branches.iter().enumerate() {
             let list = format!("{base}.branches[{at}]");
             let level =
                 Level { above: level, step: Some(step), path: &path, list: &list, inside: Inside::Branch };
             match self.list(&lane.actions, rows, Some(&level)) {
                 Flow::Done | Flow::Failed(_) | Flow::Stopped(_) => {}
-                Flow::Next(Next::Wait(until)) => wait = Some(earliest(wait, until)),
-                Flow::Next(next) => return Some(next),
+                Flow::Next(next) => ahead.note(next),
             }
         }
-        wait.map(Next::Wait)
+        self.turn(parallel, &base, ahead)
+    }
+
+    /// What is next in the branches of a step: of interleaved ones nothing while a call is under way in one.
+    fn turn(&self, parallel: &Parallel, base: &str, ahead: Ahead<'a>) -> Option<Next<'a>> {
+        if parallel.interleaved && self.calls_below(base) {
+            return Some(Next::Wait(ahead.wait.unwrap_or(AT_ITS_END)));
+        }
+        ahead.next()
     }
 }
 

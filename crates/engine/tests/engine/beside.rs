@@ -70,11 +70,18 @@ testkit::on_both! {
             ("c", json!([call("c1", sink.url("/alone"))])),
         ])]);
         actions[0]["config"]["interleaved"] = json!(true);
+        // Those that are left behind when one has won, too.
+        actions.as_array_mut().unwrap().push(parallel("first", "any", &[
+            ("a", json!([tag("won", "won")])),
+            ("b", json!([call("b2", sink.url("/alone"))])),
+            ("c", json!([call("c2", sink.url("/alone"))])),
+        ]));
+        actions[1]["config"].as_object_mut().unwrap().extend([("interleaved".to_owned(), json!(true)), ("losers".to_owned(), json!("finish"))]);
         let (engine, _, _) = house.furnish(json!({"conditions": [], "actions": actions})).await;
         let id = post(&engine, json!({})).await.executions[0].id;
         let ended = house.run_to_end(&engine, id).await.unwrap();
         assert_eq!(ended.execution.progress.status, ExecutionStatus::Completed, "{}", told(&ended, &sink));
-        assert_eq!(calls(&sink).len(), 4);
+        assert_eq!(calls(&sink).len(), 6);
         engine.stop(Duration::from_secs(5)).await;
     }
 

@@ -1,7 +1,7 @@
 //! Steps that are written with the event that starts them: how far they go, and that the rest is not lost. The engine that takes the event
 //! runs nothing, so whatever is there came with the acceptance.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::json;
 use testkit::place::Place;
@@ -75,5 +75,36 @@ async fn lanes_that_make_new_names_at_once_do_not_stand_still() {
     let refused: Vec<_> =
         futures_util::future::join_all(posts).await.into_iter().filter_map(Result::err).collect();
     assert!(refused.is_empty(), "{refused:?}");
+    engine.stop(Duration::from_secs(5)).await;
+}
+
+/// Runs that name contacts by their addresses, in one order and in the other: what is locked by name is locked in the one order, too. PostgreSQL would end one of two that wait
+/// for each other after a second.
+#[tokio::test(flavor = "multi_thread")]
+async fn lanes_that_name_contacts_by_their_addresses_do_not_wait_in_a_circle() {
+    let place = Arc::new(Place::postgres());
+    let house = House::new(Arc::clone(&place));
+    let named = |who: &str| json!({"type": "update_contact", "config": {"email": format!("{{{{{who}}}}}@example.com"), "upsert": true, "updates": {"segment": "seen"}}});
+    let (engine, _, _) =
+        house.furnish(json!({"conditions": [], "actions": [named("one"), named("two")]})).await;
+    let post = |number: i64, one: &str, two: &str| {
+        engine
+            .store()
+            .event_accept(event(None, json!({"submission": {"id": number}, "one": one, "two": two})))
+    };
+    post(1, "ann", "bob").await.unwrap();
+    let deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
+    for round in 0..20 {
+        let posts = (0..20).map(|number| {
+            let (one, two) = if number % 2 == 0 { ("ann", "bob") } else { ("bob", "ann") };
+            post(round * 20 + number, one, two)
+        });
+        futures_util::future::join_all(posts).await.into_iter().for_each(|accepted| drop(accepted.unwrap()));
+    }
+    engine.store().write(|_| Box::pin(async { Ok(()) })).await.unwrap();
+    let mut reader = engine.store().read_any().await.unwrap();
+    let found: i64 = reader.query_one(deadlocks, Vec::new()).await.unwrap().first().unwrap();
+    assert_eq!(found, 0);
+    drop(reader);
     engine.stop(Duration::from_secs(5)).await;
 }

@@ -1,7 +1,7 @@
 //! The link by which somebody who was invited answers a form.
 //!
 //! Its token is computed from the installation's secret key and the key under which the invitation was made: a step that is tried again makes the same
-//! link, nobody can guess one, and the database has only its hash.
+//! link, and nobody can guess one. The invitation's row has only its hash; the step's output and the event have the link, for the mail that follows, and viewers do not see it there.
 
 use model::TenantId;
 

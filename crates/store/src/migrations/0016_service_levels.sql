@@ -7,7 +7,7 @@ CREATE TABLE ticket_deadlines (
 );
 CREATE INDEX idx_ticket_deadlines_due ON ticket_deadlines(due_at);
 
--- Who was asked to answer a form; the token of the link itself is never stored.
+-- Who was asked to answer a form, with the hash of the link's token.
 CREATE TABLE invitations (
     id {id} PRIMARY KEY,
     tenant_id {id} NOT NULL REFERENCES tenants(id),

@@ -250,7 +250,8 @@ pub async fn partitions_settle(connection: &mut Connection) -> StoreResult<()> {
     }
     for series in Series::ALL {
         for from in retired(connection, series).await? {
-            connection.change_schema(&Partition { series, from, to: from }.settling()).await?;
+            // Not as a change of the schema: nobody has these tables any more, and whoever needs a new partition does not wait for their end.
+            connection.batch(Partition { series, from, to: from }.settling()).await?;
             tracing::info!(
                 table = series.table(),
                 from,

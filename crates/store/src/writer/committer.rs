@@ -1,20 +1,23 @@
 //! One lane: takes operations from its queue, runs a batch of them in one transaction, commits, answers.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     panic::AssertUnwindSafe,
     sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
 use futures_util::FutureExt;
-use model::Clock;
+use model::{Clock, TenantId, effect::ContactKey};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::{Count, Faults, Message, Needs, job::Job};
-use crate::{Hooks, StoreError, StoreResult, Tx, event::event_keys_hold, execution::executions_hold};
+use crate::{
+    Hooks, StoreError, StoreResult, Tx, contact::contact_find, event::event_keys_hold,
+    execution::executions_hold,
+};
 
 /// Operations in one commit.
 const BATCH: usize = 512;
@@ -188,10 +191,15 @@ impl Committer {
                 Err(error) => {
                     tracing::debug!(%error, "a batch is done one by one");
                     self.tx.operation_undo().await?;
+                    let mut needs = Needs::default();
+                    for job in &batch.together {
+                        job.together(&mut needs);
+                    }
+                    self.hold_for_each(needs).await?;
                 }
             }
         }
-        // In the order in which a batch would lock, for what each locks is held to the commit.
+        // Keys are taken by each for itself, in the one order.
         batch.together.make_contiguous().sort_by_cached_key(|job| {
             let mut needs = Needs::default();
             job.together(&mut needs);
@@ -201,6 +209,20 @@ impl Committer {
             self.run_alone(batch, job).await?;
         }
         Ok(())
+    }
+
+    /// Locks what a batch would before its operations run one by one: what each locks for itself, in the order in which they came, would be held to the commit.
+    async fn hold_for_each(&mut self, mut needs: Needs) -> StoreResult<()> {
+        if self.tx.blocks() {
+            return Ok(());
+        }
+        needs.event_keys.clear();
+        self.tx.operation_begin().await?;
+        match self.hold(needs).await {
+            Ok(()) => self.tx.operation_keep().await,
+            // Each operation is told by itself what is wrong.
+            Err(_) => self.tx.operation_undo().await,
+        }
     }
 
     async fn try_together(&mut self, batch: &mut Batch) -> StoreResult<()> {
@@ -222,9 +244,24 @@ impl Committer {
             let ids = needs.executions.iter().map(|id| id.get()).collect();
             executions_hold(&mut self.tx, ids).await?;
         }
+        for id in self.contacts_named(needs.emails).await? {
+            needs.records.entry("contacts").or_default().insert(id);
+        }
         self.tx.hold_all(&needs.records).await?;
         self.tx.awaited_prepare(needs.tenants.into_iter().collect()).await?;
         event_keys_hold(&mut self.tx, needs.event_keys).await
+    }
+
+    /// Finds the contacts that are named by their addresses, so that they are locked with the others. One that does not exist yet is nobody's to lock.
+    async fn contacts_named(&mut self, emails: BTreeSet<(TenantId, String)>) -> StoreResult<Vec<i64>> {
+        let mut ids = Vec::new();
+        if !self.tx.blocks() {
+            for (tenant, email) in emails {
+                let contact = contact_find(&mut self.tx, tenant, &ContactKey::Email(email)).await?;
+                ids.extend(contact.map(|contact| contact.id.get()));
+            }
+        }
+        Ok(ids)
     }
 
     /// The outer error says that the transaction is no more; the inner one is the operation's own.

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{FutureExt, future::BoxFuture};
-use model::{ExecutionId, StepStatus, TenantId, effect::Effect, event::EXECUTION_FAILED};
+use model::{ExecutionId, StepStatus, TenantId, event::EXECUTION_FAILED};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -15,7 +15,6 @@ use crate::{
     effect::{effect_emits, effect_needs},
     event::EventKey,
     execution::Performed,
-    tx::TEAM,
 };
 
 /// An operation that many do at once.
@@ -42,22 +41,23 @@ pub(crate) struct Needs {
     pub(crate) emits: BTreeSet<(TenantId, &'static str)>,
     /// By table.
     pub(crate) records: BTreeMap<&'static str, BTreeSet<i64>>,
+    /// Contacts that are named by their addresses, in small letters.
+    pub(crate) emails: BTreeSet<(TenantId, String)>,
     /// Whose events there may be.
     pub(crate) tenants: BTreeSet<i64>,
     pub(crate) event_keys: BTreeSet<EventKey>,
 }
 
 impl Needs {
+    pub(crate) fn record(&mut self, table: &'static str, id: i64) {
+        self.records.entry(table).or_default().insert(id);
+    }
+
     /// What steps are going to change or to name, and which events that makes.
     pub(crate) fn effects(&mut self, tenant: TenantId, steps: &[Performed]) {
         for effect in steps.iter().filter_map(|step| step.effect.as_ref()) {
             self.emits.extend(effect_emits(effect).iter().map(|event| (tenant, *event)));
-            if let Some((table, id)) = effect_needs(effect) {
-                self.records.entry(table).or_default().insert(id);
-            }
-            if matches!(effect, Effect::TicketAssign { .. }) {
-                self.records.entry(TEAM).or_default().insert(tenant.get());
-            }
+            effect_needs(effect, tenant, self);
         }
         if steps.iter().any(|step| step.log.status == StepStatus::Failed) {
             // The run may fail with it.

@@ -2,6 +2,7 @@
 
 use actions::signature::{ecdsa_verifies, hmac_verifies, of_base64, of_hex};
 use axum::http::HeaderMap;
+use model::{Period, Timestamp};
 use serde_json::Value;
 use store::mailing::report_keys::ReportSigner;
 
@@ -13,30 +14,42 @@ pub(super) struct Sent<'a> {
     pub(super) json: &'a Value,
 }
 
-/// Whether it is signed with the key. The same report again changes nothing, so its time does not matter.
-pub(super) fn is_signed(signer: ReportSigner, key: &str, sent: Sent<'_>) -> bool {
-    match signer {
+/// How long a signature is good: the services try for a day at most, and who finds an old report is not to send it again after somebody has taken an
+/// address off the list.
+const LASTS: Period = Period::hours(48);
+
+/// Whether it is signed with the key, not long ago.
+pub(super) fn is_signed(signer: ReportSigner, key: &str, sent: Sent<'_>, now: Timestamp) -> bool {
+    let signed_at = match signer {
         ReportSigner::Mailgun => mailgun(key, sent.json),
         ReportSigner::Sendgrid => sendgrid(key, sent),
-    }
-    .unwrap_or(false)
+    };
+    signed_at.is_some_and(|at| now.minus(LASTS) <= at && at <= now.plus(LASTS))
 }
 
-/// The signature stands in the body, beside what it is about.
+/// In seconds since 1970.
+fn time(text: &str) -> Option<Timestamp> {
+    text.parse::<i64>().ok()?.checked_mul(1_000).map(Timestamp::from_millis)
+}
+
+/// The signature stands in the body, beside what is reported, and is of a time and a token only: it says who sends, and not what. Answers the time of one
+/// that is good.
 /// <https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks>
-fn mailgun(key: &str, json: &Value) -> Option<bool> {
+fn mailgun(key: &str, json: &Value) -> Option<Timestamp> {
     let part = |name: &str| json.get("signature")?.get(name)?.as_str();
     let (timestamp, token, signature) = (part("timestamp")?, part("token")?, of_hex(part("signature")?)?);
-    Some(hmac_verifies(false, key.as_bytes(), format!("{timestamp}{token}").as_bytes(), &signature))
+    let is_good = hmac_verifies(false, key.as_bytes(), format!("{timestamp}{token}").as_bytes(), &signature);
+    time(timestamp).filter(|_| is_good)
 }
 
-/// The signature is of the time and the body, in headers.
+/// The signature is of the time and the body, in headers. Answers the time of one that is good.
 /// <https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/getting-started-event-webhook-security-features>
-fn sendgrid(key: &str, sent: Sent<'_>) -> Option<bool> {
+fn sendgrid(key: &str, sent: Sent<'_>) -> Option<Timestamp> {
     let header = |name: &str| sent.headers.get(format!("x-twilio-email-event-webhook-{name}"))?.to_str().ok();
     let (timestamp, signature) = (header("timestamp")?, of_base64(header("signature")?)?);
     let signed = [timestamp.as_bytes(), sent.bytes].concat();
-    Some(ecdsa_verifies(&of_base64(key)?, &signed, &signature))
+    let is_good = ecdsa_verifies(&of_base64(key)?, &signed, &signature);
+    time(timestamp).filter(|_| is_good)
 }
 
 #[cfg(test)]
@@ -46,10 +59,27 @@ mod tests {
     use super::*;
 
     fn signed(signer: ReportSigner, key: &str, headers: &[(&'static str, &str)], body: &str) -> bool {
+        let at = match signer {
+            ReportSigner::Mailgun => "1770920772",
+            ReportSigner::Sendgrid => "1600112502",
+        };
+        let at = time(at).unwrap();
+        let late = signed_by(signer, key, headers, body, at.plus(Period::hours(49)));
+        assert!(!late, "an old one is taken for nothing");
+        signed_by(signer, key, headers, body, at.plus(Period::hours(47)))
+    }
+
+    fn signed_by(
+        signer: ReportSigner,
+        key: &str,
+        headers: &[(&'static str, &str)],
+        body: &str,
+        now: Timestamp,
+    ) -> bool {
         let headers: HeaderMap =
             headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
         let json = serde_json::from_str(body).unwrap_or_default();
-        is_signed(signer, key, Sent { headers: &headers, bytes: body.as_bytes(), json: &json })
+        is_signed(signer, key, Sent { headers: &headers, bytes: body.as_bytes(), json: &json }, now)
     }
 
     #[test]
