@@ -39,7 +39,7 @@ test("an administrator sets up the company's mails, each part by itself, and wha
   await save(sending);
   await expect(sending.getByLabel("Host")).toHaveAccessibleDescription(/is not the name of a host/);
   await limit.getByLabel("Marketing mails at most").fill("5");
-  await limit.getByLabel("Within", { exact: true }).fill("2");
+  await limit.getByRole("textbox", { name: "Within", exact: true }).fill("2");
   await save(limit);
   await expect.poll(async () => (await settings(page)).mail?.marketing_limit).toEqual({ mails: 5, period: "2w" });
   await expect(sending.getByLabel("Host")).toHaveValue("no host!");

@@ -312,8 +312,8 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Keeps what services sign their reports with. With any key only what one of these services has signed is taken in: nobody else who has the address
-         *     can report anything.
+         * Keeps what services sign their reports with. With any key only what one of these services has signed within the last two days is taken in. SendGrid signs
+         *     what it says; Mailgun only that it is the one who says it.
          */
         patch: operations["patch_email_reports"];
         trace?: never;
