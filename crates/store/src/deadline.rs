@@ -6,7 +6,7 @@
 //! and of a ticket that has changed meanwhile nothing is told.
 
 use model::{
-    Actor, TenantId, TicketId, Timestamp,
+    Actor, Period, TenantId, TicketId, Timestamp,
     entity::EntityKind,
     event::{TICKET_SLA_BREACHED, TICKET_SLA_WARNING},
     settings::SlaRules,
@@ -17,6 +17,9 @@ use crate::{
     Connection, StoreError, StoreResult, Tx, change::record_emit, database::Later, params,
     ticket::ticket_get, writer::Notice,
 };
+
+/// How long a breach that cannot be told is tried for.
+const PATIENCE: Period = Period::hours(24);
 
 /// Something that is to be told of a ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,14 +157,28 @@ pub async fn deadline_tell(tx: &mut Tx, deadline: &Deadline) -> StoreResult<bool
     Ok(moved > 0)
 }
 
-/// Tells it later: for now it cannot be.
+/// Tells it later: for now it cannot be. A warning gives way to the breach when that has come; the breach is given up a day after. False: it is.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn deadline_put_off(tx: &mut Tx, deadline: &Deadline, until: Timestamp) -> StoreResult<()> {
+pub async fn deadline_put_off(tx: &mut Tx, deadline: &Deadline, until: Timestamp) -> StoreResult<bool> {
     let Deadline { tenant, ticket, due_at, stage } = *deadline;
-    let sql = "UPDATE ticket_deadlines SET due_at = ?1 WHERE ticket_id = ?2 AND tenant_id = ?3 AND due_at = ?4 AND stage = ?5";
-    tx.execute(sql, params![until, ticket, tenant, due_at, stage]).await?;
-    tx.notice(Notice::TimerSet(until));
-    Ok(())
+    tx.hold("tickets", tenant, ticket.get()).await?;
+    let breach_at = match ticket_get(tx, tenant, ticket).await {
+        Ok(ticket) => ticket.due_at,
+        Err(StoreError::Missing(_)) => None,
+        Err(error) => return Err(error),
+    };
+    let (told_at, next) = match (stage, breach_at) {
+        (DeadlineStage::Warning, Some(breach_at)) if breach_at <= until => (breach_at, DeadlineStage::Breach),
+        (DeadlineStage::Breach, Some(breach_at)) if breach_at.plus(PATIENCE) < until => {
+            deadline_drop(tx, tenant, ticket).await?;
+            return Ok(false);
+        }
+        _ => (until, stage),
+    };
+    let sql = "UPDATE ticket_deadlines SET due_at = ?1, stage = ?2 WHERE ticket_id = ?3 AND tenant_id = ?4 AND due_at = ?5 AND stage = ?6";
+    tx.execute(sql, params![told_at, next, ticket, tenant, due_at, stage]).await?;
+    tx.notice(Notice::TimerSet(told_at));
+    Ok(true)
 }

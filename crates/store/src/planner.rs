@@ -7,7 +7,7 @@
 use crate::{Connection, StoreResult, params};
 
 /// The tables with the columns that statements look for: what is only read is not sampled.
-const GROWING: [(&str, &str); 4] = [
+const GROWING: [(&str, &str); 9] = [
     (
         "workflow_executions",
         "id, tenant_id, workflow_id, status, outcome, owner, event_id, contact_id, submission_id, created_at",
@@ -15,6 +15,11 @@ const GROWING: [(&str, &str); 4] = [
     ("workflow_execution_logs", "id, tenant_id, execution_id, step_number"),
     ("events", "id, tenant_id, external_id, created_at"),
     ("event_keys", "tenant_id, source, external_id, event_id, created_at"),
+    ("execution_waits", "execution_id, step_path, tenant_id, event, key_path, key_value"),
+    ("timers", "due_at, execution_id, tenant_id"),
+    ("approvals", "id, tenant_id, execution_id, state"),
+    ("contacts", "id, tenant_id, email, external_id, segment, owner_id"),
+    ("tickets", "id, tenant_id, status, priority, assignee_id, contact_id, submission_id"),
 ];
 
 /// Analyzes those that have grown; nothing on SQLite, which plans by the indexes' shape alone.

@@ -30,12 +30,12 @@ pub(crate) async fn fire(engine: &EngineInner, now: Timestamp) -> Result<usize, 
             Err(error) if error.stops_all() => return Err(error),
             // The others are not held up by this one, and the clock does not spin for it.
             Err(error) => {
-                tracing::error!(tenant = %deadline.tenant, ticket = %deadline.ticket, %error, "a deadline could not be told of; it is tried again in a minute");
                 let later = engine.store.now().plus(PAUSE);
                 let write = engine.store.write_patiently(move |tx| {
                     Box::pin(async move { deadline_put_off(tx, &deadline, later).await })
                 });
-                write.await?;
+                let next = if write.await? { "it is tried again in a minute" } else { "it is given up" };
+                tracing::error!(tenant = %deadline.tenant, ticket = %deadline.ticket, %error, next, "a deadline could not be told of");
                 count += 1;
             }
         }

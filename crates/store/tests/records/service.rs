@@ -8,7 +8,7 @@ use model::{
     ticket::{DeadlineStage, Ticket},
 };
 use store::{
-    deadline::{Deadline, deadline_due_list, deadline_tell},
+    deadline::{Deadline, deadline_due_list, deadline_put_off, deadline_tell},
     invitation::{invitation_create, invitation_get, invitation_open},
     submission::{NewSubmission, submission_create},
     ticket::{ticket_archive, ticket_create, ticket_update},
@@ -93,6 +93,32 @@ testkit::on_both! {
         assert_eq!(next(&bench).await, [(other.id, NOW, DeadlineStage::Breach)]);
         change!(bench, |tx| ticket_archive(tx, ONE, ADA, other.id)).unwrap();
         assert_eq!(next(&bench).await, []);
+    }
+
+    async fn what_cannot_be_told_gives_way_to_what_comes_next_and_is_given_up_after_a_day(place: Place) {
+        let bench = Bench::new(place).await;
+        bench.starting(0);
+        let ticket = made(&bench, json!({"title": "Late", "due_at": HOURS(4)})).await;
+        assert_eq!(next(&bench).await, [(ticket.id, HOURS(3), DeadlineStage::Warning)]);
+        bench.starting(1_001);
+        let put_off = async |until: Timestamp| {
+            let deadline = due(&bench).await[0];
+            change!(bench, |tx| deadline_tell(tx, &deadline)).unwrap_err();
+            change!(bench, |tx| deadline_put_off(tx, &deadline, until)).unwrap()
+        };
+        let minute = Period::minutes(1);
+        let mut seen = Vec::new();
+        for until in [HOURS(3).plus(minute), HOURS(4), HOURS(4).plus(minute), HOURS(28), HOURS(28).plus(minute)] {
+            let goes_on = put_off(until).await;
+            seen.push((goes_on, next(&bench).await.first().map(|(_, at, stage)| (*at, *stage))));
+        }
+        assert_eq!(seen, [
+            (true, Some((HOURS(3).plus(minute), DeadlineStage::Warning))),
+            (true, Some((HOURS(4), DeadlineStage::Breach))),
+            (true, Some((HOURS(4).plus(minute), DeadlineStage::Breach))),
+            (true, Some((HOURS(28), DeadlineStage::Breach))),
+            (false, None),
+        ]);
     }
 
     async fn an_invitation_is_answered_by_its_contact(place: Place) {
