@@ -86,7 +86,7 @@ pub(crate) fn with_standings(journal: &Journal, standings: &[Standing]) -> Journ
                 // Deleted, which only what has ended can be.
                 None => json!({"executionId": id, "status": ExecutionStatus::Failed, "error": "it was deleted before its result was read"}),
             };
-            Some(std::sync::Arc::new(Log { output_data: Some(output), ..row.clone() }))
+            Some(std::sync::Arc::new(Log { output_data: Some(output.into()), ..row.clone() }))
         })
         .collect();
     journal.with(&rows)
@@ -103,7 +103,7 @@ pub(crate) fn returned(step: &Step, row: &Log, journal: &Journal, now: Timestamp
 }
 
 fn ended(row: &Log, now: Timestamp) -> Log {
-    let output = row.output_data.clone().unwrap_or_default();
+    let output = row.output();
     let text = |key: &str| output.get(key).and_then(Value::as_str).map(str::to_owned);
     let ended = Log {
         resume_at: None,
@@ -130,13 +130,13 @@ fn ended(row: &Log, now: Timestamp) -> Log {
         }
         Some(ExecutionStatus::Failed) => {
             let error = text("error").unwrap_or_else(|| "it failed".to_owned());
-            let mut output = output.clone();
             let causes = text("errorStack").unwrap_or_else(|| error.clone());
+            let mut output = output;
             if let Value::Object(fields) = &mut output {
                 fields.remove("errorStack");
                 fields.insert("causes".to_owned(), json!([format!("execution {id}: {causes}")]));
             }
-            let failed = Log { output_data: Some(output), ..ended };
+            let failed = Log { output_data: Some(output.into()), ..ended };
             control::failed(failed, format!("execution {id}{FAILED}{}", first_cause(&error)), now)
         }
     }

@@ -54,10 +54,12 @@ pub(crate) fn open(
 
 /// The row of a step that is begun from its beginning: one that holds steps says which try it is, if it is not the first.
 fn tried(construct: &Construct, mut log: Log, before: Option<&Log>) -> Log {
-    if let (Some(before), Value::Object(input)) = (before, &mut log.input_data)
+    if let (Some(before), Value::Object(input)) = (before, &*log.input_data)
         && construct.lists().next().is_some()
     {
+        let mut input = input.clone();
         input.insert(TRY.to_owned(), json!(try_of(before) + 1));
+        log.input_data = Value::Object(input).into();
     }
     log
 }
@@ -78,11 +80,12 @@ fn decided(
     }
     // Tried again after a step in it has failed: what was decided stays decided.
     if let Some(before) = journal.last(&place.path).filter(|row| has_decided(row)) {
-        let mut decided = before.output_data.clone();
-        if let Some(Value::Object(fields)) = &mut decided {
-            fields.retain(|key, _| ![FAILED_AT, OVERDUE, "causes"].contains(&key.as_str()));
-        }
-        return Log { input_data: before.input_data.clone(), output_data: decided, ..log };
+        let decided = so_far(before, &[FAILED_AT, OVERDUE, "causes"]);
+        return Log {
+            input_data: before.input_data.clone(),
+            output_data: Some(Value::Object(decided).into()),
+            ..log
+        };
     }
     let opened = match construct {
         Construct::Branch(branch) => decide(branch, scope, &mut log),
@@ -111,7 +114,7 @@ fn decided(
         },
         Construct::Filter(conditions) => match verdict(conditions, scope, &mut log.warnings) {
             Ok((passed, story)) => {
-                log.input_data = json!({"conditions": story});
+                log.input_data = json!({"conditions": story}).into();
                 return done(log, json!({"passed": passed}), now);
             }
             Err(message) => Err(message),
@@ -127,7 +130,7 @@ fn decided(
         },
     };
     match opened {
-        Ok(output) => Log { output_data: Some(output), ..log },
+        Ok(output) => Log { output_data: Some(output.into()), ..log },
         Err(message) => failed(log, message, now),
     }
 }
@@ -143,7 +146,7 @@ fn done(log: Log, output: Value, now: Timestamp) -> Log {
     let duration_ms = log.started_at.map(|started| now.millis_since(started));
     Log {
         status: StepStatus::Completed,
-        output_data: Some(output),
+        output_data: Some(output.into()),
         resume_at: None,
         completed_at: Some(now),
         duration_ms,
@@ -182,7 +185,7 @@ fn decide(branch: &Branch, scope: &Scope<'_>, log: &mut Log) -> Result<Value, St
     if taken.is_empty() {
         taken.push("else");
     }
-    log.input_data = json!({"branches": asked});
+    log.input_data = json!({"branches": asked}).into();
     Ok(json!({"taken": taken}))
 }
 
@@ -202,7 +205,7 @@ fn items(log: &mut Log) -> Result<Value, String> {
     if count > MAX_ITEMS {
         return Err(format!("there are {count} items, at most {MAX_ITEMS} are accepted"));
     }
-    log.input_data = json!({"items": list});
+    log.input_data = json!({"items": list}).into();
     Ok(json!({"count": count}))
 }
 
@@ -275,8 +278,8 @@ pub(crate) fn round(repeat: &rules::Repeat, row: &Log, scope: &Scope<'_>, now: T
     match verdict(&repeat.until, scope, &mut log.warnings) {
         Ok((satisfied, story)) => {
             let goes_on = !satisfied && rounds < repeat.rounds;
-            log.output_data =
-                Some(json!({"iterations": rounds, "satisfied": satisfied, "conditions": story}));
+            let output = json!({"iterations": rounds, "satisfied": satisfied, "conditions": story});
+            log.output_data = Some(output.into());
             log.resume_at = (goes_on && repeat.pause > Period::ZERO).then(|| now.plus(repeat.pause));
             log
         }
@@ -313,10 +316,6 @@ pub(crate) fn close(
 ) -> Vec<Log> {
     // Working time is that of the steps in it.
     let over = |output| Log { duration_ms: Some(0), ..done(row.clone(), output, now) };
-    let so_far = || match &row.output_data {
-        Some(Value::Object(fields)) => fields.clone(),
-        _ => Map::new(),
-    };
     let put_away = |why: &str| {
         let open = journal.rows().filter(|row| row.is_open() && is_below(&row.step_path, &place.path));
         open.map(|row| swept(row, why, now)).collect::<Vec<_>>()
@@ -345,7 +344,7 @@ pub(crate) fn close(
             over(output)
         }
         (Closing::Failed(inner), _) => {
-            let mut output = so_far();
+            let mut output = so_far(row, &[]);
             let error = inner.error.as_deref().unwrap_or("failed");
             let mut causes = vec![json!(format!(
                 "step {} ({}), attempt {}: {error}",
@@ -367,23 +366,23 @@ pub(crate) fn close(
             }
         }
         (Closing::Overdue, _) => {
-            let mut output = so_far();
+            let mut output = so_far(row, &[]);
             output.insert(OVERDUE.to_owned(), Value::Bool(true));
             rows.extend(put_away(&format!("cancelled: the time of step {} was over", place.path)));
             let longest = place.step.timeout.unwrap_or(Period::ZERO);
             let error = format!("it has not ended within {longest}");
             Log {
                 duration_ms: Some(0),
-                output_data: Some(Value::Object(output)),
+                output_data: Some(Value::Object(output).into()),
                 ..failed(row.clone(), error, now)
             }
         }
         (Closing::Stopped(by), _) => {
-            let mut output = so_far();
+            let mut output = so_far(row, &[]);
             output.insert(STOPPED_AT.to_owned(), json!(by.step_path));
             over(Value::Object(output))
         }
-        (Closing::Done | Closing::Items(_) | Closing::Joined(..), _) => over(Value::Object(so_far())),
+        (Closing::Done | Closing::Items(_) | Closing::Joined(..), _) => over(Value::Object(so_far(row, &[]))),
     };
     if own.status == StepStatus::Failed {
         own.resume_at = again::at(place.step, &own, journal, Period::ZERO, now);
@@ -417,10 +416,14 @@ pub(crate) fn swept(row: &Log, why: &str, now: Timestamp) -> Log {
 
 /// A failed step whose handler ran to its end.
 pub(crate) fn handled(row: &Log) -> Log {
-    let mut output = match &row.output_data {
-        Some(Value::Object(fields)) => fields.clone(),
-        _ => Map::new(),
-    };
+    let mut output = so_far(row, &[]);
     output.insert(HANDLED.to_owned(), Value::Bool(true));
-    Log { output_data: Some(Value::Object(output)), ..row.clone() }
+    Log { output_data: Some(Value::Object(output).into()), ..row.clone() }
+}
+
+/// What a row says by now, without some of it.
+pub(crate) fn so_far(row: &Log, without: &[&str]) -> Map<String, Value> {
+    let Some(Value::Object(fields)) = row.output_data.as_deref() else { return Map::new() };
+    let kept = fields.iter().filter(|(key, _)| !without.contains(&key.as_str()));
+    kept.map(|(key, value)| (key.clone(), value.clone())).collect()
 }

@@ -45,7 +45,7 @@ pub fn locals(surroundings: Surroundings<'_>, journal: &Journal) -> Map<String, 
 fn seen(row: &Log) -> Value {
     let mut seen = json!({"status": row.status});
     if row.status == StepStatus::Completed {
-        seen["output"] = row.output_data.clone().unwrap_or_default();
+        seen["output"] = row.output();
     }
     if let Some(error) = &row.error {
         seen["error"] = json!(error);
@@ -128,7 +128,7 @@ fn failure(row: &Log, journal: &Journal) -> Value {
 
 /// An open step's own output so far. Results are put together only for whoever reads them.
 fn so_far(place: &Place<'_>, frame: &Frame<'_>, row: &Log, journal: &Journal) -> Value {
-    let mut output = row.output_data.clone().unwrap_or_default();
+    let mut output = row.output();
     if let Some(Construct::ForEach(each)) = construct_of(frame)
         && frame.step.is_some_and(|step| place.step.reads.steps.contains(&step.id))
     {
@@ -153,7 +153,7 @@ fn variables(compiled: &Compiled, journal: &Journal, place: &Place<'_>) -> Map<S
     rows.sort_by_cached_key(|row| written_order(&row.step_path, &order));
     let mut variables = Map::new();
     for row in rows {
-        if let Some(Value::Object(set)) = &row.output_data {
+        if let Some(Value::Object(set)) = row.output_data.as_deref() {
             variables.extend(set.clone());
         }
     }

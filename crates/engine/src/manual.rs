@@ -21,7 +21,7 @@ use store::{
 };
 
 use crate::{
-    Engine, EngineError, EngineInner,
+    Engine, EngineError, EngineInner, control,
     locals::{Surroundings, locals},
     matching::{self, Foresight},
     program::Program,
@@ -341,13 +341,10 @@ fn reopened(log: &Log, journal: &Journal, now: Timestamp) -> Option<Log> {
     };
     match (is_open, log.status) {
         (true, _) => {
-            let mut decided = log.output_data.clone();
-            if let Some(Value::Object(fields)) = &mut decided {
-                fields.retain(|key, _| ![walk::FAILED_AT, walk::OVERDUE, "causes"].contains(&key.as_str()));
-            }
+            let decided = || control::so_far(log, &[walk::FAILED_AT, walk::OVERDUE, "causes"]);
             Some(Log {
                 status: StepStatus::Running,
-                output_data: decided,
+                output_data: log.output_data.as_ref().map(|_| Value::Object(decided()).into()),
                 error: None,
                 // Its time, if it has one, begins anew.
                 started_at: Some(now),

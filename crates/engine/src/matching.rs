@@ -290,7 +290,7 @@ pub(crate) fn condition_log(compiled: &Compiled, evaluation: &Evaluation, now: T
         retry_count: 0,
         status: if evaluation.result.is_ok() { StepStatus::Completed } else { StepStatus::Failed },
         input_data: compiled.conditions_source.clone(),
-        output_data: Some(evaluation.to_output()),
+        output_data: Some(evaluation.to_output().into()),
         error: evaluation.result.as_ref().err().map(ConditionError::to_string),
         warnings: evaluation.warnings.clone(),
         retryable: false,

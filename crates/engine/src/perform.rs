@@ -82,7 +82,7 @@ impl Attempt<'_> {
         match self.run(entry, step, config, started).await {
             Ok(Outcome::Done(output)) => {
                 log.status = StepStatus::Completed;
-                log.output_data = Some(output);
+                log.output_data = Some(output.into());
                 self.done(log, None)
             }
             Ok(Outcome::Apply(effect)) => Performed { log, effect: Some(effect) },
@@ -93,7 +93,7 @@ impl Attempt<'_> {
             }
             Ok(Outcome::Skipped(output)) => {
                 log.status = StepStatus::Skipped;
-                log.output_data = Some(output);
+                log.output_data = Some(output.into());
                 self.done(log, None)
             }
             Err(error) if put_off::is_due(&error) => self.put_off(log, step, error),
@@ -108,7 +108,7 @@ impl Attempt<'_> {
         let mut log = put_off::resumed(begun, self.journal.last(&self.place.path));
         if step.disabled {
             log.status = StepStatus::Skipped;
-            log.output_data = Some(json!({"reason": "the step is disabled"}));
+            log.output_data = Some(json!({"reason": "the step is disabled"}).into());
             return Err(Box::new(self.done(log, None)));
         }
         // Of a call that is under way, and made again after a crash, that was decided before: what it does may have happened.
@@ -119,8 +119,8 @@ impl Attempt<'_> {
                 Ok((false, _)) => {}
                 Ok((true, story)) => {
                     log.status = StepStatus::Skipped;
-                    log.output_data =
-                        Some(json!({"reason": "the conditions of skipIf hold", "conditions": story}));
+                    let output = json!({"reason": "the conditions of skipIf hold", "conditions": story});
+                    log.output_data = Some(output.into());
                     return Err(Box::new(self.done(log, None)));
                 }
                 Err(message) => {
@@ -167,7 +167,7 @@ impl Attempt<'_> {
         }
         let (log, effect) = self.seeing(now, |scope| match self.place.step.config.render(scope) {
             Ok(rendered) => {
-                log.input_data = rendered.value;
+                log.input_data = rendered.value.into();
                 log.warnings.extend(rendered.warnings);
                 let run = (self.journal, self.execution);
                 control::open(self.place, construct, log, run, (scope, self.profile), now)
@@ -211,7 +211,7 @@ impl Attempt<'_> {
         let rendered = self.seeing(now, |scope| step.config.render(scope)).map_err(|error| {
             ActionError::new(ErrorKind::InvalidConfig, format!("the config cannot be rendered: {error}"))
         })?;
-        log.input_data = entry.redact(rendered.value.clone());
+        log.input_data = entry.redact(rendered.value.clone()).into();
         log.warnings = rendered.warnings;
         Ok(rendered.value)
     }
@@ -280,7 +280,7 @@ impl Attempt<'_> {
         log.status = StepStatus::Failed;
         log.error = Some(error.message.clone());
         log.retryable = error.kind.is_retryable();
-        log.output_data = failure_output(&error);
+        log.output_data = failure_output(&error).map(Into::into);
         let done = self.done(log, None);
         let resume_at = self.next_try(step, &error, &done.log);
         Performed { log: Log { resume_at, ..done.log }, ..done }

@@ -284,7 +284,7 @@ impl Tally {
             StepStatus::Completed => {
                 self.executed += i64::from(step.construct.is_none());
                 if let Some(entry) = &mut entry {
-                    entry["output"] = log.output_data.clone().unwrap_or_default();
+                    entry["output"] = log.output();
                 }
             }
             StepStatus::Failed => {

@@ -81,7 +81,7 @@ pub(crate) fn again(
     } else {
         output["reason"] = format!("{}; tried again at {at}", error.message).into();
     }
-    log.output_data = Some(output);
+    log.output_data = Some(output.into());
     log.resume_at = Some(at);
     Ok(())
 }
@@ -109,8 +109,7 @@ fn pause(times: u64, at_least: Period, longest: u64, seed: u64) -> Period {
 
 #[cfg(test)]
 mod tests {
-    use model::{ExecutionId, LogId, StepType, TenantId};
-    use serde_json::Value;
+    use model::{Document, ExecutionId, LogId, StepType, TenantId};
 
     use super::*;
 
@@ -127,7 +126,7 @@ mod tests {
             attempt: 1,
             retry_count: 0,
             status: StepStatus::Running,
-            input_data: Value::Null,
+            input_data: Document::default(),
             output_data: None,
             error: None,
             warnings: Vec::new(),
@@ -155,7 +154,7 @@ mod tests {
         let (pause, output) = put_off(ErrorKind::Parked, None);
         let story =
             json!({"putOff": 1, "waitsFor": "connection", "since": start, "parked": true, "reason": "x"});
-        assert_eq!((pause, output), (LOOK_AGAIN.as_millis(), story));
+        assert_eq!((pause, output), (LOOK_AGAIN.as_millis(), story.into()));
         let (pause, _) = put_off(ErrorKind::Paced, Some(Period::ZERO));
         assert_eq!(pause, 1_000, "nobody is asked again and again at once");
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{ExecutionStatus, StepStatus, Timestamp, execution::Execution, journal::Log};
+use model::{Document, ExecutionStatus, StepStatus, Timestamp, execution::Execution, journal::Log};
 use rules::Compiled;
 use serde_json::{Value, json};
 use store::execution::UNSAVED;
@@ -34,7 +34,7 @@ pub fn begun(
         attempt,
         retry_count: execution.progress.retry_count,
         status: StepStatus::Running,
-        input_data: Value::Null,
+        input_data: Document::default(),
         output_data: None,
         error: None,
         warnings: Vec::new(),
@@ -53,7 +53,7 @@ pub fn begun(
 pub fn woken(log: &Log, now: Timestamp) -> Log {
     Log {
         status: StepStatus::Completed,
-        output_data: Some(json!({"resumedAt": now})),
+        output_data: Some(json!({"resumedAt": now}).into()),
         resume_at: None,
         completed_at: Some(now),
         // Working time: a delay has none.

@@ -22,7 +22,8 @@ impl Document {
     /// As text, which is made the first time that somebody asks.
     #[must_use]
     pub fn text(&self) -> &str {
-        self.0.text.get_or_init(|| self.0.value.to_string())
+        let text = || serde_json::to_string(&self.0.value).expect("a document has text keys");
+        self.0.text.get_or_init(text)
     }
 
     /// The document itself; a copy when others have it too.

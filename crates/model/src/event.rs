@@ -173,23 +173,21 @@ pub struct StartedExecution {
 /// The records that an event is about, found in its data: what executions are filtered by.
 #[must_use]
 pub fn subjects(data: &Value) -> (Option<ContactId>, Option<SubmissionId>) {
-    fn id<T: TryFrom<i64>>(data: &Value, pointers: &[&str]) -> Option<T> {
-        pointers.iter().find_map(|pointer| data.pointer(pointer)?.as_i64()?.try_into().ok())
+    fn id<T: TryFrom<i64>>(data: &Value, places: &[(&str, &str)]) -> Option<T> {
+        let at = |record: &str| if record.is_empty() { Some(data) } else { data.get(record) };
+        places.iter().find_map(|(record, field)| at(record)?.get(field)?.as_i64()?.try_into().ok())
     }
-    let contact = id(
-        data,
-        &[
-            "/contact/id",
-            "/submission/contactId",
-            "/submission/contact_id",
-            "/ticket/contact_id",
-            "/contactId",
-            "/contact_id",
-        ],
-    );
-    let submission =
-        id(data, &["/submission/id", "/ticket/submission_id", "/submissionId", "/submission_id"]);
-    (contact, submission)
+    let of_contact = [
+        ("contact", "id"),
+        ("submission", "contactId"),
+        ("submission", "contact_id"),
+        ("ticket", "contact_id"),
+        ("", "contactId"),
+        ("", "contact_id"),
+    ];
+    let of_submission =
+        [("submission", "id"), ("ticket", "submission_id"), ("", "submissionId"), ("", "submission_id")];
+    (id(data, &of_contact), id(data, &of_submission))
 }
 
 /// An accepted event as stored.

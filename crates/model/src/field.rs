@@ -1,7 +1,7 @@
 //! Changing single fields of a record by name: what the API's `PATCH`, `update_field` and `update_contact` share.
 //!
 //! A record says in [`Fields::set`] which names it has and what they accept; names that it does not have go to
-//! its `attributes`. [`update`] applies a whole set or nothing and tells what changed, which is what the
+//! its `attributes`. [`update`] applies a whole set or nothing; [`Fields::difference`] tells what changed, which is what the
 //! `…_updated` events carry.
 
 use serde_json::{Map, Value};
@@ -23,13 +23,31 @@ pub enum Refused {
 }
 
 /// A record whose fields can be set by name.
-pub trait Fields: serde::Serialize + Clone {
+pub trait Fields {
     /// Sets one of the record's own fields; [`Refused::Unknown`] sends the value to [`Fields::attributes`].
     fn set(&mut self, field: &str, value: &Value) -> Result<(), Refused>;
 
     /// Where values of unknown names go; `None` when the record has no such place.
     fn attributes(&mut self) -> Option<&mut Map<String, Value>>;
+
+    /// The fields that are different in `after`, with the values that they have here: of those that [`changing!`] names.
+    fn difference(&self, after: &Self) -> Changes;
 }
+
+/// Compares the fields of a record that can change, and names the others too: a new field that is in neither list does not compile.
+macro_rules! changing {
+    ($($field:ident),+ ; not $($other:ident),+ $(,)?) => {
+        fn difference(&self, after: &Self) -> $crate::field::Changes {
+            let Self { $($field,)+ $($other: _),+ } = self;
+            let mut previous = ::serde_json::Map::new();
+            $(if *$field != after.$field {
+                previous.insert(stringify!($field).to_owned(), ::serde_json::json!($field));
+            })+
+            $crate::field::Changes { previous }
+        }
+    };
+}
+pub(crate) use changing;
 
 /// What an update changed.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -52,17 +70,16 @@ impl Changes {
     }
 }
 
-/// Applies `updates` to `record`, all or none.
+/// The record with `updates` applied: all or none.
 ///
 /// # Errors
 /// One problem for each field that was refused, at the field's name.
-pub fn update<R: Fields>(record: &mut R, updates: &Map<String, Value>) -> Result<Changes, Vec<Problem>> {
-    let mut next = record.clone();
+pub fn update<R: Fields>(mut record: R, updates: &Map<String, Value>) -> Result<R, Vec<Problem>> {
     let mut problems = Vec::new();
     for (field, value) in updates {
-        match next.set(field, value) {
+        match record.set(field, value) {
             Ok(()) => {}
-            Err(Refused::Unknown) => match next.attributes() {
+            Err(Refused::Unknown) => match record.attributes() {
                 Some(attributes) if value.is_null() => {
                     attributes.shift_remove(field);
                 }
@@ -74,34 +91,7 @@ pub fn update<R: Fields>(record: &mut R, updates: &Map<String, Value>) -> Result
             Err(refused) => problems.push(Problem::at(field, refused.to_string())),
         }
     }
-    if !problems.is_empty() {
-        return Err(problems);
-    }
-    let changes = difference(record, &next);
-    *record = next;
-    Ok(changes)
-}
-
-/// The fields of `before` that are different in `after`, with their earlier values. `updated_at`,
-/// `updated_by` and `version` change with every write and are left out.
-pub fn difference<R: serde::Serialize>(before: &R, after: &R) -> Changes {
-    let object = |record: &R| match serde_json::to_value(record) {
-        Ok(Value::Object(fields)) => fields,
-        _ => Map::new(),
-    };
-    let (before, after) = (object(before), object(after));
-    let bookkeeping = ["updated_at", "updated_by", "version"];
-    let mut previous: Map<String, Value> = before
-        .iter()
-        .filter(|(name, value)| !bookkeeping.contains(&name.as_str()) && after.get(*name) != Some(value))
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect();
-    for name in after.keys().filter(|name| !bookkeeping.contains(&name.as_str())) {
-        if !before.contains_key(name) {
-            previous.insert(name.clone(), Value::Null);
-        }
-    }
-    Changes { previous }
+    if problems.is_empty() { Ok(record) } else { Err(problems) }
 }
 
 /// Reads a value as text or nothing: null and the empty text clear the field, numbers and booleans are taken as

@@ -272,6 +272,11 @@ impl Fields for Form {
         Ok(())
     }
 
+    crate::field::changing! {
+        name, slug, description, questions, is_active, tags;
+        not id, tenant_id, created_at, updated_at, created_by, updated_by, version, archived_at
+    }
+
     fn attributes(&mut self) -> Option<&mut Map<String, Value>> {
         None
     }

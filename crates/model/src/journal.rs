@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::{ExecutionId, LogId, StepStatus, StepType, TenantId, Timestamp};
+use crate::{Document, ExecutionId, LogId, StepStatus, StepType, TenantId, Timestamp};
 
 /// One row of the journal (seed, `workflow_execution_logs`).
 #[derive(Debug, Clone, PartialEq)]
@@ -30,9 +30,9 @@ pub struct Log {
     /// Where the step stands. A completed row is an outcome that is never repeated.
     pub status: StepStatus,
     /// The rendered config, or the conditions.
-    pub input_data: Value,
+    pub input_data: Document,
     /// What the step produced.
-    pub output_data: Option<Value>,
+    pub output_data: Option<Document>,
     /// Why it failed, in one sentence.
     pub error: Option<String>,
     /// What was odd without being an error: a template's variable that is missing.
@@ -54,6 +54,19 @@ pub struct Log {
 }
 
 impl Log {
+    /// What the step produced; null when nothing.
+    #[must_use]
+    pub fn output(&self) -> Value {
+        self.output_data.as_deref().cloned().unwrap_or_default()
+    }
+
+    /// Puts its documents into text, so that whoever writes them does not have to.
+    pub fn prepare(&self) {
+        for document in [Some(&self.input_data), self.output_data.as_ref()].into_iter().flatten() {
+            let _ = document.text();
+        }
+    }
+
     /// The step is under way, waits, or was put off: more is to come of it.
     #[must_use]
     pub const fn is_open(&self) -> bool {

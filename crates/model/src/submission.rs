@@ -82,6 +82,11 @@ impl Fields for Submission {
         Ok(())
     }
 
+    crate::field::changing! {
+        contact_id, external_id, status, data, language, tags, submitted_at;
+        not form_id, id, tenant_id, created_at, updated_at, created_by, updated_by, version, archived_at
+    }
+
     fn attributes(&mut self) -> Option<&mut Map<String, Value>> {
         None
     }

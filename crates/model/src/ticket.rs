@@ -135,6 +135,11 @@ impl Fields for Ticket {
         Ok(())
     }
 
+    crate::field::changing! {
+        title, description, status, priority, assignee_id, contact_id, submission_id, due_at, tags, attributes;
+        not id, tenant_id, created_at, updated_at, created_by, updated_by, version, archived_at
+    }
+
     fn attributes(&mut self) -> Option<&mut Map<String, Value>> {
         Some(&mut self.attributes)
     }

@@ -1,6 +1,6 @@
 //! A whole definition: compiled on save, which names every problem, and again on start-up for running.
 
-use model::{Problem, workflow::Definition};
+use model::{Document, Problem, workflow::Definition};
 use serde_json::Value;
 
 pub use crate::step::MAX_STEPS;
@@ -48,7 +48,7 @@ pub struct Compiled {
     /// False: a run whose conditions fail is only counted.
     pub log_unmatched: bool,
     /// The conditions as written: the input of the condition step's log.
-    pub conditions_source: Value,
+    pub conditions_source: Document,
 }
 
 /// The steps, those inside of others included, with an `id` for each that has none: `s1`, `s2` … counted on from the highest
@@ -110,7 +110,7 @@ pub fn compile(definition: &Definition, catalog: &dyn ActionCatalog) -> Result<C
             entry,
             on_failure,
             log_unmatched: definition.log_unmatched,
-            conditions_source: definition.conditions.clone(),
+            conditions_source: definition.conditions.clone().into(),
         }),
         _ => Err(problems),
     }

@@ -285,7 +285,7 @@ pub(crate) fn called_in_vain<'l>(logs: impl IntoIterator<Item = &'l Log>) -> Vec
 }
 
 fn callee(log: &Log) -> Option<ExecutionId> {
-    log.output_data.as_ref().and_then(callee_in)
+    log.output_data.as_deref().and_then(callee_in)
 }
 
 /// The execution that the output of a `run_workflow` step names.

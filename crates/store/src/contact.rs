@@ -5,7 +5,7 @@ use model::{
     contact::Contact,
     effect::ContactKey,
     entity::EntityKind,
-    field::{self, Changes},
+    field::{self, Changes, Fields},
     job::JobFilter,
 };
 use serde_json::{Map, Value};
@@ -36,8 +36,8 @@ pub async fn contact_create(
     fields: &Map<String, Value>,
 ) -> StoreResult<Contact> {
     let id = ContactId::new(tx.id(IdKind::Contact).await?);
-    let mut contact = Contact::new(id, tenant, tx.now(), author.actor);
-    field::update(&mut contact, fields).map_err(StoreError::Refused)?;
+    let contact = Contact::new(id, tenant, tx.now(), author.actor);
+    let contact = field::update(contact, fields).map_err(StoreError::Refused)?;
     contact_check(tx, &contact, None).await?;
     record_emit(tx, (contact.tenant_id, "contact_created"), author, (EntityKind::Contact, &contact), None)
         .await?;
@@ -93,8 +93,8 @@ pub async fn contact_update(
     if let Some(sent) = version.filter(|sent| *sent != before.version) {
         return Err(StoreError::Stale { current: before.version, sent });
     }
-    let mut contact = before.clone();
-    let changes = field::update(&mut contact, fields).map_err(StoreError::Refused)?;
+    let mut contact = field::update(before.clone(), fields).map_err(StoreError::Refused)?;
+    let changes = before.difference(&contact);
     if changes.is_empty() {
         return Ok((contact, changes));
     }

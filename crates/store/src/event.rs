@@ -162,6 +162,11 @@ impl Acceptance {
         let goals = matcher.map(|matcher| matcher.goals(&event)).unwrap_or_default();
         // Here, for the writer has enough to do.
         let _ = event.data.text();
+        for found in &matches {
+            let Start::Record { log, ahead, .. } = &found.start else { continue };
+            let steps = ahead.iter().flat_map(|ahead| &ahead.steps);
+            steps.map(|step| &step.log).chain([&**log]).for_each(Log::prepare);
+        }
         Self { event, matches, goals }
     }
 

@@ -9,7 +9,8 @@ use std::{fmt, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use model::{
-    ExecutionId, ExecutionStatus, LogId, NodeId, Outcome, StepStatus, TenantId, Timestamp, WorkflowId,
+    Document, ExecutionId, ExecutionStatus, LogId, NodeId, Outcome, StepStatus, TenantId, Timestamp,
+    WorkflowId,
     effect::{Effect, EffectError},
     event::Called,
     execution::{Execution, Progress},
@@ -262,7 +263,7 @@ fn settle(log: &mut Log, is_open: bool, applied: Result<serde_json::Value, Effec
             } else {
                 log.status = StepStatus::Completed;
             }
-            log.output_data = Some(output);
+            log.output_data = Some(output.into());
         }
         Err(error) => {
             log.status = StepStatus::Failed;
@@ -638,7 +639,7 @@ pub(crate) fn execution_from(row: &mut crate::database::Cells) -> StoreResult<Ex
         workflow_id: row.take()?,
         workflow_version: row.take()?,
         trigger_event: row.take()?,
-        trigger_data: row.take::<Option<serde_json::Value>>()?.unwrap_or_default().into(),
+        trigger_data: row.take::<Option<Document>>()?.unwrap_or_default(),
         progress: Progress {
             status: row.take()?,
             outcome: row.take()?,

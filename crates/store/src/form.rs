@@ -5,7 +5,7 @@
 
 use model::{
     Actor, FormId, TenantId,
-    field::{self, Changes},
+    field::{self, Changes, Fields},
     form::{Form, Question},
 };
 use serde_json::{Map, Value};
@@ -42,7 +42,7 @@ pub struct Content {
 /// [`StoreError::Refused`] for values that do not fit; [`StoreError::Conflict`] when the slug is taken.
 pub async fn form_create(tx: &mut Tx, tenant: TenantId, actor: Actor, content: Content) -> StoreResult<Form> {
     let now = tx.now();
-    let mut form = Form {
+    let form = Form {
         id: FormId::new(0),
         tenant_id: tenant,
         name: String::new(),
@@ -59,7 +59,7 @@ pub async fn form_create(tx: &mut Tx, tenant: TenantId, actor: Actor, content: C
         archived_at: None,
     };
     let slug = content.slug.clone();
-    apply(&mut form, content)?;
+    let mut form = apply(form, content)?;
     if form.name.is_empty() {
         return Err(refused("name", "is required: what the team calls the form"));
     }
@@ -123,9 +123,8 @@ pub async fn form_edit(
     if let Some(sent) = version.filter(|sent| *sent != before.version) {
         return Err(StoreError::Stale { current: before.version, sent });
     }
-    let mut form = before.clone();
-    apply(&mut form, content)?;
-    let changes = field::difference(&before, &form);
+    let mut form = apply(before.clone(), content)?;
+    let changes = before.difference(&form);
     if changes.is_empty() {
         return Ok((form, changes));
     }
@@ -241,17 +240,20 @@ pub async fn form_list(
 }
 
 /// Sets all of the content or nothing, and tells of every problem at once.
-fn apply(form: &mut Form, content: Content) -> StoreResult<()> {
-    let mut problems = field::update(form, &content.fields).err().unwrap_or_default();
-    if let Some(questions) = content.questions {
-        problems.extend(Form::check_questions(&questions));
-        form.questions = questions;
+fn apply(form: Form, content: Content) -> StoreResult<Form> {
+    let updated = field::update(form, &content.fields);
+    let mut problems = updated.as_ref().err().cloned().unwrap_or_default();
+    problems.extend(content.questions.iter().flat_map(|questions| Form::check_questions(questions)));
+    let slug_fault = content.slug.as_deref().and_then(slug_fault);
+    problems.extend(slug_fault.map(|fault| model::Problem::at("slug", fault)));
+    match updated {
+        Ok(form) if problems.is_empty() => Ok(Form {
+            questions: content.questions.unwrap_or(form.questions),
+            slug: content.slug.unwrap_or(form.slug),
+            ..form
+        }),
+        _ => Err(StoreError::Refused(problems)),
     }
-    if let Some(slug) = content.slug {
-        problems.extend(slug_fault(&slug).map(|fault| model::Problem::at("slug", fault)));
-        form.slug = slug;
-    }
-    if problems.is_empty() { Ok(()) } else { Err(StoreError::Refused(problems)) }
 }
 
 fn slug_fault(slug: &str) -> Option<String> {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use model::{ExecutionId, LogId, StepStatus, TenantId, journal::Log};
+use model::{Document, ExecutionId, LogId, StepStatus, TenantId, journal::Log};
 
 use crate::{
     Connection, StoreResult, Tx,
@@ -153,7 +153,7 @@ fn log_of(row: Row) -> StoreResult<Log> {
         attempt: row.take()?,
         retry_count: row.take()?,
         status: row.take()?,
-        input_data: row.take::<Option<serde_json::Value>>()?.unwrap_or_default(),
+        input_data: row.take::<Option<Document>>()?.unwrap_or_default(),
         output_data: row.take()?,
         error: row.take()?,
         warnings: row.take::<Option<Vec<String>>>()?.unwrap_or_default(),

@@ -240,6 +240,8 @@ impl Store {
     /// # Errors
     /// As for [`Store::write_patiently`].
     pub async fn execution_advance(&self, advance: Advance) -> StoreResult<Advanced> {
+        // Here, for the writer has enough to do.
+        advance.steps.iter().for_each(|step| step.log.prepare());
         self.inner.writer.submit_together(advance.tenant, || advance, writer::WhenFull::Wait).await
     }
 

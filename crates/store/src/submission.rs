@@ -7,7 +7,7 @@ use model::{
     Actor, ContactId, FormId, SubmissionId, TenantId, Timestamp,
     effect::ContactKey,
     event::StartedExecution,
-    field::{self, Changes},
+    field::{self, Changes, Fields},
     form::Form,
     job::JobFilter,
     submission::{Submission, SubmissionStatus},
@@ -233,8 +233,7 @@ pub async fn submission_edit(
 
 async fn write(tx: &mut Tx, author: Author, before: Submission, content: Content) -> StoreResult<Changed> {
     let tenant = before.tenant_id;
-    let mut submission = before.clone();
-    field::update(&mut submission, &content.fields).map_err(StoreError::Refused)?;
+    let mut submission = field::update(before.clone(), &content.fields).map_err(StoreError::Refused)?;
     let completes = match (before.status, content.status) {
         (SubmissionStatus::Partial, Some(SubmissionStatus::Completed)) => true,
         (SubmissionStatus::Completed, Some(SubmissionStatus::Partial)) => {
@@ -261,7 +260,7 @@ async fn write(tx: &mut Tx, author: Author, before: Submission, content: Content
     }
     submission.updated_at = tx.now();
     let executions = if completes { complete(tx, author, &mut submission).await? } else { Vec::new() };
-    let changes = field::difference(&before, &submission);
+    let changes = before.difference(&submission);
     if changes.is_empty() {
         return Ok(Changed { submission: before, changes, executions });
     }

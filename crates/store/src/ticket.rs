@@ -3,7 +3,7 @@
 use model::{
     Actor, ContactId, SubmissionId, TenantId, TicketId, UserId,
     entity::EntityKind,
-    field::{self, Changes},
+    field::{self, Changes, Fields},
     ticket::{Ticket, TicketPriority, TicketStatus},
 };
 use serde_json::{Map, Value};
@@ -31,8 +31,8 @@ pub async fn ticket_create(
     author: Author,
     fields: &Map<String, Value>,
 ) -> StoreResult<Ticket> {
-    let mut ticket = Ticket::new(TicketId::new(0), tenant, String::new(), tx.now(), author.actor);
-    field::update(&mut ticket, fields).map_err(StoreError::Refused)?;
+    let ticket = Ticket::new(TicketId::new(0), tenant, String::new(), tx.now(), author.actor);
+    let ticket = field::update(ticket, fields).map_err(StoreError::Refused)?;
     if ticket.title.is_empty() {
         return Err(crate::change::refused(
             "title",
@@ -106,10 +106,9 @@ pub async fn ticket_update(
     if let Some(sent) = version.filter(|sent| *sent != before.version) {
         return Err(StoreError::Stale { current: before.version, sent });
     }
-    let mut ticket = before.clone();
-    field::update(&mut ticket, fields).map_err(StoreError::Refused)?;
+    let mut ticket = field::update(before.clone(), fields).map_err(StoreError::Refused)?;
     deadline_decide(tx, Some(&before), &mut ticket).await?;
-    let changes = field::difference(&before, &ticket);
+    let changes = before.difference(&ticket);
     if changes.is_empty() {
         return Ok((ticket, changes));
     }

@@ -73,6 +73,8 @@ pub struct Tx {
     sla: HashMap<TenantId, Arc<SlaRules>>,
     /// Kinds reserved in the present operation: given up when it is taken back, for the reservation is too.
     reserved: Vec<IdKind>,
+    /// Nothing is done in the transaction yet: what the present operation does is taken back by beginning anew, and nothing has to be kept for that.
+    is_fresh: bool,
     /// Of the whole batch.
     kept: Pending,
     /// Of the present operation.
@@ -115,6 +117,7 @@ impl Tx {
             tags: HashSet::new(),
             sla: HashMap::new(),
             reserved: Vec::new(),
+            is_fresh: false,
             kept: Pending::default(),
             current: Pending::default(),
         }
@@ -358,17 +361,24 @@ impl Tx {
         self.now = now;
         self.node = self.hooks.node();
         self.let_go();
+        self.transaction_begin().await
+    }
+
+    async fn transaction_begin(&mut self) -> StoreResult<()> {
+        self.is_fresh = true;
         self.connection.begin(self.node.filter(|_| self.hooks.is_fenced())).await
     }
 
     pub(crate) async fn operation_begin(&mut self) -> StoreResult<()> {
         self.reserved.clear();
         self.let_go();
-        self.connection.command("SAVEPOINT operation").await
+        if self.is_fresh { Ok(()) } else { self.connection.command("SAVEPOINT operation").await }
     }
 
     pub(crate) async fn operation_keep(&mut self) -> StoreResult<()> {
-        self.connection.command("RELEASE operation").await?;
+        if !std::mem::take(&mut self.is_fresh) {
+            self.connection.command("RELEASE operation").await?;
+        }
         self.kept.notices.append(&mut self.current.notices);
         self.kept.deltas.merge(std::mem::take(&mut self.current.deltas));
         Ok(())
@@ -379,6 +389,11 @@ impl Tx {
         self.connection.forget();
         self.let_go();
         self.ids.forget(self.reserved.drain(..)).await;
+        if self.is_fresh {
+            // The database may have taken it back already.
+            drop(self.connection.rollback().await);
+            return self.transaction_begin().await;
+        }
         self.connection.command("ROLLBACK TO operation").await?;
         self.connection.command("RELEASE operation").await
     }

@@ -41,7 +41,7 @@ pub(super) fn for_event(
     // The canonical name: a dotted spelling stands for it.
     let input_data =
         json!({"event": wait.event, "timeout": log.input_data.get("timeout"), "timeoutAt": timeout_at});
-    let log = Log { input_data, resume_at: Some(timeout_at), ..log };
+    let log = Log { input_data: input_data.into(), resume_at: Some(timeout_at), ..log };
     Ok((log, waiting(place, Change::Event(new))))
 }
 
@@ -84,13 +84,13 @@ pub(super) fn approval(
         remind_at,
         timeout_at,
     };
-    let mut input_data = config.clone();
-    input_data[TIMEOUT_AT] = json!(timeout_at);
+    let mut input = Value::clone(config);
+    input[TIMEOUT_AT] = json!(timeout_at);
     if let Some(remind_at) = remind_at {
-        input_data[REMIND_AT] = json!(remind_at);
+        input[REMIND_AT] = json!(remind_at);
     }
     let resume_at = Some(remind_at.unwrap_or(timeout_at));
-    Ok((Log { input_data, resume_at, ..log }, waiting(place, Change::Ask(new))))
+    Ok((Log { input_data: input.into(), resume_at, ..log }, waiting(place, Change::Ask(new))))
 }
 
 /// A wait whose time has come: a reminder, or its end.
@@ -103,15 +103,18 @@ pub(crate) fn woken(place: &Place<'_>, construct: &Construct, row: &Log, now: Ti
         && !was_reminded
         && now < timeout_at
     {
-        let log =
-            Log { output_data: Some(json!({REMINDED_AT: now})), resume_at: Some(timeout_at), ..row.clone() };
+        let log = Log {
+            output_data: Some(json!({REMINDED_AT: now}).into()),
+            resume_at: Some(timeout_at),
+            ..row.clone()
+        };
         return (log, waiting(place, Change::Remind));
     }
     let output = match construct {
         Construct::Approval(_) => json!({"decision": "timed_out", "by": [], "comment": null, "form": {}}),
         _ => json!({"timedOut": true}),
     };
-    let log = Log { output_data: Some(output), resume_at: None, ..row.clone() };
+    let log = Log { output_data: Some(output.into()), resume_at: None, ..row.clone() };
     (log, waiting(place, Change::TimeOut))
 }
 

@@ -247,9 +247,12 @@ impl Run<'_> {
         Log {
             step_number: begun.step_number + i64::try_from(before).unwrap_or(0),
             status: StepStatus::Skipped,
-            output_data: Some(serde_json::json!({
-                "reason": format!("the run was moved to version {} when it stood behind this step", self.versions.number)
-            })),
+            output_data: Some(
+                serde_json::json!({
+                    "reason": format!("the run was moved to version {} when it stood behind this step", self.versions.number)
+                })
+                .into(),
+            ),
             completed_at: Some(self.now),
             duration_ms: Some(0),
             ..begun

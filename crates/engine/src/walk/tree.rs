@@ -524,9 +524,7 @@ pub(crate) fn results(each: &ForEach, journal: &Journal, path: &str, row: &Log) 
             });
         match failed {
             Some(row) => serde_json::json!({"error": row.error}),
-            None => {
-                each.actions.last().and_then(last).and_then(|row| row.output_data.clone()).unwrap_or_default()
-            }
+            None => each.actions.last().and_then(last).map(Log::output).unwrap_or_default(),
         }
     };
     rounds.iter().enumerate().map(result).collect()

@@ -10,7 +10,7 @@ use crate::harness::{House, TENANT, calls, load, post};
 
 /// A row as its place, its state and what it gave.
 fn line(log: &Log) -> String {
-    let output = match &log.output_data {
+    let output = match log.output_data.as_deref() {
         Some(Value::Object(fields)) => {
             let kept = fields.iter().filter(|(key, _)| {
                 !["conditions", "event", "headers", "durationMs", "ticket", "body", "truncated", "causes"]

@@ -182,7 +182,7 @@ testkit::on_both! {
             "status": ended.execution.progress.status,
             "outcome": ended.execution.progress.outcome,
             "result": ended.execution.progress.result,
-            "conditions": ended.journal[0].output_data,
+            "conditions": ended.journal[0].output(),
         });
         // PostgreSQL keeps the keys of a document in an order of its own.
         insta::with_settings!({sort_maps => true}, { insta::assert_json_snapshot!("missing_score", seen) });

@@ -41,7 +41,7 @@ async fn sent(house: &House, engine: &Engine) -> (StepStatus, Value) {
 async fn last(engine: &Engine, id: ExecutionId) -> (StepStatus, Value) {
     let started = crate::harness::load(engine, id).await.unwrap();
     let row = started.journal.last().unwrap().clone();
-    (row.status, row.output_data.clone().unwrap_or_default())
+    (row.status, row.output())
 }
 
 testkit::on_both! {

@@ -194,7 +194,7 @@ testkit::on_both! {
         let over = rule(boss(), Decision::Approved, json!({"limit": 9})).await;
         assert!(matches!(over, Err(StoreError::Conflict { code: "approval_decided", .. })), "{over:?}");
         let started = house.run_to_end(&engine, id).await.unwrap();
-        assert_eq!(started.journal[1].output_data, Some(json!({"decision": "rejected", "by": ["user:2", "cto@example.com"], "comment": null, "form": {}})));
+        assert_eq!(started.journal[1].output(), json!({"decision": "rejected", "by": ["user:2", "cto@example.com"], "comment": null, "form": {}}));
         engine.stop(Duration::from_secs(5)).await;
     }
 

@@ -320,7 +320,7 @@ impl Life<'_> {
             ledger: &actions::ledger::Forgetful,
         };
         let mut log = rows::begun(execution, journal, place, attempt, started);
-        log.input_data = entry.redact(rendered.value.clone());
+        log.input_data = entry.redact(rendered.value.clone()).into();
         log.warnings = rendered.warnings;
         let outcome = {
             // Actions set timeouts, for which they need the runtime that this thread is no part of.
@@ -339,7 +339,7 @@ impl Life<'_> {
         let effect = match outcome {
             Ok(Outcome::Done(output)) => {
                 log.status = StepStatus::Completed;
-                log.output_data = Some(output);
+                log.output_data = Some(output.into());
                 None
             }
             Ok(Outcome::Apply(effect)) => Some(effect),
@@ -351,13 +351,13 @@ impl Life<'_> {
             }
             Ok(Outcome::Skipped(output)) => {
                 log.status = StepStatus::Skipped;
-                log.output_data = Some(output);
+                log.output_data = Some(output.into());
                 None
             }
             Err(error) => {
                 log.status = StepStatus::Failed;
                 log.retryable = error.kind.is_retryable();
-                log.output_data = error.output;
+                log.output_data = error.output.map(Into::into);
                 log.error = Some(error.message);
                 None
             }

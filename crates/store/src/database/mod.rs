@@ -211,10 +211,7 @@ impl Connection {
         if let Inner::Postgres(database) = &mut self.inner {
             return database.execute_all(&[(&sql.into(), rows)]).await;
         }
-        self.run_sqlite(sql.into(), rows, |database, sql, rows| {
-            rows.iter().try_for_each(|row| database.execute(sql, row).map(drop))
-        })
-        .await
+        self.run_sqlite(sql.into(), rows, |database, sql, rows| database.execute_each(sql, rows)).await
     }
 
     /// As [`Connection::execute_rows`], for several statements: where they travel, all are on their way before the first is answered.

@@ -153,6 +153,12 @@ impl FromCell for serde_json::Value {
     }
 }
 
+impl FromCell for model::Document {
+    fn from_cell(cell: Cell) -> Result<Self, Mismatch> {
+        serde_json::Value::from_cell(cell).map(Into::into)
+    }
+}
+
 impl FromCell for serde_json::Map<String, serde_json::Value> {
     fn from_cell(cell: Cell) -> Result<Self, Mismatch> {
         serde_json::from_str(&String::from_cell(cell)?).map_err(|_| Mismatch("JSON object"))

@@ -56,7 +56,7 @@ pub(crate) fn open(path: &Path) -> StoreResult<Database> {
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
     connection.pragma_update(None, "wal_autocheckpoint", checkpoint::WRITERS_PAGES)?;
-    connection.pragma_update(None, "cache_size", -8_192)?;
+    connection.pragma_update(None, "cache_size", -32_768)?;
     // Savepoints keep what they may have to take back: in memory, not in a file.
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.set_prepared_statement_cache_capacity(256);
@@ -191,6 +191,15 @@ impl Database {
     pub(crate) fn execute(&mut self, sql: &str, parameters: &Vec<Value>) -> StoreResult<u64> {
         let mut statement = self.connection.prepare_cached(sql)?;
         Ok(statement.execute(rusqlite::params_from_iter(parameters))? as u64)
+    }
+
+    /// The same statement for each of the rows.
+    pub(crate) fn execute_each(&mut self, sql: &str, rows: &[Vec<Value>]) -> StoreResult<()> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        for row in rows {
+            statement.execute(rusqlite::params_from_iter(row))?;
+        }
+        Ok(())
     }
 }
 

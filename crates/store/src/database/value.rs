@@ -157,6 +157,12 @@ impl From<&Option<serde_json::Value>> for Value {
     }
 }
 
+impl From<&Option<model::Document>> for Value {
+    fn from(value: &Option<model::Document>) -> Self {
+        value.as_ref().map_or(Self::Null, Into::into)
+    }
+}
+
 macro_rules! ids_and_names {
     (ids: $($id:path),* ; names: $($name:path),* $(,)?) => {
         $(impl From<$id> for Value {

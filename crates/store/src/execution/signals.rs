@@ -115,7 +115,7 @@ pub async fn signals_deliver(tx: &mut Tx, limit: i64) -> StoreResult<Delivered> 
             && let Some(open) = journals.get(&signal.execution).and_then(|rows| open_at(rows, &signal.path))
             && !run.progress.status.is_terminal()
         {
-            log_finish(tx, &Log { output_data: Some(output), resume_at: None, ..open.clone() });
+            log_finish(tx, &Log { output_data: Some(output.into()), resume_at: None, ..open.clone() });
             waits.remove(&place);
             wait_delete(tx, signal.tenant, signal.execution, &signal.path);
             if run.progress.status == ExecutionStatus::Waiting {

@@ -1,8 +1,8 @@
 //! What happened: the n-th execution of a made-up history, with its event and its journal. Pure: the same number tells the same story.
 
 use model::{
-    Actor, ContactId, EventId, ExecutionId, ExecutionStatus, LogId, Outcome, Period, StepStatus, StepType,
-    SubmissionId, TenantId, Timestamp, WorkflowId,
+    Actor, ContactId, Document, EventId, ExecutionId, ExecutionStatus, LogId, Outcome, Period, StepStatus,
+    StepType, SubmissionId, TenantId, Timestamp, WorkflowId,
     event::Event,
     execution::{Execution, Progress},
     journal::Log,
@@ -318,7 +318,8 @@ impl Telling {
         let holds = course != Course::Unmatched;
         let output = json!({"result": holds, "conditions": [
             {"field": "submission.data.q_nps", "operator": "<=", "expected": 6, "actual": score, "result": holds}]});
-        self.row("conditions", StepType::Condition, "conditions", 0, Ok(output)).input_data = conditions();
+        self.row("conditions", StepType::Condition, "conditions", 0, Ok(output)).input_data =
+            conditions().into();
     }
 
     /// Adds a step's row; answers its entry in the result.
@@ -344,7 +345,7 @@ impl Telling {
         let number = self.journal.len() as i64;
         let status = if ended.is_ok() { StepStatus::Completed } else { StepStatus::Failed };
         let (output_data, error) = match ended {
-            Ok(output) => (Some(output), None),
+            Ok(output) => (Some(output.into()), None),
             Err(error) => (None, Some(error)),
         };
         self.journal.push(Log {
@@ -359,7 +360,7 @@ impl Telling {
             attempt: 1,
             retry_count: 0,
             status,
-            input_data: Value::Null,
+            input_data: Document::default(),
             output_data,
             error,
             warnings: Vec::new(),

@@ -210,7 +210,7 @@ impl Pair {
         let mut last = begun.unwrap_or_else(|| log(tenant, execution, "s1", StepStatus::Running));
         last.status = *random.pick(&statuses);
         last.started_at = Some(now);
-        last.output_data = random.sometimes(50, Random::document);
+        last.output_data = random.sometimes(50, Random::document).map(Into::into);
         last.warnings = if last.id == UNSAVED { random.tags() } else { last.warnings };
         last.retryable = random.percent(50);
         last.resume_at = random.sometimes(30, |random| random.moment(now));

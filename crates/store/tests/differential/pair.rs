@@ -113,7 +113,7 @@ pub fn log(tenant: TenantId, execution: ExecutionId, step: &str, status: StepSta
         attempt: 1,
         retry_count: 0,
         status,
-        input_data: json!({"b": 1, "a": [step]}),
+        input_data: json!({"b": 1, "a": [step]}).into(),
         output_data: None,
         error: None,
         warnings: Vec::new(),

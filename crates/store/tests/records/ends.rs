@@ -40,7 +40,7 @@ fn step(execution: ExecutionId, number: i64, path: &str, step_type: StepType, st
 
 fn calls(execution: ExecutionId, called: ExecutionId, status: StepStatus) -> Performed {
     let log = step(execution, 3, "call", StepType::Workflow, status);
-    Performed { log: Log { output_data: Some(json!({"executionId": called})), ..log }, effect: None }
+    Performed { log: Log { output_data: Some(json!({"executionId": called}).into()), ..log }, effect: None }
 }
 
 fn waits(execution: ExecutionId) -> Performed {

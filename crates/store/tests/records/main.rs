@@ -100,7 +100,7 @@ fn log(event: &NewEvent) -> Log {
         attempt: 1,
         retry_count: 0,
         status: StepStatus::Completed,
-        input_data: json!([]),
+        input_data: json!([]).into(),
         output_data: None,
         error: None,
         warnings: Vec::new(),

@@ -1,6 +1,6 @@
 //! Executions and their log rows as they are shown: the seed's fields, and what has been added to them.
 
-use model::{Actor, Timestamp, execution, journal};
+use model::{Actor, Document, Timestamp, execution, journal};
 use serde::Serialize;
 use serde_json::Value;
 use store::history::Listed;
@@ -268,11 +268,12 @@ impl ExecutionLog {
     pub(super) fn of(log: journal::Log, personal: &Personal) -> Self {
         // What is under way beside other things is in the journal before its call.
         let status = if log.is_under_way() { model::StepStatus::Running } else { log.status };
-        let journal::Log { mut input_data, mut output_data, mut error, mut warnings, .. } = log;
-        personal.hide(&mut input_data);
-        if let Some(output) = &mut output_data {
-            personal.hide(output);
-        }
+        let journal::Log { input_data, output_data, mut error, mut warnings, .. } = log;
+        let hidden = |document: Document| {
+            let mut value = document.into_value();
+            personal.hide(&mut value);
+            value
+        };
         error.iter_mut().chain(&mut warnings).for_each(|text| personal.hide_in_text(text));
         Self {
             id: log.id.get(),
@@ -283,8 +284,8 @@ impl ExecutionLog {
             step_path: log.step_path,
             attempt: log.attempt,
             status,
-            input_data,
-            output_data,
+            input_data: hidden(input_data),
+            output_data: output_data.map(hidden),
             error,
             warnings,
             resume_at: log.resume_at,
