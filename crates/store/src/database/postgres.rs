@@ -40,11 +40,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 const PATIENCE: Duration = Duration::from_secs(30);
 /// A session that stands still in the middle of a transaction (its process was stopped) is ended by the server after this time, so that it does
 /// not hold up whoever takes its work over.
-///
-/// What it does names its rows by their ids: a plan that is made once is as good as one for these very ids, and planning anew, which PostgreSQL prefers where there
-/// are partitions, took a tenth of its time.
-const WRITER: &str =
-    "SET idle_in_transaction_session_timeout = '5s'; SET plan_cache_mode = force_generic_plan";
+const WRITER: &str = "SET idle_in_transaction_session_timeout = '5s'";
 
 /// What a session is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
