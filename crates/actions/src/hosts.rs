@@ -1,7 +1,7 @@
 //! How many calls are under way to each host, and whether it answers: shared by all steps of the process, so that a slow or dead host takes a
 //! part of the workers at most.
 //!
-//! A host (scheme, name and port) has a quarter of the workers, and its line is twice as long again; calls of one tenant, whatever their hosts, have
+//! A host (scheme, name and port) has a quarter of the workers, and its line is twice as long again, or longer while calls to it end so quickly that nobody waits there for long; calls of one tenant, whatever their hosts, have
 //! three quarters. A call that finds no room waits for a moment in the line; where that is full, too, or the host does not answer, it is put off: the step is
 //! tried again later and holds no worker meanwhile. Whether a host answers is known for each tenant by itself: what one tenant calls there, and for how long
 //! it waits, says nothing to another.
@@ -23,8 +23,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::action::{ActionError, ErrorKind};
 
 mod circuit;
+mod pace;
 
 use circuit::Circuit;
+use pace::Pace;
 
 /// How long a call waits for others to the same host before it is put off.
 const MOMENT: Duration = Duration::from_millis(250);
@@ -117,6 +119,7 @@ struct Host {
     room: Arc<Semaphore>,
     /// Calls under way or in line.
     calls: usize,
+    pace: Pace,
     /// Those that are not as at the beginning.
     circuits: HashMap<TenantId, Circuit>,
 }
@@ -216,10 +219,15 @@ impl Hosts {
         if hosts.len() >= MANY && !hosts.contains_key(name) {
             hosts.retain(|_, host| host.calls > 0 || host.circuits.values().any(|one| one.is_paused(now)));
         }
-        let new = || Host { room: Arc::new(Semaphore::new(share)), calls: 0, circuits: HashMap::new() };
+        let new = || Host {
+            room: Arc::new(Semaphore::new(share)),
+            calls: 0,
+            pace: Pace::default(),
+            circuits: HashMap::new(),
+        };
         let host = hosts.entry(name.to_owned()).or_insert_with(new);
-        // A host that is quick never asks anyone to wait for long, so its line may be longer than what is under way.
-        if host.calls >= 3 * share {
+        // A host that is quick asks nobody to wait for long, so its line may be as long as it likes.
+        if host.calls >= 3 * share && !host.pace.is_quick(host.calls, now) {
             return Err(busy(name));
         }
         let is_trial = host.admit(tenant, now).map_err(|until| down(name, until, now))?;
@@ -340,6 +348,9 @@ impl Drop for Leave {
         }
         let Some(host) = known.hosts.get_mut(&self.host) else { return };
         host.calls -= 1;
+        if self.is_under_way {
+            host.pace = host.pace.ended(now);
+        }
         let before = host.circuit(self.tenant);
         let after = match self.says {
             Says::Nothing if self.is_trial => before.untried(now),
