@@ -30,8 +30,6 @@ use pace::Pace;
 
 /// How long a call waits for others to the same host before it is put off.
 const MOMENT: Duration = Duration::from_millis(250);
-/// When a call for which there was no room is to be tried again, at the earliest.
-const BUSY: Period = Period::seconds(1);
 /// Hosts that are remembered: beyond that, those that are not called and whose pause is over are forgotten.
 const MANY: usize = 4_096;
 
@@ -231,6 +229,9 @@ impl Hosts {
             return Err(busy(name));
         }
         let is_trial = host.admit(tenant, now).map_err(|until| down(name, until, now))?;
+        if host.calls == 0 {
+            host.pace = host.pace.begun(now);
+        }
         host.calls += 1;
         let (room, host) = (Arc::clone(&host.room), name.to_owned());
         let leave = Leave {
@@ -296,7 +297,7 @@ fn busy(name: &str) -> ActionError {
 }
 
 fn later(why: String) -> ActionError {
-    ActionError { retry_after: Some(BUSY), ..ActionError::new(ErrorKind::Busy, why) }
+    ActionError::new(ErrorKind::Busy, why)
 }
 
 fn down(name: &str, until: Duration, now: Duration) -> ActionError {
@@ -369,9 +370,6 @@ impl Drop for Leave {
                 tracing::info!(%tenant, host = name, "a host answers again");
             }
             _ => {}
-        }
-        if host.calls == 0 && host.circuits.is_empty() {
-            known.hosts.remove(&self.host);
         }
     }
 }

@@ -7,9 +7,9 @@ use serde_json::json;
 
 /// A step whose host does not answer others is put off for so long before it counts as failed.
 const LONGEST_DOWN: Period = Period::minutes(15);
-/// In seconds: how long a step is put off at once.
-const LONGEST_PAUSE_DOWN: u64 = 300;
-const LONGEST_PAUSE_BUSY: u64 = 60;
+/// In milliseconds, the half of the first and the longest: how long a step is put off at once. A host that has enough to do may have done it in a moment.
+const PAUSES_DOWN: (u64, u64) = (1_000, 300_000);
+const PAUSES_BUSY: (u64, u64) = (125, 60_000);
 /// A step whose system asks for one pause after the other, or that has that many before it, counts as failed after so long.
 const LONGEST_PACED: Period = Period::days(7);
 /// A step waits for its connection for so long.
@@ -68,8 +68,8 @@ pub(crate) fn again(
         ErrorKind::Paced => now.plus(if at_least == Period::ZERO { Period::seconds(1) } else { at_least }),
         ErrorKind::Parked => now.plus(LOOK_AGAIN),
         kind => {
-            let longest = if kind == ErrorKind::Down { LONGEST_PAUSE_DOWN } else { LONGEST_PAUSE_BUSY };
-            now.plus(pause(times, at_least, longest, seed.wrapping_add(times)))
+            let pauses = if kind == ErrorKind::Down { PAUSES_DOWN } else { PAUSES_BUSY };
+            now.plus(pause(times, at_least, pauses, seed.wrapping_add(times)))
         }
     };
     log.status = StepStatus::Pending;
@@ -98,12 +98,11 @@ const fn waits_for(kind: ErrorKind) -> &'static str {
 
 /// How long to wait after so many times: longer each time, so that a thousand executions that wait for a host that is down wake a few times a
 /// second in all, and not all at once.
-fn pause(times: u64, at_least: Period, longest: u64, seed: u64) -> Period {
-    let seconds = (1_u64 << times.min(16)).min(longest);
-    let seconds = seconds.max(at_least.as_millis().unsigned_abs() / 1_000);
+fn pause(times: u64, at_least: Period, (half, longest): (u64, u64), seed: u64) -> Period {
+    let least = (half << times.min(16)).min(longest).max(at_least.as_millis().unsigned_abs());
     // Up to half as long again.
     let jitter = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
-    let millis = seconds * 1_000 + jitter % (seconds * 500 + 1);
+    let millis = least + jitter % (least / 2 + 1);
     Period::from_millis(i64::try_from(millis).unwrap_or(i64::MAX)).unwrap_or(LONGEST_DOWN)
 }
 
@@ -186,17 +185,21 @@ mod tests {
     fn a_step_is_put_off_for_longer_each_time_and_given_up_where_nobody_answers() {
         let start: Timestamp = "2026-02-14T10:30:00Z".parse().unwrap();
         for (kind, pauses, ends) in [
-            (ErrorKind::Busy, vec![2, 4, 8, 16, 32, 60, 60], None),
+            (
+                ErrorKind::Busy,
+                vec![250, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000],
+                None,
+            ),
             (
                 ErrorKind::Down,
-                vec![10, 10, 10, 16, 32, 64, 128, 256, 300],
+                vec![10_000, 10_000, 10_000, 16_000, 32_000, 64_000, 128_000, 256_000, 300_000],
                 Some("x is not answering: given up after a quarter of an hour"),
             ),
         ] {
             let (mut now, mut row, mut said) = (start, None, None);
-            for seconds in pauses {
+            for least in pauses {
                 let error = ActionError {
-                    retry_after: Some(Period::seconds(if kind == ErrorKind::Down { 10 } else { 1 })),
+                    retry_after: (kind == ErrorKind::Down).then(|| Period::seconds(10)),
                     ..ActionError::new(kind, "x is not answering")
                 };
                 let mut log = resumed(begun(now), row.as_ref());
@@ -206,8 +209,8 @@ mod tests {
                         let at = log.resume_at.unwrap();
                         let pause = at.millis_since(now);
                         assert!(
-                            (seconds * 1_000..=seconds * 1_500).contains(&pause),
-                            "{kind:?}: {pause} ms, not {seconds} s"
+                            (least..=least + least / 2).contains(&pause),
+                            "{kind:?}: {pause} ms, not {least}"
                         );
                         assert_eq!((log.started_at, log.attempt), (Some(start), 1));
                         let reason = log.output_data.as_ref().unwrap()["reason"].as_str().unwrap().to_owned();

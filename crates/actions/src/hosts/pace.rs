@@ -4,18 +4,24 @@ use std::time::Duration;
 
 /// What a call may wait for when the line is longer than a host that is not known to be quick may have.
 const SOON: Duration = Duration::from_millis(125);
-/// No time between two ends counts as longer: after a while of nothing it is soon seen that a host is quick.
+/// No time between two ends counts as longer: it is soon seen that a host is quick again.
 const LONGEST: Duration = Duration::from_millis(250);
 
 /// The ends of calls to a host, whoever made them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Pace {
+    /// When a call ended last, or the first of those under way began.
     last: Option<Duration>,
     /// The mean time between two ends, of the last few.
     between: Option<Duration>,
 }
 
 impl Pace {
+    /// A call has begun, and there was none. The time without any says nothing.
+    pub(super) const fn begun(self, now: Duration) -> Self {
+        Self { last: Some(now), ..self }
+    }
+
     /// A call has ended.
     pub(super) fn ended(self, now: Duration) -> Self {
         let gap = self.last.map(|last| now.saturating_sub(last).min(LONGEST));
@@ -41,25 +47,27 @@ mod tests {
     #[test]
     fn a_host_is_quick_as_long_as_calls_to_it_end() {
         let millis = Duration::from_millis;
-        let after = |gaps: &[u64]| {
-            gaps.iter().fold((Pace::default(), Duration::ZERO), |(pace, now), gap| {
-                (pace.ended(now + millis(*gap)), now + millis(*gap))
-            })
+        // Calls that end one after the other in these times; the last with so much time since.
+        let is_quick = |gaps: &[u64], since: u64| {
+            let begun = (Pace::default().begun(Duration::ZERO), Duration::ZERO);
+            let (pace, now) = gaps.iter().fold(begun, |(pace, now), gap| {
+                let now = now + millis(*gap);
+                (pace.ended(now), now)
+            });
+            pace.is_quick(100, now + millis(since))
         };
-        let is_quick = |gaps: &[u64], pause: u64| {
-            let (pace, now) = after(gaps);
-            pace.is_quick(100, now + millis(pause))
-        };
+        let idle = (0..9).fold(Pace::default().begun(Duration::ZERO), |pace, at| pace.ended(millis(at)));
+        let hour = millis(3_600_000);
         let seen = [
             ("nothing is known", is_quick(&[], 0)),
-            ("one has ended", is_quick(&[1], 0)),
             ("one each millisecond", is_quick(&[1; 9], 0)),
             ("and no more since", is_quick(&[1; 9], 130)),
             ("two milliseconds are too long for a hundred", is_quick(&[2; 9], 0)),
-            ("after an hour of nothing", is_quick(&[1, 3_600_000, 1], 0)),
-            ("and a while later", is_quick(&[&[1, 3_600_000][..], &[1; 60]].concat(), 0)),
+            ("it did not answer for a while", is_quick(&[1, 3_600_000, 1], 0)),
+            ("and has for a while", is_quick(&[&[1, 3_600_000][..], &[1; 60]].concat(), 0)),
+            ("an hour of nothing", idle.begun(hour).is_quick(100, hour)),
         ];
         let quick: Vec<&str> = seen.iter().filter(|(_, is_quick)| *is_quick).map(|(when, _)| *when).collect();
-        assert_eq!(quick, ["one each millisecond", "and a while later"]);
+        assert_eq!(quick, ["one each millisecond", "and has for a while", "an hour of nothing"]);
     }
 }
