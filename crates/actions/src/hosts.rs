@@ -260,7 +260,8 @@ impl Hosts {
         let calls = known.tenants.entry(leave.tenant).or_default();
         if *calls >= 3 * self.shared.share {
             let name = &leave.host;
-            return Err(later(format!("{name} is called when other calls of this tenant have ended")));
+            let why = format!("{name} is called when other calls of this tenant have ended");
+            return Err(ActionError::new(ErrorKind::Busy, why));
         }
         *calls += 1;
         leave.is_under_way = true;
@@ -293,11 +294,7 @@ impl Host {
 }
 
 fn busy(name: &str) -> ActionError {
-    later(format!("{name} has other calls to answer first"))
-}
-
-fn later(why: String) -> ActionError {
-    ActionError::new(ErrorKind::Busy, why)
+    ActionError::new(ErrorKind::Busy, format!("{name} has other calls to answer first"))
 }
 
 fn down(name: &str, until: Duration, now: Duration) -> ActionError {

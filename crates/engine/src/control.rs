@@ -80,12 +80,8 @@ fn decided(
     }
     // Tried again after a step in it has failed: what was decided stays decided.
     if let Some(before) = journal.last(&place.path).filter(|row| has_decided(row)) {
-        let decided = so_far(before, &[FAILED_AT, OVERDUE, "causes"]);
-        return Log {
-            input_data: before.input_data.clone(),
-            output_data: Some(Value::Object(decided).into()),
-            ..log
-        };
+        let output_data = Some(Value::Object(what_was_decided(before)).into());
+        return Log { input_data: before.input_data.clone(), output_data, ..log };
     }
     let opened = match construct {
         Construct::Branch(branch) => decide(branch, scope, &mut log),
@@ -344,7 +340,7 @@ pub(crate) fn close(
             over(output)
         }
         (Closing::Failed(inner), _) => {
-            let mut output = so_far(row, &[]);
+            let mut output = so_far(row);
             let error = inner.error.as_deref().unwrap_or("failed");
             let mut causes = vec![json!(format!(
                 "step {} ({}), attempt {}: {error}",
@@ -366,7 +362,7 @@ pub(crate) fn close(
             }
         }
         (Closing::Overdue, _) => {
-            let mut output = so_far(row, &[]);
+            let mut output = so_far(row);
             output.insert(OVERDUE.to_owned(), Value::Bool(true));
             rows.extend(put_away(&format!("cancelled: the time of step {} was over", place.path)));
             let longest = place.step.timeout.unwrap_or(Period::ZERO);
@@ -378,11 +374,11 @@ pub(crate) fn close(
             }
         }
         (Closing::Stopped(by), _) => {
-            let mut output = so_far(row, &[]);
+            let mut output = so_far(row);
             output.insert(STOPPED_AT.to_owned(), json!(by.step_path));
             over(Value::Object(output))
         }
-        (Closing::Done | Closing::Items(_) | Closing::Joined(..), _) => over(Value::Object(so_far(row, &[]))),
+        (Closing::Done | Closing::Items(_) | Closing::Joined(..), _) => over(Value::Object(so_far(row))),
     };
     if own.status == StepStatus::Failed {
         own.resume_at = again::at(place.step, &own, journal, Period::ZERO, now);
@@ -416,14 +412,19 @@ pub(crate) fn swept(row: &Log, why: &str, now: Timestamp) -> Log {
 
 /// A failed step whose handler ran to its end.
 pub(crate) fn handled(row: &Log) -> Log {
-    let mut output = so_far(row, &[]);
+    let mut output = so_far(row);
     output.insert(HANDLED.to_owned(), Value::Bool(true));
     Log { output_data: Some(Value::Object(output).into()), ..row.clone() }
 }
 
-/// What a row says by now, without some of it.
-pub(crate) fn so_far(row: &Log, without: &[&str]) -> Map<String, Value> {
-    let Some(Value::Object(fields)) = row.output_data.as_deref() else { return Map::new() };
-    let kept = fields.iter().filter(|(key, _)| !without.contains(&key.as_str()));
-    kept.map(|(key, value)| (key.clone(), value.clone())).collect()
+/// What a row says by now.
+fn so_far(row: &Log) -> Map<String, Value> {
+    row.output_data.as_deref().and_then(Value::as_object).cloned().unwrap_or_default()
+}
+
+/// What a row has decided, without how it ended.
+pub(crate) fn what_was_decided(row: &Log) -> Map<String, Value> {
+    let mut fields = so_far(row);
+    fields.retain(|key, _| ![FAILED_AT, OVERDUE, "causes"].contains(&key.as_str()));
+    fields
 }

@@ -341,10 +341,12 @@ fn reopened(log: &Log, journal: &Journal, now: Timestamp) -> Option<Log> {
     };
     match (is_open, log.status) {
         (true, _) => {
-            let decided = || control::so_far(log, &[walk::FAILED_AT, walk::OVERDUE, "causes"]);
             Some(Log {
                 status: StepStatus::Running,
-                output_data: log.output_data.as_ref().map(|_| Value::Object(decided()).into()),
+                output_data: log
+                    .output_data
+                    .as_ref()
+                    .map(|_| Value::Object(control::what_was_decided(log)).into()),
                 error: None,
                 // Its time, if it has one, begins anew.
                 started_at: Some(now),

@@ -128,6 +128,20 @@ async fn nobody_takes_all() {
     assert_eq!(hosts.standing(), Standing { under_way: 8, in_line: 4, ..Standing::default() });
 }
 
+/// Calls to it have just ended one after the other: nobody waits there for long, so nobody is put off.
+#[tokio::test]
+async fn a_host_that_is_quick_has_a_longer_line() {
+    let hosts = Hosts::new(8);
+    let witness = Witness::new(&hosts);
+    for _ in 0..50 {
+        assert_eq!(witness.gate(ONE).through(HOST, ready(Ok(7))).await, Ok(7));
+    }
+    let mut calls: Vec<_> =
+        (0..20).map(|_| Box::pin(witness.gate(ONE).through(HOST, pending::<Result<(), _>>()))).collect();
+    assert!(calls.iter_mut().all(|call| call.as_mut().now_or_never().is_none()));
+    assert_eq!(hosts.standing(), Standing { under_way: 2, in_line: 18, ..Standing::default() });
+}
+
 #[tokio::test]
 async fn a_host_that_does_not_answer_one_tenant_is_left_alone_by_it() {
     let hosts = Hosts::new(4);
