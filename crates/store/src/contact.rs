@@ -199,6 +199,20 @@ pub async fn contact_find(
     row.map(contact_of).transpose()
 }
 
+/// The contact with this address. None: nobody makes one to the end of the transaction.
+pub(crate) async fn contact_named(
+    tx: &mut Tx,
+    tenant: TenantId,
+    email: &str,
+) -> StoreResult<Option<Contact>> {
+    let key = ContactKey::Email(email.to_owned());
+    let found = contact_find(tx, tenant, &key).await?;
+    if found.is_none() && tx.address_hold(tenant, email).await? {
+        return contact_find(tx, tenant, &key).await;
+    }
+    Ok(found)
+}
+
 /// Which contacts a list shows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
@@ -324,13 +338,15 @@ async fn contact_write(tx: &mut Tx, contact: &Contact) -> StoreResult<()> {
 async fn contact_check(tx: &mut Tx, contact: &Contact, before: Option<&Contact>) -> StoreResult<()> {
     if let Some(email) =
         contact.email.as_ref().filter(|_| before.is_none_or(|before| before.email != contact.email))
-        && let Some(other) = contact_find(tx, contact.tenant_id, &ContactKey::Email(email.clone())).await?
-        && other.id != contact.id
     {
-        return Err(StoreError::conflict(
-            "email_taken",
-            format!("contact {} has this email address already: change that one instead", other.id),
-        ));
+        tx.address_hold(contact.tenant_id, email).await?;
+        let other = contact_find(tx, contact.tenant_id, &ContactKey::Email(email.clone())).await?;
+        if let Some(other) = other.filter(|other| other.id != contact.id) {
+            return Err(StoreError::conflict(
+                "email_taken",
+                format!("contact {} has this email address already: change that one instead", other.id),
+            ));
+        }
     }
     if let Some(external_id) = contact
         .external_id

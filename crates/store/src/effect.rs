@@ -18,7 +18,7 @@ use crate::{
     assignment::ticket_assign,
     call::workflow_run,
     change::Author,
-    contact::{contact_create, contact_find, contact_hold, contact_update},
+    contact::{contact_create, contact_hold, contact_named, contact_update},
     erasure::contact_erase,
     form::{form_get, form_update},
     invitation::invitation_create,
@@ -147,6 +147,8 @@ pub(crate) async fn effect_apply(
         Ok(output) => Ok(Ok(output)),
         Err(StoreError::Missing(what)) => Ok(Err(EffectError::Missing(what))),
         Err(StoreError::TooManyExecutions(count)) => Ok(Err(EffectError::TooManyExecutions(count))),
+        // PostgreSQL has given the whole transaction up by then: the operation is done again, and sees what somebody has made.
+        Err(error) if error.is_taken() => Err(error),
         Err(error @ (StoreError::Refused(_) | StoreError::Conflict { .. })) => {
             Ok(Err(EffectError::Refused(error.to_string())))
         }
@@ -232,7 +234,7 @@ async fn contact_set(
     let found = match &key {
         // Whether it is there is seen when it is changed.
         ContactKey::Id(id) => Some(*id),
-        ContactKey::Email(_) => contact_find(tx, origin.tenant, &key).await?.map(|contact| contact.id),
+        ContactKey::Email(email) => contact_named(tx, origin.tenant, email).await?.map(|contact| contact.id),
     };
     match (found, key) {
         (Some(id), _) => {

@@ -70,6 +70,9 @@ pub enum StoreError {
     Corrupt(String),
 }
 
+/// The code of [`StoreError::taken`].
+const TAKEN: &str = "taken";
+
 impl StoreError {
     /// A record that is not there: `contact 99`.
     pub fn missing(what: impl std::fmt::Display) -> Self {
@@ -79,7 +82,12 @@ impl StoreError {
     /// Every name is looked up before it is taken: somebody took it in between.
     pub(crate) fn taken() -> Self {
         let message = "somebody has just made the same record: read it again and repeat the change";
-        Self::conflict("taken", message)
+        Self::conflict(TAKEN, message)
+    }
+
+    /// [`StoreError::taken`].
+    pub(crate) fn is_taken(&self) -> bool {
+        matches!(self, Self::Conflict { code, .. } if *code == TAKEN)
     }
 
     /// A clash with what is there.

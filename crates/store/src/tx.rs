@@ -59,6 +59,8 @@ pub struct Tx {
     held: HashMap<ExecutionId, Held>,
     /// Records that were locked for them.
     locked: HashSet<(&'static str, i64)>,
+    /// Addresses whose contacts are made by nobody else, to the end of the transaction.
+    addresses: HashSet<(TenantId, String)>,
     /// Contacts that were read and locked for them, as they are by now.
     contacts: HashMap<ContactId, Contact>,
     /// The names of the events that tenants wait for, of those that were asked about.
@@ -110,6 +112,7 @@ impl Tx {
             ids,
             held: HashMap::new(),
             locked: HashSet::new(),
+            addresses: HashSet::new(),
             contacts: HashMap::new(),
             awaited: HashMap::new(),
             event_keys: HashMap::new(),
@@ -221,6 +224,19 @@ impl Tx {
         self.query(sql, params![tenant]).await?;
         self.locked.insert((TEAM, tenant.get()));
         Ok(())
+    }
+
+    /// Holds an address that no contact was found to have: of two that would make one, one waits. Whether he has to look again, for it was not held before.
+    pub(crate) async fn address_hold(&mut self, tenant: TenantId, email: &str) -> StoreResult<bool> {
+        let address = (tenant, email.to_lowercase());
+        if self.connection.blocks() || self.addresses.contains(&address) {
+            return Ok(false);
+        }
+        // The 1 is that of addresses, among the locks that are named by this program.
+        let lock = "SELECT CAST(pg_advisory_xact_lock(1, hashtext(?1)) AS TEXT)";
+        self.query(lock, params![format!("{tenant} {}", address.1)]).await?;
+        self.addresses.insert(address);
+        Ok(true)
     }
 
     /// The gates that an event of that name may ask.
@@ -350,6 +366,7 @@ impl Tx {
         self.held.clear();
         self.awaited.clear();
         self.locked.clear();
+        self.addresses.clear();
         self.contacts.clear();
         self.event_keys.clear();
         self.origins.clear();

@@ -4,6 +4,7 @@
 //! real socket, because a stub only proves that the code agrees with itself.
 
 pub mod clock;
+pub mod patience;
 pub mod place;
 pub mod postgres;
 pub mod proxy;

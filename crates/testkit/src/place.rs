@@ -147,11 +147,13 @@ macro_rules! on_both {
 
             #[tokio::test(flavor = "multi_thread")]
             async fn on_sqlite() {
+                let _patience = $crate::patience::Patience::begin();
                 body($crate::place::Place::sqlite()).await;
             }
 
             #[tokio::test(flavor = "multi_thread")]
             async fn on_postgres() {
+                let _patience = $crate::patience::Patience::begin();
                 body($crate::place::Place::postgres()).await;
             }
         }

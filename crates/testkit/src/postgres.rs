@@ -85,10 +85,19 @@ pub fn psql(url: &str, text: &str) -> Result<String, String> {
             text,
         ])
         .arg(url)
+        // Who waits for a table that somebody keeps is told so.
+        .env("PGOPTIONS", "-c lock_timeout=120s")
         .output()
         .expect("psql can be started");
     let printed = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().to_owned();
     if output.status.success() { Ok(printed(&output.stdout)) } else { Err(printed(&output.stderr)) }
+}
+
+/// What the sessions of the tests' server are doing, a line for each.
+pub(crate) fn activity() -> String {
+    let server = std::env::var("VTRUSTX_TEST_POSTGRES").unwrap_or_else(|_| cluster());
+    let sessions = "SELECT datname, pid, state, wait_event, pg_blocking_pids(pid), left(query, 200) FROM pg_stat_activity WHERE datname LIKE 'test_%'";
+    psql(&format!("{server}/postgres"), sessions).unwrap_or_else(|complaint| complaint)
 }
 
 /// The address of the tests' cluster, which is started when it does not run.

@@ -205,8 +205,10 @@ async fn everywhere(place: Place, workflow: Workflow) -> String {
     for number in 1..=operations {
         let (seen, calls, _) = beginning.round(Once { operation: Some(number), ..Once::default() }).await;
         assert_eq!(
-            calls, workflow.calls,
-            "operation {number} failed: nothing repeats, for nothing was killed"
+            calls,
+            workflow.calls,
+            "operation {number} failed: nothing repeats, for nothing was killed; {:#?}\n{seen:#?}",
+            self::calls(&beginning.sink)
         );
         same(&seen, &expected, &format!("operation {number} failed"));
     }

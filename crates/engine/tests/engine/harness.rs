@@ -151,13 +151,7 @@ impl House {
             // From before the look: what comes from outside may wake it at any moment.
             let mut live = engine.live();
             self.rest(engine, id).await?;
-            if has_signals(engine).await? {
-                // What has come is on its way: no time goes by for that.
-                tokio::select! {
-                    () = engine.store().ended() => return Err(StoreError::Closed),
-                    () = tokio::time::sleep(Duration::from_millis(5)) => continue,
-                }
-            }
+            brought(engine).await?;
             // As it is when nothing is on its way.
             let started = load(engine, id).await?;
             let progress = &started.execution.progress;
@@ -185,11 +179,10 @@ impl House {
             let (moving, signals, resting, due_at) = standing(engine).await?;
             match (moving, signals, resting, due_at) {
                 (0, 0, 0, _) => return Ok(()),
-                // What has come is on its way: no time goes by for that.
-                (0, 1.., ..) => tokio::select! {
-                    () = engine.store().ended() => return Err(StoreError::Closed),
-                    () = tokio::time::sleep(Duration::from_millis(5)) => continue,
-                },
+                (0, 1.., ..) => {
+                    brought(engine).await?;
+                    continue;
+                }
                 (0, ..) if decided(engine, None).await? => continue,
                 (0, .., None) => panic!("executions rest without a time to wake"),
                 // What is due already is being woken.
@@ -261,6 +254,19 @@ pub async fn decide(
 /// Something has come for a run and is not brought to it yet.
 pub async fn has_signals(engine: &Engine) -> StoreResult<bool> {
     store::waiting::signals_exist(&mut *engine.store().read_any().await?).await
+}
+
+/// Waits until what has come is brought to its runs: no time goes by for that. An error when the store dies before that.
+async fn brought(engine: &Engine) -> StoreResult<()> {
+    let begun = std::time::Instant::now();
+    while has_signals(engine).await? {
+        assert!(begun.elapsed() < Duration::from_secs(20), "what has come is not brought to its run");
+        tokio::select! {
+            () = engine.store().ended() => return Err(StoreError::Closed),
+            () = tokio::time::sleep(Duration::from_millis(5)) => {}
+        }
+    }
+    Ok(())
 }
 
 /// Decides one of the approvals that say themselves how they are to be decided, if there is one.

@@ -8,14 +8,14 @@ use std::{
 };
 
 use futures_util::FutureExt;
-use model::{Clock, TenantId, effect::ContactKey};
+use model::{Clock, TenantId};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::{Count, Faults, Message, Needs, job::Job};
 use crate::{
-    Hooks, StoreError, StoreResult, Tx, contact::contact_find, event::event_keys_hold,
+    Hooks, StoreError, StoreResult, Tx, contact::contact_named, event::event_keys_hold,
     execution::executions_hold,
 };
 
@@ -252,12 +252,12 @@ impl Committer {
         event_keys_hold(&mut self.tx, needs.event_keys).await
     }
 
-    /// Finds the contacts that are named by their addresses, so that they are locked with the others. One that does not exist yet is nobody's to lock.
+    /// Finds the contacts that are named by their addresses, so that they are locked with the others. Of one that does not exist yet the address is held.
     async fn contacts_named(&mut self, emails: BTreeSet<(TenantId, String)>) -> StoreResult<Vec<i64>> {
         let mut ids = Vec::new();
         if !self.tx.blocks() {
             for (tenant, email) in emails {
-                let contact = contact_find(&mut self.tx, tenant, &ContactKey::Email(email)).await?;
+                let contact = contact_named(&mut self.tx, tenant, &email).await?;
                 ids.extend(contact.map(|contact| contact.id.get()));
             }
         }
@@ -266,12 +266,18 @@ impl Committer {
 
     /// The outer error says that the transaction is no more; the inner one is the operation's own.
     async fn run_one(&mut self, job: &mut dyn Job) -> StoreResult<StoreResult<()>> {
-        self.tx.operation_begin().await?;
-        match self.try_one(job).await {
-            Ok(()) => self.tx.operation_keep().await.map(Ok),
-            Err(error) => {
-                self.tx.operation_undo().await?;
-                Ok(Err(error))
+        let mut may_repeat = job.together(&mut Needs::default());
+        loop {
+            self.tx.operation_begin().await?;
+            match self.try_one(job).await {
+                Ok(()) => return self.tx.operation_keep().await.map(Ok),
+                Err(error) => {
+                    self.tx.operation_undo().await?;
+                    // Somebody else was faster with a name: the second time it is seen.
+                    if !error.is_taken() || !std::mem::take(&mut may_repeat) {
+                        return Ok(Err(error));
+                    }
+                }
             }
         }
     }
