@@ -52,7 +52,7 @@ async fn ended(engine: &Engine, id: ExecutionId) -> Started {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), wait).await.expect("the execution ends")
+    tokio::time::timeout(Duration::from_secs(60), wait).await.expect("the execution ends")
 }
 
 /// Time goes on for tasks that sleep by the house's clock.

@@ -145,8 +145,10 @@ testkit::on_both! {
         away(2, Some(NewAway { from: Some(now.plus(Period::days(1))), until: None })).await;
         assert_eq!(given().await, ["2 1", "2 1"]);
         house.clock.set(now.plus(Period::days(2)));
+        crate::harness::settle(&engine).await;
         assert_eq!(given().await, ["null 2", "3 2"], "nobody of the team is there");
         house.clock.set(now.plus(Period::days(8)));
+        crate::harness::settle(&engine).await;
         assert_eq!(given().await, ["1 1", "1 1"]);
         engine.stop(Duration::from_secs(5)).await;
     }
