@@ -78,7 +78,11 @@ pub(crate) fn print(value: &Value, into: &mut String) {
         Value::Null => {}
         Value::Bool(flag) => into.push_str(if *flag { "true" } else { "false" }),
         Value::String(text) => into.push_str(text),
-        Value::Number(number) => write!(into, "{number}").expect("writing to a String cannot fail"),
+        // Most numbers are whole, and those need none of what formatting brings along.
+        Value::Number(number) => match number.as_i64() {
+            Some(whole) => into.push_str(itoa::Buffer::new().format(whole)),
+            None => write!(into, "{number}").expect("writing to a String cannot fail"),
+        },
         Value::Array(_) | Value::Object(_) => {
             write!(into, "{value}").expect("writing to a String cannot fail");
         }
