@@ -3,6 +3,7 @@
 mod filter;
 pub mod steps;
 mod told;
+mod total;
 mod walk;
 
 use model::{
@@ -22,7 +23,6 @@ use crate::{
     event::event_find,
     execution::{COLUMNS, execution_from},
     params,
-    rollup::{self, Span},
 };
 
 pub use filter::Filter;
@@ -55,32 +55,26 @@ pub async fn execution_list(
 ) -> StoreResult<Paged<Listed>> {
     let bounds = bounds(connection, tenant, filter).await?;
     let search = Search { tenant, filter, bounds };
-    let counted = match filter.is_counted() {
-        true => {
-            let span = Span { workflow: filter.workflow, from: filter.from, until: filter.until };
-            Some(rollup::existing(connection, tenant, span, filter.status, filter.outcome).await?)
-        }
-        false => None,
-    };
+    let counted = total::counted(connection, tenant, filter).await?;
     let wanted = page.offset + page.limit + 1;
     if filter.is_indexed() {
-        let (total, total_is_capped) = match counted {
-            Some(total) => (total, false),
+        let total = match counted {
+            Some(total) => total,
             None => capped(search.count(connection).await?),
         };
         let ids = search.ids(connection, page.before, wanted).await?;
-        return paged(connection, tenant, page, Walked { ids, at: None }, (total, total_is_capped)).await;
+        return paged(connection, tenant, page, Walked { ids, at: None }, total).await;
     }
     // The first page and the total are one walk.
     let is_first = page.before.is_none();
     let most = match counted {
-        Some(total) if is_first => wanted.min(total),
+        Some((total, false)) if is_first => wanted.min(total),
         None if is_first => wanted.max(COUNT_CAP + 1),
         _ => wanted,
     };
     let walked = search.walk(connection, page.before, most, patience.share(2)).await?;
     let total = match counted {
-        Some(total) => (total, false),
+        Some(total) => total,
         None if is_first => walked.total(),
         None => search.walk(connection, None, COUNT_CAP + 1, patience.share(4)).await?.total(),
     };

@@ -34,18 +34,14 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// The rollups know the total of this filter.
-    #[must_use]
-    pub fn is_counted(&self) -> bool {
-        let whole_hour = |time: Option<Timestamp>| time.is_none_or(|time| time == time.hour());
+    /// The rollups know the total of this filter, but for the ends of a time that is no whole hour.
+    pub(super) const fn is_counted(&self) -> bool {
         self.has_failures.is_none()
             && self.contact.is_none()
             && self.submission.is_none()
             && self.event.is_none()
             && self.retry_of.is_none()
             && self.text.is_none()
-            && whole_hour(self.from)
-            && whole_hour(self.until)
     }
 
     /// One index has exactly these rows in the order of the list, or they are few.

@@ -1,7 +1,7 @@
 //! A history that never ran is like one that did: the doctor finds nothing, the lists count it right, and it is made once. What a list finds in it
 //! is the same however little patience it has.
 
-use model::{ContactId, execution::Execution};
+use model::{ContactId, Period, execution::Execution};
 use store::{
     Page,
     history::{Filter, Patience, execution_list},
@@ -63,6 +63,10 @@ testkit::on_both! {
                 }),
             ),
             (Filter { from: Some(from), until: Some(until), ..Filter::default() }, Box::new(move |e| e.created_at >= from && e.created_at < until)),
+            (
+                Filter { status: Some(ExecutionStatus::Completed), from: Some(from), until: Some(from.plus(Period::minutes(50))), ..Filter::default() },
+                Box::new(move |e| e.progress.status == ExecutionStatus::Completed && e.created_at >= from && e.created_at < from.plus(Period::minutes(50))),
+            ),
             (
                 Filter { has_failures: Some(true), until: Some(until.hour()), ..Filter::default() },
                 Box::new(move |e| e.progress.actions_failed > 0 && e.created_at < until.hour()),

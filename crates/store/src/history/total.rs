@@ -1,0 +1,115 @@
+//! How many a list has in all, where the rollups know it: they know whole hours. What lies at both ends of a time that is no whole hour is counted.
+
+use model::{Period, TenantId, Timestamp};
+
+use super::Filter;
+use crate::{
+    Connection, StoreResult,
+    database::{Value, page::COUNT_CAP},
+    params,
+    rollup::{self, Span},
+};
+
+/// The total, and whether it is the cap of it. None: the rollups do not know.
+pub(super) async fn counted(
+    connection: &mut Connection,
+    tenant: TenantId,
+    filter: &Filter,
+) -> StoreResult<Option<(i64, bool)>> {
+    if !filter.is_counted() {
+        return Ok(None);
+    }
+    let (whole, ends) = hours(filter.from, filter.until);
+    let mut total = 0;
+    if let Some((from, until)) = whole {
+        let span = Span { workflow: filter.workflow, from, until };
+        total += rollup::existing(connection, tenant, span, filter.status, filter.outcome).await?;
+    }
+    if ends.is_empty() {
+        return Ok(Some((total, false)));
+    }
+    for (from, until) in ends {
+        // What is more than the cap is the cap: nothing has to be counted any more.
+        if total <= COUNT_CAP {
+            total += between(connection, tenant, filter, (from, until), COUNT_CAP + 1 - total).await?;
+        }
+    }
+    Ok(Some((total.min(COUNT_CAP), total > COUNT_CAP)))
+}
+
+/// How many there are of a time, up to `most`: by the index of the times, whatever else the filter says.
+async fn between(
+    connection: &mut Connection,
+    tenant: TenantId,
+    filter: &Filter,
+    (from, until): (Timestamp, Timestamp),
+    most: i64,
+) -> StoreResult<i64> {
+    let mut sql = "SELECT count(*) FROM (SELECT 1 FROM workflow_executions
+            WHERE tenant_id = ?1 AND created_at >= ?2 AND created_at < ?3"
+        .to_owned();
+    let mut parameters = params![tenant, from, until];
+    let also: [(&str, Option<Value>); 3] = [
+        ("+workflow_id", filter.workflow.map(Into::into)),
+        ("coalesce(status, '')", filter.status.map(Into::into)),
+        ("coalesce(outcome, '')", filter.outcome.map(Into::into)),
+    ];
+    for (column, value) in also {
+        if let Some(value) = value {
+            parameters.push(value);
+            sql.push_str(&format!(" AND {column} = ?{}", parameters.len()));
+        }
+    }
+    parameters.push(most.into());
+    sql.push_str(&format!(" LIMIT ?{}) AS counted", parameters.len()));
+    connection.query_one(sql, parameters).await?.first()
+}
+
+type Whole = (Option<Timestamp>, Option<Timestamp>);
+
+/// The whole hours of a time, and what is left at its ends; each end is shorter than two hours.
+fn hours(from: Option<Timestamp>, until: Option<Timestamp>) -> (Option<Whole>, Vec<(Timestamp, Timestamp)>) {
+    let hour = Period::hours(1);
+    let first = from.map(|from| if from == from.hour() { from } else { from.hour().plus(hour) });
+    let last = until.map(Timestamp::hour);
+    if let (Some(from), Some(until), Some(first), Some(last)) = (from, until, first, last)
+        && first >= last
+    {
+        return (None, if from < until { vec![(from, until)] } else { Vec::new() });
+    }
+    let head = from.zip(first).filter(|(from, first)| from < first);
+    let tail = last.zip(until).filter(|(last, until)| last < until);
+    (Some((first, last)), head.into_iter().chain(tail).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_whole_hours_and_two_ends() {
+        let told = |from: &str, until: &str| {
+            let at = |time: &str| format!("2026-02-14T{time}:00Z").parse::<Timestamp>().ok();
+            let short = |at: Timestamp| at.to_string()[11..16].to_owned();
+            let end = |at: Option<Timestamp>| at.map_or("…".to_owned(), short);
+            let (whole, ends) = hours(at(from), at(until));
+            let whole = whole.map(|(from, until)| format!("{}–{}", end(from), end(until)));
+            let ends = ends.into_iter().map(|(from, until)| format!("{} to {}", short(from), short(until)));
+            whole.into_iter().chain(ends).collect::<Vec<_>>().join(", ")
+        };
+        let table = [
+            ("", "", "…–…"),
+            ("10:00", "12:00", "10:00–12:00"),
+            ("10:20", "", "11:00–…, 10:20 to 11:00"),
+            ("", "10:20", "…–10:00, 10:00 to 10:20"),
+            ("10:20", "13:40", "11:00–13:00, 10:20 to 11:00, 13:00 to 13:40"),
+            ("10:20", "11:40", "10:20 to 11:40"),
+            ("10:20", "10:40", "10:20 to 10:40"),
+            ("10:00", "10:40", "10:00 to 10:40"),
+            ("10:40", "10:20", ""),
+        ];
+        for (from, until, expected) in table {
+            assert_eq!(told(from, until), expected, "{from} to {until}");
+        }
+    }
+}
