@@ -107,40 +107,44 @@ impl Engine {
         (source, filter): (JobSource, &JobFilter),
     ) -> Result<Preview, EngineError> {
         let program = self.runnable(tenant, workflow).await?;
-        let mut connection = self.inner.store.read(tenant).await?;
-        let definition =
-            workflow_version_get(&mut connection, tenant, workflow, program.version).await?.definition;
-        let total = job_total(&mut connection, tenant, source, filter).await?;
-        let up_to = job_newest(&mut connection, tenant, source).await?;
+        let (definition, total, up_to) = {
+            let mut connection = self.inner.store.read(tenant).await?;
+            let version = workflow_version_get(&mut connection, tenant, workflow, program.version).await?;
+            let total = job_total(&mut connection, tenant, source, filter).await?;
+            (version.definition, total, job_newest(&mut connection, tenant, source).await?)
+        };
         let mut preview = Preview { total, looked_at: 0, verdicts: BTreeMap::new(), samples: Vec::new() };
         let (begun, mut after) = (Instant::now(), 0);
         while begun.elapsed() < PATIENCE {
-            let records = records(&mut connection, tenant, (source, filter), (after, up_to), PAGE).await?;
-            let Some(last) = records.last() else { break };
-            after = last.id;
-            for Record { id, data } in records {
-                let mut verdict = None;
-                if kind == JobKind::Backfill
-                    && job_took(&mut connection, tenant, workflow, source, id).await?
+            let mut page = Vec::new();
+            {
+                let mut connection = self.inner.store.read(tenant).await?;
+                for record in records(&mut connection, tenant, (source, filter), (after, up_to), PAGE).await?
                 {
-                    verdict = Some(Verdict::TakenBefore);
-                } else if !lets_through(&program.compiled, kind, source, &data) {
-                    verdict = Some(Verdict::NotTriggered);
+                    let is_taken = kind == JobKind::Backfill
+                        && job_took(&mut connection, tenant, workflow, source, record.id).await?;
+                    page.push((record, is_taken));
                 }
-                let verdict = match verdict {
-                    Some(verdict) => verdict,
-                    None => {
-                        let run = self.dry_run(tenant, Some(workflow), &definition, &data).await?;
-                        let verdict = match run.conditions_passed {
-                            Some(true) => Verdict::WouldRun,
-                            Some(false) => Verdict::ConditionsNotMet,
-                            None => Verdict::ConditionsUndecided,
-                        };
-                        if verdict == Verdict::WouldRun && preview.samples.len() < SAMPLES {
-                            preview.samples.push(Sample { record: id, run, data });
-                        }
-                        verdict
+            }
+            let Some((last, _)) = page.last() else { break };
+            after = last.id;
+            // Without a connection in hand: a dry run may need one of its own, and there are few.
+            for (Record { id, data }, is_taken) in page {
+                let verdict = if is_taken {
+                    Verdict::TakenBefore
+                } else if !lets_through(&program.compiled, kind, source, &data) {
+                    Verdict::NotTriggered
+                } else {
+                    let run = self.dry_run(tenant, Some(workflow), &definition, &data).await?;
+                    let verdict = match run.conditions_passed {
+                        Some(true) => Verdict::WouldRun,
+                        Some(false) => Verdict::ConditionsNotMet,
+                        None => Verdict::ConditionsUndecided,
+                    };
+                    if verdict == Verdict::WouldRun && preview.samples.len() < SAMPLES {
+                        preview.samples.push(Sample { record: id, run, data });
                     }
+                    verdict
                 };
                 *preview.verdicts.entry(verdict).or_default() += 1;
                 preview.looked_at += 1;
