@@ -153,7 +153,6 @@ macro_rules! on_both {
 
             #[tokio::test(flavor = "multi_thread")]
             async fn on_postgres() {
-                let _patience = $crate::patience::Patience::begin();
                 body($crate::place::Place::postgres()).await;
             }
         }

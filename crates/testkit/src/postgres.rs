@@ -13,11 +13,14 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
+use crate::patience::Patience;
+
 /// A database that goes away with its test.
 #[derive(Debug)]
 pub struct TestDatabase {
     server: String,
     name: String,
+    _patience: Patience,
 }
 
 impl TestDatabase {
@@ -30,8 +33,9 @@ impl TestDatabase {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let server = std::env::var("VTRUSTX_TEST_POSTGRES").unwrap_or_else(|_| cluster());
         let name = format!("test_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        let patience = Patience::begin();
         sql(&server, &format!("CREATE DATABASE {name}"));
-        Self { server, name }
+        Self { server, name, _patience: patience }
     }
 
     /// `postgres://…/name`.
