@@ -35,6 +35,7 @@ pub async fn contact_create(
     author: Author,
     fields: &Map<String, Value>,
 ) -> StoreResult<Contact> {
+    tx.gates_hold_for(tenant, "contact_created").await?;
     let id = ContactId::new(tx.id(IdKind::Contact).await?);
     let contact = Contact::new(id, tenant, tx.now(), author.actor);
     let contact = field::update(contact, fields).map_err(StoreError::Refused)?;

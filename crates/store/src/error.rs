@@ -85,7 +85,7 @@ impl StoreError {
         Self::conflict(TAKEN, message)
     }
 
-    /// [`StoreError::taken`].
+    /// Whether it is [`StoreError::taken`].
     pub(crate) fn is_taken(&self) -> bool {
         matches!(self, Self::Conflict { code, .. } if *code == TAKEN)
     }

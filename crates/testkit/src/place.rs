@@ -147,6 +147,7 @@ macro_rules! on_both {
 
             #[tokio::test(flavor = "multi_thread")]
             async fn on_sqlite() {
+                // A database of PostgreSQL's brings its own.
                 let _patience = $crate::patience::Patience::begin();
                 body($crate::place::Place::sqlite()).await;
             }

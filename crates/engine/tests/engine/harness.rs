@@ -252,12 +252,12 @@ pub async fn decide(
 }
 
 /// Something has come for a run and is not brought to it yet.
-pub async fn has_signals(engine: &Engine) -> StoreResult<bool> {
+async fn has_signals(engine: &Engine) -> StoreResult<bool> {
     store::waiting::signals_exist(&mut *engine.store().read_any().await?).await
 }
 
 /// Waits until what has come is brought to its runs: no time goes by for that. An error when the store dies before that.
-async fn brought(engine: &Engine) -> StoreResult<()> {
+pub async fn brought(engine: &Engine) -> StoreResult<()> {
     let begun = std::time::Instant::now();
     while has_signals(engine).await? {
         assert!(begun.elapsed() < Duration::from_secs(20), "what has come is not brought to its run");

@@ -3,10 +3,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+use engine::Engine;
+use model::Actor;
 use serde_json::json;
+use store::StoreError;
 use testkit::place::Place;
 
-use crate::harness::{House, event, final_state, load, post};
+use crate::harness::{House, TENANT, event, final_state, load, post};
 
 testkit::on_both! {
     async fn a_stretch_ends_at_what_is_impossible_and_before_what_asks_for_it(place: Place) {
@@ -92,7 +95,6 @@ async fn lanes_that_name_contacts_by_their_addresses_do_not_wait_in_a_circle() {
             .store()
             .event_accept(event(None, json!({"submission": {"id": number}, "one": one, "two": two})))
     };
-    let deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
     for round in 0..20 {
         let posts = (0..20).map(|number| {
             let (one, two) = if number % 2 == 0 { ("ann", "bob") } else { ("bob", "ann") };
@@ -100,10 +102,40 @@ async fn lanes_that_name_contacts_by_their_addresses_do_not_wait_in_a_circle() {
         });
         futures_util::future::join_all(posts).await.into_iter().for_each(|accepted| drop(accepted.unwrap()));
     }
+    assert_eq!(deadlocks(&engine).await, 0);
+    engine.stop(Duration::from_secs(5)).await;
+}
+
+/// A contact is made by hand and by a run at the same time, and a workflow with rules of entry listens to that: gates come before addresses, whoever makes it.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_makes_a_contact_holds_the_gates_of_its_event_first() {
+    let house = House::new(Place::postgres());
+    let upsert = json!({"type": "update_contact", "config": {"email": "{{who}}@example.com", "upsert": true, "updates": {"segment": "seen"}}});
+    let (engine, _, _) = house.furnish(json!({"conditions": [], "actions": [upsert]})).await;
+    let listens = json!({"trigger_event": "contact_created", "enrolment": {"policy": "once"}, "conditions": [], "actions": []});
+    house.workflow(&engine, listens).await;
+    for round in 0..40 {
+        let by_run = engine
+            .store()
+            .event_accept(event(None, json!({"submission": {"id": round}, "who": format!("a{round}")})));
+        let by_hand = engine.store().write(move |tx| {
+            Box::pin(async move {
+                let fields = json!({"email": format!("a{round}@example.com")});
+                let fields = fields.as_object().cloned().unwrap_or_default();
+                store::contact::contact_create(tx, TENANT, Actor::System.into(), &fields).await
+            })
+        });
+        let (by_run, by_hand) = futures_util::future::join(by_run, by_hand).await;
+        by_run.unwrap();
+        assert!(matches!(by_hand, Ok(_) | Err(StoreError::Conflict { .. })), "{by_hand:?}");
+    }
+    assert_eq!(deadlocks(&engine).await, 0);
+    engine.stop(Duration::from_secs(5)).await;
+}
+
+async fn deadlocks(engine: &Engine) -> i64 {
     engine.store().write(|_| Box::pin(async { Ok(()) })).await.unwrap();
     let mut reader = engine.store().read_any().await.unwrap();
-    let found: i64 = reader.query_one(deadlocks, Vec::new()).await.unwrap().first().unwrap();
-    assert_eq!(found, 0);
-    drop(reader);
-    engine.stop(Duration::from_secs(5)).await;
+    let sql = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
+    reader.query_one(sql, Vec::new()).await.unwrap().first().unwrap()
 }

@@ -21,7 +21,7 @@ use store::{
 };
 use testkit::place::Place;
 
-use crate::harness::{House, KEY, TENANT, approvals, decide, event, has_signals, load, post};
+use crate::harness::{House, KEY, TENANT, approvals, brought, decide, event, load, post};
 
 fn waits(conditions: Value, more: &Value) -> Value {
     let mut config = json!({"event": "order.paid", "conditions": conditions, "timeout": "5d"});
@@ -39,15 +39,7 @@ fn equal(field: &str, value: Value) -> Value {
 
 /// Waits until nothing that has come is left, and everybody who was woken is at rest; answers which have ended.
 async fn ended(house: &House, engine: &Engine, ids: &[ExecutionId]) -> Vec<usize> {
-    let quiet = async {
-        loop {
-            if !has_signals(engine).await.unwrap() {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), quiet).await.expect("what has come is brought");
+    brought(engine).await.unwrap();
     let mut ended = Vec::new();
     for (at, id) in ids.iter().enumerate() {
         if house.rest(engine, *id).await.unwrap().execution.progress.status.is_terminal() {
