@@ -3,6 +3,7 @@
 //! Standard library only, so that the first `cargo xtask` on a fresh machine compiles in seconds.
 
 mod bench;
+mod findings;
 mod generate;
 mod process;
 mod run;

@@ -6,6 +6,7 @@ use std::{
 };
 
 use crate::{
+    findings::finish_with_findings,
     process::{Done, cargo, command, finish, workspace_root},
     setup::{self, Purpose},
     torture::{self, Profile},
@@ -91,7 +92,7 @@ struct Outcome {
 
 /// Runs every step, also after one failed, and ends with a table of all.
 ///
-/// Fails with the names of the steps that failed.
+/// Fails with what the steps that failed say of it, so that it stands at the very end of the log.
 pub fn test(arguments: &[String]) -> Done {
     let options = Options::read(arguments)?;
     let root = workspace_root();
@@ -110,12 +111,8 @@ pub fn test(arguments: &[String]) -> Done {
         }
     }
     println!("\n{}", summary(&outcomes));
-    let failed: Vec<String> = outcomes
-        .iter()
-        .filter(|outcome| outcome.result.is_err())
-        .map(|outcome| outcome.step.name())
-        .collect();
-    if failed.is_empty() { Ok(()) } else { Err(format!("failed: {}", failed.join(", "))) }
+    let failed: Vec<String> = outcomes.into_iter().filter_map(|outcome| outcome.result.err()).collect();
+    if failed.is_empty() { Ok(()) } else { Err(failed.join("\n")) }
 }
 
 impl Options {
@@ -182,12 +179,12 @@ impl Step {
                 setup::test_tools(root)
             }
             Self::WebBuild => web::build(root),
-            Self::Cargo(words) => finish(cargo(&[], root).args(words)),
+            Self::Cargo(words) => finish_with_findings(cargo(&[], root).args(words)),
             Self::OnPostgres(filter) => {
                 // Of the whole workspace, although it runs a few of its tests: of two packages alone cargo would build everything anew.
                 let mut test = cargo(&["test", "--workspace", "--no-fail-fast"], root);
                 test.args(ABOVE_THE_STORE.iter().flat_map(|name| ["--test", name])).args(filter);
-                finish(test.env("VTRUSTX_TEST_STORE", "postgres"))
+                finish_with_findings(test.env("VTRUSTX_TEST_STORE", "postgres"))
             }
             Self::Web(script) => {
                 finish(&mut command("npm", &["run", "--if-present", script], &root.join("web")))
