@@ -63,8 +63,12 @@ pub async fn timers_fire(tx: &mut Tx, now: Timestamp, limit: i64) -> StoreResult
 const INSERT: Later = Later {
     place: 3,
     table: "timers",
-    // What wakes an execution may do so at the moment at which it wants to be woken anyway.
-    sql: "INSERT INTO timers (due_at, execution_id, tenant_id) {rows:time,bigint,bigint} ON CONFLICT (due_at, execution_id) DO NOTHING",
+    // There may be a timer of the same moment already. It is held to the commit, so that nobody takes it away meanwhile: whoever wakes by it sees what
+    // this transaction has done. In one order, as all locks.
+    sql: "WITH due (due_at, execution_id, tenant_id) AS ({rows:time,bigint,bigint})
+          INSERT INTO timers (due_at, execution_id, tenant_id)
+          SELECT DISTINCT due_at, execution_id, tenant_id FROM due WHERE TRUE ORDER BY due_at, execution_id
+          ON CONFLICT (due_at, execution_id) DO UPDATE SET tenant_id = excluded.tenant_id",
 };
 const DELETE: Later = Later {
     place: 2,

@@ -79,7 +79,8 @@ async def main():
 
     def serve():
         starttls = context if mode == "starttls" else None
-        return SMTP(handler, enable_SMTPUTF8=True, authenticator=authenticate, auth_require_tls=mode == "starttls",
+        # Named, or each connection would ask the network for this machine's name.
+        return SMTP(handler, hostname="localhost", enable_SMTPUTF8=True, authenticator=authenticate, auth_require_tls=mode == "starttls",
                     require_starttls=mode == "starttls", tls_context=starttls)
 
     server = await loop.create_server(serve, "127.0.0.1", 0, ssl=context if mode == "tls" else None)

@@ -68,13 +68,17 @@ impl Committer {
             }
             End::Died(_) => self.died.cancel(),
         }
-        // The file is free for the next process before anyone hears that this one is done with it: the connection is
-        // dropped before the receiver, whose end closes the queue.
-        drop(self);
+        // The file is free for the next process before anyone hears that this one is done with it.
+        let Self { tx, mut messages, .. } = self;
+        drop(tx);
+        messages.close();
         if let End::Stopped(Some(done)) | End::Died(Some(done)) = end {
             // Whoever asked may be gone.
             let _ = done.send(());
         }
+        // What reaches a queue after its receiver is gone stays in it, and its sender would wait for the answer for ever: whoever was about to
+        // submit something at this moment is let in, and hears that it is too late.
+        while messages.recv().await.is_some() {}
     }
 
     async fn serve(&mut self) -> End {

@@ -15,6 +15,7 @@ use store::{
         Advance, Advanced, Performed, execution_cancel, execution_fail, execution_get, execution_retire,
     },
     node::{node_claim, node_register},
+    timer::timers_fire,
 };
 use tokio::sync::oneshot;
 
@@ -268,4 +269,49 @@ async fn a_step_and_a_start_take_the_gate_in_one_order() {
     assert_eq!((there, here), (Ok(()), Ok(Advanced::Stale)));
     let deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
     assert_eq!(bench.number::<i64>(deadlocks).await, 0);
+}
+
+/// Of one that waits for two others, the second may end while the end of the first wakes it: at the same moment, by the same timer.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_wakes_its_caller_also_when_that_is_being_woken_already() {
+    let bench = Bench::new(Place::postgres()).await;
+    let (caller, called, now) = (begun(&bench).await, begun(&bench).await, bench.store.now());
+    let rest = Progress {
+        wake_at: Some(now),
+        ..Progress::accepted(ExecutionStatus::Waiting, Some(Outcome::Matched))
+    };
+    let rest = Advance {
+        follow: Arc::new(move |_: &[Arc<Log>]| Some(rest.clone())),
+        ..advance(caller, Vec::new(), ExecutionStatus::Waiting)
+    };
+    bench.store.execution_advance(rest).await.unwrap();
+    change!(bench, |tx| async {
+        tx.execute(
+            "UPDATE workflow_executions SET called = 'waits', caused_by = ?1 WHERE id = ?2",
+            params![caller, called],
+        )
+        .await
+    })
+    .unwrap();
+
+    let other = open(&bench.place, &bench.clock).await;
+    let ((held, holds), (go_on, goes_on)) = (oneshot::channel(), oneshot::channel::<()>());
+    let end = tokio::spawn(async move {
+        let write = other.write(move |tx| {
+            Box::pin(async move {
+                execution_cancel(tx, ONE, called, "by hand", conclude()).await?;
+                tx.query("SELECT 1 FROM timers", Vec::new()).await?;
+                held.send(()).unwrap();
+                goes_on.await.unwrap();
+                Ok(())
+            })
+        });
+        write.await
+    });
+    holds.await.unwrap();
+    let before = change!(bench, |tx| timers_fire(tx, now, 10)).unwrap();
+    go_on.send(()).unwrap();
+    end.await.unwrap().unwrap();
+    let after = change!(bench, |tx| timers_fire(tx, now, 10)).unwrap();
+    assert_eq!((before, after), (vec![], vec![now]), "what wakes it is there when the end can be seen");
 }
