@@ -193,20 +193,13 @@ impl Partition {
     /// What makes it, unless another node has. A table is made by itself and then becomes a part: so the whole is not locked against anybody who reads or writes,
     /// only `workflows` against whoever writes, for a moment.
     fn making(self) -> String {
-        let Self { series, from, to } = self;
-        let name = self.name();
+        let (Self { from, to, .. }, name) = (self, self.name());
         let mut text = format!(
             "DO $$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_inherits WHERE inhrelid = to_regclass('{name}')) THEN"
         );
         for (part, whole) in self.tables() {
             // A String takes whatever is written to it.
             let _ = write!(text, " CREATE TABLE {part} (LIKE {whole} INCLUDING DEFAULTS);");
-            if series == Series::Executions && part != name {
-                let _ = write!(
-                    text,
-                    " ALTER TABLE {part} ADD FOREIGN KEY (execution_id) REFERENCES {name} (id) ON DELETE CASCADE;"
-                );
-            }
             let _ = write!(
                 text,
                 " ALTER TABLE {whole} ATTACH PARTITION {part} FOR VALUES FROM ({from}) TO ({to});"

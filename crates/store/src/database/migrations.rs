@@ -147,6 +147,13 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: "",
         postgres: include_str!("../migrations/0017_partitions.postgres.sql"),
     },
+    Migration {
+        number: 18,
+        works_with: 1,
+        shared: include_str!("../migrations/0018_history_indexes.sql"),
+        sqlite: include_str!("../migrations/0018_history_indexes.sqlite.sql"),
+        postgres: include_str!("../migrations/0018_history_indexes.postgres.sql"),
+    },
 ];
 
 /// What is done on PostgreSQL before a migration, each in a transaction of its own: what takes long beside the nodes, so that the migration itself is short. May be

@@ -86,8 +86,13 @@ impl Filter {
         if let Some(status) = self.status {
             also("e.status = ??", status.into());
         }
-        if let Some(outcome) = self.outcome {
-            also("e.outcome = ??", outcome.into());
+        match self.outcome {
+            // Most are matched: the others have an index of their own, which says this of itself.
+            Some(outcome @ (Outcome::Unmatched | Outcome::Stopped)) => {
+                also("e.outcome <> 'matched' AND e.outcome = ??", outcome.into());
+            }
+            Some(Outcome::Matched) => also("e.outcome = ??", Outcome::Matched.into()),
+            None => {}
         }
         match self.has_failures {
             Some(true) => also("e.actions_failed > 0 AND 1 = ??", 1_i64.into()),

@@ -401,7 +401,9 @@ impl Pair {
                         ExecutionStatus::Waiting,
                     ])
                 }),
-                outcome: random.sometimes(percent, |_| Outcome::Matched),
+                outcome: random.sometimes(percent, |random| {
+                    *random.pick(&[Outcome::Matched, Outcome::Matched, Outcome::Unmatched])
+                }),
                 has_failures: random.sometimes(percent, |random| random.percent(50)),
                 contact: random.sometimes(percent, |random| ContactId::new(random.id(6))),
                 submission: random.sometimes(percent, |random| SubmissionId::new(random.id(6))),

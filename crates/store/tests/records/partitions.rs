@@ -1,5 +1,7 @@
 //! History in partitions, on PostgreSQL: an insertion finds its partition whoever hands out the ids, and lists read partitions one after the other.
 
+use std::time::{Duration, Instant};
+
 use futures_util::future::try_join_all;
 use testkit::postgres::psql;
 
@@ -52,24 +54,31 @@ async fn a_page_of_a_list_reads_partitions_in_their_order_and_sorts_nothing() {
     psql(&address, "INSERT INTO id_blocks VALUES ('execution', 2005001) ON CONFLICT (kind) DO UPDATE SET next_id = excluded.next_id").unwrap();
     store::partition::partitions_make_ahead(&mut own).await.unwrap();
     psql(&address, fill).unwrap();
-    store::planner::planner_refresh(&mut own).await.unwrap();
     for list in [
         "SELECT id, status FROM workflow_executions WHERE tenant_id = $1 AND id < $2 ORDER BY id DESC LIMIT 51",
         "SELECT id, status FROM workflow_executions WHERE tenant_id = $1 AND id < $2 AND status = 'completed' ORDER BY id DESC LIMIT 51",
         "SELECT id, status FROM workflow_executions WHERE workflow_id = $1 AND id < $2 ORDER BY id DESC LIMIT 51",
     ] {
-        let plan = psql(
-            &address,
-            &format!(
-                "SET plan_cache_mode = force_generic_plan; PREPARE list (bigint, bigint) AS {list};
-                 EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) EXECUTE list (1, 2000101)"
-            ),
-        )
-        .unwrap();
-        assert!(
-            plan.contains("Append") && !plan.contains("Sort") && !plan.contains("Merge Append"),
-            "{plan}"
+        let explained = format!(
+            "SET plan_cache_mode = force_generic_plan; PREPARE list (bigint, bigint) AS {list};
+             EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) EXECUTE list (1, 2000101)"
         );
-        assert!(plan.contains("Subplans Removed") || plan.contains("never executed"), "{plan}");
+        let is_good = |plan: &str| {
+            plan.contains("Append")
+                && !plan.contains("Sort")
+                && !plan.contains("Merge Append")
+                && (plan.contains("Subplans Removed") || plan.contains("never executed"))
+        };
+        let begun = Instant::now();
+        loop {
+            store::planner::planner_refresh(&mut own).await.unwrap();
+            let plan = psql(&address, &explained).unwrap();
+            if is_good(&plan) {
+                break;
+            }
+            // Autovacuum has the tables in its hands at this moment: what it finds out comes with its end.
+            assert!(begun.elapsed() < Duration::from_secs(20), "{plan}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 }
