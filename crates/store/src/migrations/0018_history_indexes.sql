@@ -1,2 +1,2 @@
 -- A workflow's days: without, its year is looked for among the days of all.
-CREATE INDEX idx_execution_summaries_workflow ON execution_summaries(tenant_id, workflow_id, period, begins_at);
+CREATE INDEX idx_execution_summaries_workflow ON execution_summaries(workflow_id, period, begins_at);

@@ -63,13 +63,14 @@ impl Span {
         let begins_at = match part.kind {
             Kind::Days | Kind::Months => {
                 let period = if part.kind == Kind::Days { "day" } else { "month" };
+                // Of one workflow by the index of those: the key has the days of all.
+                let of = workflow.map_or("tenant_id = ?1".to_owned(), |number| {
+                    format!("+tenant_id = ?1 AND workflow_id = ?{number}")
+                });
                 sql.push_str(&format!(
                     "SELECT workflow_id, begins_at, status, outcome, existing, ever, duration_ms FROM execution_summaries
-                      WHERE tenant_id = ?1 AND period = '{period}'"
+                      WHERE {of} AND period = '{period}'"
                 ));
-                if let Some(number) = workflow {
-                    sql.push_str(&format!(" AND workflow_id = ?{number}"));
-                }
                 "begins_at"
             }
             Kind::Hours => {
