@@ -150,9 +150,16 @@ const MIGRATIONS: &[Migration] = &[
     Migration {
         number: 18,
         works_with: 1,
-        shared: include_str!("../migrations/0018_history_indexes.sql"),
-        sqlite: include_str!("../migrations/0018_history_indexes.sqlite.sql"),
-        postgres: include_str!("../migrations/0018_history_indexes.postgres.sql"),
+        shared: "",
+        sqlite: include_str!("../migrations/0018_history.sqlite.sql"),
+        postgres: include_str!("../migrations/0018_history.postgres.sql"),
+    },
+    Migration {
+        number: 19,
+        works_with: 1,
+        shared: include_str!("../migrations/0019_summaries_index.sql"),
+        sqlite: "",
+        postgres: "",
     },
 ];
 
