@@ -35,6 +35,7 @@ impl Findings {
         if begins {
             self.wanted = LINES_OF_ONE;
         } else if line == "failures:"
+            || line == "stack backtrace:"
             || line.starts_with("test ")
             || line.trim_start().starts_with("Running ")
         {
@@ -123,6 +124,8 @@ thread 'two' (77) panicked at crates/a/src/b.rs:7:9:
 assertion `left == right` failed
   left: 1
  right: 2
+stack backtrace:
+   0: rust_begin_unwind
 
 failures:
     two
