@@ -11,6 +11,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
 };
 
 use crate::patience::Patience;
@@ -114,10 +115,13 @@ fn cluster() -> String {
     if let Ok(port) = std::fs::read_to_string(&port_file)
         && let Ok(port) = port.trim().parse()
         && let found = (Cluster { folder: folder.clone(), port })
-        && found.runs()
+        && found.answers()
     {
         return found.address();
     }
+    // Nobody else starts it, for the lock is held here. What a killed server left names a process that may be another's by now, and would keep this one from
+    // starting.
+    drop(std::fs::remove_file(folder.join("data/postmaster.pid")));
     let port = free_port();
     let made = Cluster::create(&folder, port, Durability::None);
     made.start(&["fsync=off", "max_connections=400", "shared_buffers=64MB", "autovacuum_naptime=5"])
@@ -215,6 +219,21 @@ impl Cluster {
     /// Stops the server and waits until it has ended. False: it did not run, or does not end.
     pub fn stop(&self, how: Shutdown) -> bool {
         self.run("pg_ctl", &["stop", "--wait", "--silent", "--mode", how.name(), "--pgdata"])
+    }
+
+    /// It takes connections, or does so within half a minute. Whether a process of its number runs says less: that may be another by now.
+    fn answers(&self) -> bool {
+        let mut ask = Command::new(program("pg_isready"));
+        ask.args(["--quiet", "--host=127.0.0.1"]).arg(format!("--port={}", self.port));
+        for _ in 0..300 {
+            match ask.status().ok().and_then(|status| status.code()) {
+                Some(0) => return true,
+                // It is about to.
+                Some(1) => std::thread::sleep(Duration::from_millis(100)),
+                _ => return false,
+            }
+        }
+        false
     }
 
     /// The server runs.
