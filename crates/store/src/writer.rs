@@ -250,3 +250,35 @@ impl Writer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use futures_util::future::join_all;
+    use testkit::clock::SimulatedClock;
+
+    use super::*;
+    use crate::{Options, Store};
+
+    fn nothing(_: &mut Tx) -> BoxFuture<'_, StoreResult<()>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    testkit::on_both! {
+        async fn whoever_is_at_the_door_when_a_lane_ends_is_told(place: Place) {
+            let clock = Arc::new(SimulatedClock::new(Timestamp::EPOCH));
+            let address = place.address().parse().unwrap();
+            let store = Store::open(Options { address, clock, faults: None }).await.unwrap();
+            let doors = join_all(store.inner.writer.lanes.iter().map(mpsc::Sender::reserve)).await;
+            store.close().await;
+            let answers = doors.into_iter().map(|door| {
+                let (reply, answer) = oneshot::channel();
+                door.unwrap().send(Message::Job(Box::new(Once::new(nothing, reply))));
+                answer
+            });
+            let told = tokio::time::timeout(Duration::from_secs(20), join_all(answers));
+            assert!(told.await.expect("everybody is told").iter().all(Result::is_err), "nothing was done");
+        }
+    }
+}
