@@ -224,7 +224,8 @@ impl Cluster {
     /// It takes connections, or does so within half a minute. Whether a process of its number runs says less: that may be another by now.
     fn answers(&self) -> bool {
         let mut ask = Command::new(program("pg_isready"));
-        ask.args(["--quiet", "--host=127.0.0.1"]).arg(format!("--port={}", self.port));
+        // By its own socket: another server may have the port by now.
+        ask.args(["--quiet", "--host"]).arg(&self.folder).arg(format!("--port={}", self.port));
         for _ in 0..300 {
             match ask.status().ok().and_then(|status| status.code()) {
                 Some(0) => return true,
