@@ -17,6 +17,8 @@ use crate::process::{Done, line};
 const LINES_OF_ONE: usize = 12;
 /// Of all: more are in the log itself.
 const LINES_OF_ALL: usize = 60;
+/// How long what a program has written is read after its end: a process that outlives it may hold its output open for ever.
+const AFTER_THE_END: Duration = Duration::from_secs(5);
 
 /// The failures of one stream of output, in the order of their telling.
 #[derive(Debug, Default)]
@@ -47,9 +49,6 @@ impl Findings {
         }
     }
 }
-
-/// How long what a program has written is read after its end: a process that outlives it may hold its output open for ever.
-const AFTER_THE_END: Duration = Duration::from_secs(5);
 
 /// Runs to the end with this terminal's output. Fails when the program does, with what it told of its failures.
 pub fn finish_with_findings(command: &mut Command) -> Done {
