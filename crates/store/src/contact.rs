@@ -167,11 +167,14 @@ pub(crate) async fn contact_hold(tx: &mut Tx, tenant: TenantId, id: ContactId) -
 
 /// Reads and locks contacts for the operations to come: in one statement and in one order. Of several tenants at once; who
 /// is given one names its tenant.
-pub(crate) async fn contacts_hold(tx: &mut Tx, ids: Vec<i64>) -> StoreResult<Vec<Contact>> {
-    let sql = format!(
+pub(crate) fn contacts_question() -> String {
+    format!(
         "SELECT {COLUMNS} FROM contacts WHERE id {{among:?1}} AND archived_at IS NULL ORDER BY id {{for_update}}"
-    );
-    tx.query(sql, vec![crate::database::Value::Ids(ids)]).await?.into_iter().map(contact_of).collect()
+    )
+}
+
+pub(crate) fn contacts_of(rows: Vec<Row>) -> StoreResult<Vec<Contact>> {
+    rows.into_iter().map(contact_of).collect()
 }
 
 /// The contact that a key names, if there is one.
@@ -300,7 +303,7 @@ const UPDATE: Later = Later {
     table: "contacts",
     sql: "WITH now (id, tenant_id, email, name, phone, external_id, company, segment, time_zone, language, owner_id, tags, consents, attributes,
             updated_at, updated_by, version) AS (
-            {rows:bigint,bigint,text,text,text,text,text,text,text,text,bigint,json,json,json,time,text,bigint})
+            {rows_to_join:bigint,bigint,text,text,text,text,text,text,text,text,bigint,json,json,json,time,text,bigint})
           UPDATE contacts SET email = now.email, name = now.name, phone = now.phone, external_id = now.external_id, company = now.company,
             segment = now.segment, time_zone = now.time_zone, language = now.language, owner_id = now.owner_id, tags = now.tags,
             consents = now.consents, attributes = now.attributes, updated_at = now.updated_at, updated_by = now.updated_by,

@@ -53,12 +53,20 @@ impl EffectOrigin {
 /// Notes the records that an effect is going to change or to name, where that can be told beforehand.
 pub(crate) fn effect_needs(effect: &Effect, tenant: TenantId, needs: &mut Needs) {
     match effect {
-        Effect::FieldUpdate { entity, .. } | Effect::TagAdd { entity, .. } => {
+        Effect::FieldUpdate { entity, .. } => needs.record(table_of(*entity), entity.id()),
+        Effect::TagAdd { entity, tag } => {
             needs.record(table_of(*entity), entity.id());
+            needs.tags.insert((tenant, tag.clone()));
         }
-        Effect::ContactUpdate { contact: ContactKey::Id(id), .. }
-        | Effect::TicketCreate(NewTicket { contact: Link::OfEvent(id) | Link::Named(id), .. })
-        | Effect::ContactErase(id) => needs.record("contacts", id.get()),
+        Effect::TicketCreate(new) => {
+            needs.sla.insert(tenant);
+            if let Link::OfEvent(id) | Link::Named(id) = new.contact {
+                needs.record("contacts", id.get());
+            }
+        }
+        Effect::ContactUpdate { contact: ContactKey::Id(id), .. } | Effect::ContactErase(id) => {
+            needs.record("contacts", id.get());
+        }
         Effect::ContactUpdate { contact: ContactKey::Email(email), .. } => {
             needs.emails.insert((tenant, email.to_lowercase()));
         }
@@ -68,7 +76,6 @@ pub(crate) fn effect_needs(effect: &Effect, tenant: TenantId, needs: &mut Needs)
             needs.record(TEAM, tenant.get());
         }
         Effect::ScoresCompare(_)
-        | Effect::TicketCreate(_)
         | Effect::NotificationCreate(_)
         | Effect::Wait(_)
         | Effect::MailKeep(_)

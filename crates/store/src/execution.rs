@@ -318,12 +318,18 @@ async fn execution_held(tx: &mut Tx, tenant: TenantId, id: ExecutionId) -> Store
 
 /// Reads and locks executions for the operations to come, each of which names its tenant again: in one statement and in one order, so that
 /// no two batches wait for each other.
-pub(crate) async fn executions_hold(tx: &mut Tx, ids: Vec<i64>) -> StoreResult<()> {
-    let sql =
-        format!("SELECT {HELD} FROM workflow_executions WHERE id {{among:?1}} ORDER BY id {{for_update}}");
-    let rows = tx.query(sql, vec![Value::Ids(ids)]).await?;
-    let held = rows.into_iter().map(held_of).collect::<StoreResult<Vec<_>>>()?;
-    tx.held_keep(held);
+pub(crate) fn executions_question() -> String {
+    format!("SELECT {HELD} FROM workflow_executions WHERE id {{among:?1}} ORDER BY id {{for_update}}")
+}
+
+pub(crate) fn executions_of(rows: Vec<Row>) -> StoreResult<Vec<Held>> {
+    rows.into_iter().map(held_of).collect()
+}
+
+/// Reads and locks them at once.
+async fn executions_hold(tx: &mut Tx, ids: Vec<i64>) -> StoreResult<()> {
+    let rows = tx.query(executions_question(), vec![Value::Ids(ids)]).await?;
+    tx.held_keep(executions_of(rows)?);
     Ok(())
 }
 
@@ -346,7 +352,7 @@ const UPDATE: Later = Later {
     table: "workflow_executions",
     sql: "WITH now (id, tenant_id, status, outcome, started_at, completed_at, duration_ms, result, error, error_stack, retry_count, next_retry_at,
             wake_at, actions_failed, recoveries, updated_at, owner) AS (
-            {rows:bigint,bigint,text,text,time,time,bigint,json,text,text,bigint,time,time,bigint,bigint,time,bigint})
+            {rows_to_join:bigint,bigint,text,text,time,time,bigint,json,text,text,bigint,time,time,bigint,bigint,time,bigint})
           UPDATE workflow_executions SET status = now.status, outcome = now.outcome, started_at = now.started_at,
             completed_at = now.completed_at, duration_ms = now.duration_ms, result = now.result, error = now.error,
             error_stack = now.error_stack, retry_count = now.retry_count, next_retry_at = now.next_retry_at, wake_at = now.wake_at,

@@ -199,8 +199,8 @@ impl Deltas {
         }
     }
 
-    /// Writes the counts: the last thing before the commit, for other lanes wait for these rows from here on.
-    pub(crate) async fn write(self, tx: &mut Tx) -> StoreResult<()> {
+    /// Writes the counts: the last thing before the commit, with which they travel, for other lanes wait for these rows from here on.
+    pub(crate) fn write(self, tx: &mut Tx) {
         let rows = self
             .counts
             .into_iter()
@@ -233,7 +233,6 @@ impl Deltas {
             ]
         });
         rows.for_each(|row| tx.later(COUNTERS, row));
-        tx.flush().await
     }
 }
 

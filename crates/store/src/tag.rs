@@ -11,6 +11,9 @@ use crate::{
 
 const COLUMNS: &str = "id, tenant_id, name, color, created_at, updated_at, created_by, updated_by, version";
 
+/// Whether a name is kept.
+pub(crate) const TAG_KNOWN: &str = "SELECT 1 FROM tags WHERE tenant_id = ?1 AND name = ?2";
+
 /// A tag as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tag {
@@ -46,9 +49,7 @@ pub(crate) async fn tags_note(
         if !tx.tag_is_news(tenant, name) {
             continue;
         }
-        let known = tx
-            .query_optional("SELECT 1 FROM tags WHERE tenant_id = ?1 AND name = ?2", params![tenant, name])
-            .await?;
+        let known = tx.query_optional(TAG_KNOWN, params![tenant, name]).await?;
         if known.is_none() {
             tag_insert(tx, tenant, actor, name, None).await?;
         }

@@ -135,12 +135,14 @@ pub async fn tenant_count(connection: &mut Connection) -> StoreResult<i64> {
 /// # Errors
 /// [`StoreError::Missing`].
 pub async fn settings_get(connection: &mut Connection, tenant: TenantId) -> StoreResult<Stored> {
-    let row = connection
-        .query_optional(
-            "SELECT settings, CASE WHEN smtp_password IS NULL THEN 0 ELSE 1 END, updated_at, updated_by, version FROM tenants WHERE id = ?1",
-            params![tenant],
-        )
-        .await?;
+    let row = connection.query_optional(SETTINGS, params![tenant]).await?;
+    settings_of(tenant, row)
+}
+
+/// The row of a tenant that [`settings_of`] reads.
+pub(crate) const SETTINGS: &str = "SELECT settings, CASE WHEN smtp_password IS NULL THEN 0 ELSE 1 END, updated_at, updated_by, version FROM tenants WHERE id = ?1";
+
+pub(crate) fn settings_of(tenant: TenantId, row: Option<Row>) -> StoreResult<Stored> {
     let mut row = row.ok_or_else(|| StoreError::missing(format!("tenant {tenant}")))?.cells();
     Ok(Stored {
         settings: row.json()?,

@@ -4,7 +4,7 @@
 //! statistics and keeps what is to be told after the commit. What an operation did is taken back as a whole when it fails.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     ops::{Deref, DerefMut},
     sync::Arc,
 };
@@ -17,7 +17,6 @@ use model::{
 use crate::{
     Connection, Hooks, StoreResult,
     causes::Origin,
-    contact::contacts_hold,
     database::Value,
     event::EventKey,
     execution::Held,
@@ -25,21 +24,9 @@ use crate::{
     params,
     rollup::Deltas,
     tenant::settings_get,
-    waiting::awaited_load,
+    waiting::{awaited_of, awaited_question},
     writer::Notice,
 };
-
-/// How the records that steps change are locked. Of several tenants at once; each operation reads its own again with its tenant.
-const LOCKS: [(&str, &str); 4] = [
-    ("tickets", "SELECT id FROM tickets WHERE id {among:?1} ORDER BY id {for_update}"),
-    ("submissions", "SELECT id FROM submissions WHERE id {among:?1} ORDER BY id {for_update}"),
-    ("forms", "SELECT id FROM forms WHERE id {among:?1} ORDER BY id {for_update}"),
-    // By tenant: whose turn it is, one decides at a time.
-    (
-        TEAM,
-        "SELECT user_id FROM memberships WHERE tenant_id {among:?1} ORDER BY tenant_id, user_id {for_no_key_update}",
-    ),
-];
 
 /// A tenant's members, among the locks.
 pub(crate) const TEAM: &str = "memberships";
@@ -262,25 +249,15 @@ impl Tx {
         &mut self.current.deltas
     }
 
-    /// As [`Tx::hold`], for all records that a batch is going to change: in one order, so that no two batches wait for each other.
-    pub(crate) async fn hold_all(
-        &mut self,
-        records: &BTreeMap<&'static str, BTreeSet<i64>>,
-    ) -> StoreResult<()> {
-        if let Some(ids) = records.get("contacts") {
-            let contacts = contacts_hold(self, ids.iter().copied().collect()).await?;
-            self.locked.extend(ids.iter().map(|id| ("contacts", *id)));
-            self.contacts.extend(contacts.into_iter().map(|contact| (contact.id, contact)));
-        }
-        if self.connection.blocks() {
-            return Ok(());
-        }
-        for (table, lock) in LOCKS {
-            let Some(ids) = records.get(table) else { continue };
-            self.query(lock, vec![Value::Ids(ids.iter().copied().collect())]).await?;
-            self.locked.extend(ids.iter().map(|id| (table, *id)));
-        }
-        Ok(())
+    /// Remembers contacts that were read and locked, with the ids that were asked for.
+    pub(crate) fn contacts_keep(&mut self, ids: &[i64], contacts: Vec<Contact>) {
+        self.locked_keep("contacts", ids);
+        self.contacts.extend(contacts.into_iter().map(|contact| (contact.id, contact)));
+    }
+
+    /// Remembers that records are held to the end of the transaction.
+    pub(crate) fn locked_keep(&mut self, table: &'static str, ids: &[i64]) {
+        self.locked.extend(ids.iter().map(|id| (table, *id)));
     }
 
     /// Remembers executions that were read and locked; [`Tx::held_take`] gives each away once.
@@ -327,19 +304,18 @@ impl Tx {
         self.tags.insert((tenant, name.to_owned()))
     }
 
-    /// Asks, for a whole batch, which events these tenants wait for.
-    pub(crate) async fn awaited_prepare(&mut self, tenants: Vec<i64>) -> StoreResult<()> {
-        if !tenants.is_empty() {
-            let awaited = awaited_load(&mut self.connection, tenants).await?;
-            self.awaited.extend(awaited);
-        }
-        Ok(())
+    /// Remembers which events tenants wait for.
+    pub(crate) fn awaited_keep(&mut self, awaited: HashMap<TenantId, HashSet<String>>) {
+        self.awaited.extend(awaited);
     }
 
     /// Whether somebody waits for an event of that name. Asked anew for each operation that people do.
     pub(crate) async fn awaits(&mut self, tenant: TenantId, event: &str) -> StoreResult<bool> {
         if !self.awaited.contains_key(&tenant) {
-            self.awaited_prepare(vec![tenant.get()]).await?;
+            let tenants = vec![tenant.get()];
+            let (sql, parameters) = awaited_question(tenants.clone());
+            let rows = self.query(sql, parameters).await?;
+            self.awaited_keep(awaited_of(&tenants, rows)?);
         }
         Ok(self.awaited.get(&tenant).is_some_and(|names| names.contains(event)))
     }
@@ -357,9 +333,19 @@ impl Tx {
         if let Some(known) = self.sla.get(&tenant) {
             return Ok(Arc::clone(known));
         }
-        let rules = Arc::new(settings_get(&mut self.connection, tenant).await?.settings.sla);
+        let rules = settings_get(&mut self.connection, tenant).await?.settings.sla;
+        Ok(self.sla_keep(tenant, rules))
+    }
+
+    pub(crate) fn sla_keep(&mut self, tenant: TenantId, rules: SlaRules) -> Arc<SlaRules> {
+        let rules = Arc::new(rules);
         self.sla.insert(tenant, Arc::clone(&rules));
-        Ok(rules)
+        rules
+    }
+
+    /// Whether nothing is done in the transaction yet.
+    pub(crate) const fn is_fresh(&self) -> bool {
+        self.is_fresh
     }
 
     fn let_go(&mut self) {
@@ -420,7 +406,7 @@ impl Tx {
         let kept = std::mem::take(&mut self.kept);
         let tally = kept.deltas.tally();
         let result = async {
-            kept.deltas.write(self).await?;
+            kept.deltas.write(self);
             self.connection.commit().await
         }
         .await;

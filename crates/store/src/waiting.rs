@@ -6,7 +6,7 @@
 //! ([`crate::execution::signals_deliver`]), by this node or, should it die, by another.
 //!
 //! Most tenants wait for nothing. Which event names a tenant waits for is asked once for a whole batch, with one statement that hops over the index
-//! ([`awaited_load`]); an event of any other name costs nothing more.
+//! ([`awaited_question`]); an event of any other name costs nothing more.
 
 use std::collections::{HashMap, HashSet};
 
@@ -19,7 +19,7 @@ use model::{
 use crate::{
     Connection, StoreResult, Tx,
     approval::{approval_ask, approval_close, approval_is_open, approval_remind},
-    database::{Later, Row, Value},
+    database::{Later, Question, Row, Value},
     effect::EffectOrigin,
     params,
     writer::Notice,
@@ -182,23 +182,20 @@ pub(crate) async fn decision_signal(tx: &mut Tx, approval: &model::approval::App
 }
 
 /// The names of the events that these tenants wait for. One statement, and as many steps in the index as there are names.
-pub(crate) async fn awaited_load(
-    connection: &mut Connection,
-    tenants: Vec<i64>,
-) -> StoreResult<HashMap<TenantId, HashSet<String>>> {
-    let mut awaited: HashMap<TenantId, HashSet<String>> =
-        tenants.iter().map(|tenant| (TenantId::new(*tenant), HashSet::new())).collect();
-    let rows = connection
-        .query(
-            "WITH RECURSIVE names (tenant_id, event) AS (
+pub(crate) fn awaited_question(tenants: Vec<i64>) -> Question {
+    let sql = "WITH RECURSIVE names (tenant_id, event) AS (
                 SELECT t.id, CAST('' AS TEXT) FROM tenants t WHERE t.id {among:?1}
                 UNION ALL
                 SELECT n.tenant_id, (SELECT min(w.event) FROM execution_waits w WHERE w.tenant_id = n.tenant_id AND w.event > n.event)
                   FROM names n WHERE n.event IS NOT NULL)
-             SELECT tenant_id, event FROM names WHERE event > ''",
-            vec![Value::Ids(tenants)],
-        )
-        .await?;
+             SELECT tenant_id, event FROM names WHERE event > ''";
+    (sql.into(), vec![Value::Ids(tenants)])
+}
+
+/// By tenant: of one that waits for nothing, none.
+pub(crate) fn awaited_of(tenants: &[i64], rows: Vec<Row>) -> StoreResult<HashMap<TenantId, HashSet<String>>> {
+    let mut awaited: HashMap<TenantId, HashSet<String>> =
+        tenants.iter().map(|tenant| (TenantId::new(*tenant), HashSet::new())).collect();
     for row in rows {
         let mut row = row.cells();
         let (tenant, event): (TenantId, String) = (row.take()?, row.take()?);

@@ -8,7 +8,9 @@
 //! one lane, in their order, and so do the steps of one execution; what people do goes through the first. Two lanes meet as two nodes would: each locks what it changes, all in one order.
 
 mod committer;
+mod holding;
 mod job;
+mod lanes;
 mod share;
 
 use std::{
@@ -31,6 +33,7 @@ use crate::{Hooks, StoreError, StoreResult, Tx, database::Connection, execution:
 
 use committer::Committer;
 use job::{Job, Once, Shared};
+use lanes::Lanes;
 use share::Shares;
 
 pub(crate) use job::{Needs, Together};
@@ -116,7 +119,8 @@ enum Message {
 
 /// The handle that submits operations.
 pub(crate) struct Writer {
-    lanes: Vec<mpsc::Sender<Message>>,
+    queues: Vec<mpsc::Sender<Message>>,
+    lanes: Lanes,
     shares: Shares,
     hooks: Arc<Hooks>,
     count: Arc<Count>,
@@ -168,8 +172,9 @@ impl Writer {
             }
             queue
         };
-        let lanes = connections.into_iter().map(start).collect();
-        Self { lanes, shares: Shares::default(), hooks, count }
+        let queues: Vec<_> = connections.into_iter().map(start).collect();
+        let lanes = Lanes::new(queues.len());
+        Self { queues, lanes, shares: Shares::default(), hooks, count }
     }
 
     pub(crate) fn hooks(&self) -> &Hooks {
@@ -177,12 +182,12 @@ impl Writer {
     }
 
     pub(crate) fn depth(&self) -> usize {
-        self.lanes.iter().map(|queue| queue.max_capacity() - queue.capacity()).sum()
+        self.queues.iter().map(|queue| queue.max_capacity() - queue.capacity()).sum()
     }
 
     /// How many may wait.
     pub(crate) fn capacity(&self) -> usize {
-        self.lanes.iter().map(mpsc::Sender::max_capacity).sum()
+        self.queues.iter().map(mpsc::Sender::max_capacity).sum()
     }
 
     /// Commits since the start.
@@ -214,15 +219,15 @@ impl Writer {
             WhenFull::Wait => None,
         };
         let operation = operation();
-        let lane = usize::try_from(tenant.get().wrapping_add(operation.subject())).unwrap_or_default();
-        let (reply, answer) = oneshot::channel();
-        self.send(lane % self.lanes.len().max(1), Box::new(Shared::new(operation, reply)), when_full).await?;
+        let seat = self.lanes.take(tenant.get().wrapping_add(operation.subject()));
+        let (lane, (reply, answer)) = (seat.lane, oneshot::channel());
+        self.send(lane, Box::new(Shared::new(operation, seat, reply)), when_full).await?;
         let (answer, _operation) = answer.await.map_err(|_| StoreError::Closed)?;
         answer
     }
 
     async fn send(&self, lane: usize, job: Box<dyn Job>, when_full: WhenFull) -> StoreResult<()> {
-        let queue = self.lanes.get(lane).ok_or(StoreError::Closed)?;
+        let queue = self.queues.get(lane).ok_or(StoreError::Closed)?;
         let job = Message::Job(job);
         match when_full {
             WhenFull::Wait => queue.send(job).await.map_err(|_| StoreError::Closed),
@@ -235,13 +240,13 @@ impl Writer {
 
     /// Completes when the first lane has ended; when one dies, all end.
     pub(crate) async fn ended(&self) {
-        if let Some(first) = self.lanes.first() {
+        if let Some(first) = self.queues.first() {
             first.closed().await;
         }
     }
 
     pub(crate) async fn stop(&self) {
-        for queue in &self.lanes {
+        for queue in &self.queues {
             let (done, stopped) = oneshot::channel();
             if queue.send(Message::Stop(done)).await.is_ok() {
                 // An error means that the lane has ended already.
@@ -270,7 +275,7 @@ mod tests {
             let clock = Arc::new(SimulatedClock::new(Timestamp::EPOCH));
             let address = place.address().parse().unwrap();
             let store = Store::open(Options { address, clock, faults: None }).await.unwrap();
-            let doors = join_all(store.inner.writer.lanes.iter().map(mpsc::Sender::reserve)).await;
+            let doors = join_all(store.inner.writer.queues.iter().map(mpsc::Sender::reserve)).await;
             store.close().await;
             let answers = doors.into_iter().map(|door| {
                 let (reply, answer) = oneshot::channel();

@@ -39,6 +39,12 @@ impl Pending {
         }
     }
 
+    /// All, by the statements' texts; nothing is pending then.
+    pub(super) fn take(&mut self) -> Vec<(&'static str, Vec<Vec<Value>>)> {
+        let pending = std::mem::take(&mut self.0);
+        pending.into_iter().map(|(statement, rows)| (statement.sql, rows)).collect()
+    }
+
     fn concerns(&self, sql: &str) -> bool {
         self.0.iter().any(|(statement, _)| sql.contains(statement.table))
     }
@@ -60,9 +66,8 @@ impl Connection {
     /// # Errors
     /// When the database refuses one of the rows: then none of its statement is written.
     pub(crate) async fn flush(&mut self) -> StoreResult<()> {
-        let pending = std::mem::take(&mut self.later).0;
-        let all = pending.into_iter().map(|(statement, rows)| (statement.sql, rows)).collect();
-        self.execute_all(all).await
+        let pending = self.later.take();
+        self.execute_all(pending).await
     }
 
     /// Forgets what is pending.

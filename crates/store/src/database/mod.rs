@@ -73,6 +73,9 @@ pub(crate) struct Opened {
     pub(crate) readers: readers::Readers,
 }
 
+/// Queries on their way at the same time.
+const AT_ONCE: usize = 16;
+
 /// Lanes of the writer where several transactions can be under way: no more than there are processors to feed them.
 const MOST_LANES: usize = 4;
 
@@ -113,6 +116,9 @@ pub(crate) async fn open(address: &Address, now: Timestamp) -> StoreResult<Opene
     }
 }
 
+/// A text with its parameters.
+pub(crate) type Question = (Cow<'static, str>, Vec<Value>);
+
 /// A connection to whichever database is used.
 #[derive(Debug)]
 pub struct Connection {
@@ -151,6 +157,27 @@ impl Connection {
             Inner::Postgres(database) => database.query(&sql, &parameters).await,
             _ => self.run_sqlite(sql, parameters, sqlite::Database::query).await,
         }
+    }
+
+    /// Runs several queries, none of which changes anything or needs the answer of another: where statements travel, all are on their way before the first is answered.
+    ///
+    /// # Errors
+    /// As for [`Connection::query`].
+    pub(crate) async fn query_all(&mut self, questions: Vec<Question>) -> StoreResult<Vec<Vec<Row>>> {
+        for (sql, _) in &questions {
+            self.flush_for(sql).await?;
+        }
+        let mut answers = Vec::with_capacity(questions.len());
+        if let Inner::Postgres(database) = &mut self.inner {
+            for some in questions.chunks(AT_ONCE) {
+                answers.extend(database.query_all(some).await?);
+            }
+            return Ok(answers);
+        }
+        for (sql, parameters) in questions {
+            answers.push(self.query(sql, parameters).await?);
+        }
+        Ok(answers)
     }
 
     /// Runs a query that gives one row or none.
@@ -284,11 +311,15 @@ impl Connection {
         }
     }
 
+    /// Writes what is pending and commits. After an error nothing of the transaction is left, and it may be begun anew.
     pub(crate) async fn commit(&mut self) -> StoreResult<()> {
+        if let Inner::Postgres(database) = &mut self.inner {
+            return database.commit(&self.later.take()).await;
+        }
+        self.flush().await?;
         match &mut self.inner {
             Inner::SqliteHere(database) => database.commit(),
-            Inner::SqliteThere(_) => self.command("COMMIT").await,
-            Inner::Postgres(database) => database.commit().await,
+            Inner::SqliteThere(_) | Inner::Postgres(_) => self.command("COMMIT").await,
         }
     }
 

@@ -10,6 +10,7 @@
 //! | `{clustered}` | `WITHOUT ROWID` | | a table kept in the order of its key |
 //! | `{texts:tags}` | `tags` | `CAST(to_jsonb(tags) AS TEXT)` | a list of texts as the text of a JSON document, whichever type the column has |
 //! | `{rows:bigint,text}` | `VALUES (?1, ?2)` | `SELECT * FROM unnest(…)` | the rows of [`super::Connection::execute_rows`], with their types |
+//! | `{rows_to_join:bigint,text}` | as `{rows:…}` | the same, of unknown number | rows that others are looked for by: PostgreSQL would plan anew each time, for few seem cheaper than the ten that it expects of a plan to keep |
 //! | `{now_plus:?2}` | `unixepoch(…) + …` | `clock_timestamp() + …` | the database's own time plus milliseconds: leases |
 //! | `{among:?1}` | `IN (SELECT value FROM json_each(?1))` | `= ANY(?1)` | an id that is one of a list |
 //! | `{for_update}` | | `FOR UPDATE` | rows that the transaction is going to change |
@@ -67,7 +68,10 @@ impl Dialect {
                 (Self::Postgres, "for_no_key_update") => out.push_str("FOR NO KEY UPDATE"),
                 (Self::Postgres, "skip_locked") => out.push_str("FOR UPDATE SKIP LOCKED"),
                 (_, token) => match token.split_once(':') {
-                    Some(("rows", types)) => out.push_str(&self.rows(types)),
+                    Some(("rows", types)) => out.push_str(&self.rows(types, |first| first)),
+                    Some(("rows_to_join", types)) => {
+                        out.push_str(&self.rows(types, |first| format!("(SELECT {first})")));
+                    }
                     Some(("among", list)) => out.push_str(&self.among(list)),
                     Some(("texts", column)) => match self {
                         Self::Sqlite => out.push_str(column),
@@ -97,10 +101,11 @@ impl Dialect {
         }
     }
 
-    fn rows(self, types: &str) -> String {
-        let columns = types.split(',').enumerate().map(|(index, name)| match self {
-            Self::Sqlite => format!("?{}", index + 1),
-            Self::Postgres => format!("?{}::{}[]", index + 1, type_name(name)),
+    fn rows(self, types: &str, first: impl Fn(String) -> String) -> String {
+        let columns = types.split(',').enumerate().map(|(index, name)| match (self, index) {
+            (Self::Sqlite, _) => format!("?{}", index + 1),
+            (Self::Postgres, 0) => first(format!("?1::{}[]", type_name(name))),
+            (Self::Postgres, _) => format!("?{}::{}[]", index + 1, type_name(name)),
         });
         let columns = columns.collect::<Vec<_>>().join(", ");
         match self {
@@ -142,6 +147,8 @@ mod tests {
             Postgres.text(insert),
             "INSERT INTO t (a, b) SELECT * FROM unnest($1::bigint[], $2::jsonb[]) ON CONFLICT DO NOTHING"
         );
+        let join = "SELECT {rows_to_join:bigint,text}";
+        assert_eq!(Postgres.text(join), "SELECT SELECT * FROM unnest((SELECT $1::bigint[]), $2::text[])");
         let table = "CREATE TABLE t (a {id}, b {json}, c {time}, d {other}, e {bytes}) {clustered}";
         assert_eq!(
             Sqlite.text(table),

@@ -1,23 +1,20 @@
 //! One lane: takes operations from its queue, runs a batch of them in one transaction, commits, answers.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::VecDeque,
     panic::AssertUnwindSafe,
     sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
 use futures_util::FutureExt;
-use model::{Clock, TenantId};
+use model::Clock;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::{Count, Faults, Message, Needs, job::Job};
-use crate::{
-    Hooks, StoreError, StoreResult, Tx, contact::contact_named, event::event_keys_hold,
-    execution::executions_hold,
-};
+use super::{Count, Faults, Message, Needs, holding::hold, job::Job};
+use crate::{Hooks, StoreError, StoreResult, Tx};
 
 /// Operations in one commit.
 const BATCH: usize = 512;
@@ -54,6 +51,8 @@ struct Batch {
     /// To be done together, at the end.
     together: VecDeque<Box<dyn Job>>,
     needs: Needs,
+    /// What is done is nothing but what was done together, and is written with the commit: it can be done again.
+    is_unwritten: bool,
     stop: Option<oneshot::Sender<()>>,
 }
 
@@ -114,7 +113,36 @@ impl Committer {
             tracing::info!("transactions can begin again");
         }
         let mut batch = Batch::default();
-        if let Err(error) = self.fill(&mut batch, first).await {
+        let filled = self.fill(&mut batch, first).await;
+        self.finish(batch, filled).await
+    }
+
+    /// Commits what a batch has done, and answers.
+    async fn finish(&mut self, mut batch: Batch, mut filled: StoreResult<()>) -> Result<(), End> {
+        while filled.is_ok() {
+            let begun = Instant::now();
+            let span = tracing::debug_span!("commit", operations = batch.done.len());
+            let Some(committed) = self.commit().instrument(span).await else {
+                return Err(End::Died(batch.stop));
+            };
+            match committed {
+                Err(error) if batch.is_unwritten => {
+                    tracing::debug!(%error, "a batch is done one by one");
+                    filled = self.again(&mut batch).await;
+                }
+                committed => {
+                    self.hooks.metrics.commit(batch.done.len(), begun.elapsed(), &committed);
+                    if let Err(error) = &committed {
+                        tracing::error!(%error, "a commit failed; its operations are refused");
+                    }
+                    for job in batch.done.drain(..) {
+                        job.answer(committed.clone());
+                    }
+                    break;
+                }
+            }
+        }
+        if let Err(error) = filled {
             // The database took back more than the one operation (a full disk does that): nothing of the batch
             // is left, and nothing more may run in it.
             tracing::error!(%error, "a transaction broke; its operations are refused");
@@ -122,23 +150,20 @@ impl Committer {
             for job in batch.done.into_iter().chain(batch.together) {
                 job.answer(Err(error.clone()));
             }
-            batch.refused.into_iter().for_each(|(job, error)| job.answer(Err(error)));
-        } else {
-            let begun = Instant::now();
-            let span = tracing::debug_span!("commit", operations = batch.done.len());
-            let Some(committed) = self.commit().instrument(span).await else {
-                return Err(End::Died(batch.stop));
-            };
-            self.hooks.metrics.commit(batch.done.len(), begun.elapsed(), &committed);
-            for job in batch.done {
-                job.answer(committed.clone());
-            }
-            batch.refused.into_iter().for_each(|(job, error)| job.answer(Err(error)));
         }
+        batch.refused.into_iter().for_each(|(job, error)| job.answer(Err(error)));
         match batch.stop {
             Some(done) => Err(End::Stopped(Some(done))),
             None => Ok(()),
         }
+    }
+
+    /// Does one by one, in a transaction of its own, what was to be written together and was refused with the commit.
+    async fn again(&mut self, batch: &mut Batch) -> StoreResult<()> {
+        batch.is_unwritten = false;
+        batch.together.extend(batch.done.drain(..));
+        self.tx.begin(self.clock.now()).await?;
+        self.run_each(batch).await
     }
 
     /// Takes operations from the queue and runs them. An error says that the transaction is no more.
@@ -185,24 +210,34 @@ impl Committer {
 
     /// Runs operations together; when anything of it fails, each for itself.
     async fn run_together(&mut self, batch: &mut Batch) -> StoreResult<()> {
-        if !batch.together.is_empty() {
-            self.tx.operation_begin().await?;
-            match self.try_together(batch).await {
-                Ok(()) => {
-                    batch.done.extend(batch.together.drain(..));
-                    return self.tx.operation_keep().await;
-                }
-                Err(error) => {
-                    tracing::debug!(%error, "a batch is done one by one");
-                    self.tx.operation_undo().await?;
-                    let mut needs = Needs::default();
-                    for job in &batch.together {
-                        job.together(&mut needs);
-                    }
-                    self.hold_for_each(needs).await?;
-                }
+        if batch.together.is_empty() {
+            return Ok(());
+        }
+        // With nothing before it that could not be done again, what it writes goes out with the commit.
+        let is_alone = self.tx.is_fresh();
+        self.tx.operation_begin().await?;
+        match self.try_together(batch, is_alone).await {
+            Ok(()) => {
+                batch.is_unwritten = is_alone;
+                batch.done.extend(batch.together.drain(..));
+                self.tx.operation_keep().await
+            }
+            Err(error @ StoreError::Fenced) => Err(error),
+            Err(error) => {
+                tracing::debug!(%error, "a batch is done one by one");
+                self.tx.operation_undo().await?;
+                self.run_each(batch).await
             }
         }
+    }
+
+    /// Runs one by one what would be run together.
+    async fn run_each(&mut self, batch: &mut Batch) -> StoreResult<()> {
+        let mut needs = Needs::default();
+        for job in &batch.together {
+            job.together(&mut needs);
+        }
+        self.hold_for_each(needs).await?;
         // Keys are taken by each for itself, in the one order.
         batch.together.make_contiguous().sort_by_cached_key(|job| {
             let mut needs = Needs::default();
@@ -222,50 +257,19 @@ impl Committer {
         }
         needs.event_keys.clear();
         self.tx.operation_begin().await?;
-        match self.hold(needs).await {
+        match hold(&mut self.tx, needs).await {
             Ok(()) => self.tx.operation_keep().await,
             // Each operation is told by itself what is wrong.
             Err(_) => self.tx.operation_undo().await,
         }
     }
 
-    async fn try_together(&mut self, batch: &mut Batch) -> StoreResult<()> {
-        self.hold(std::mem::take(&mut batch.needs)).await?;
+    async fn try_together(&mut self, batch: &mut Batch, is_alone: bool) -> StoreResult<()> {
+        hold(&mut self.tx, std::mem::take(&mut batch.needs)).await?;
         for job in &mut batch.together {
             attempt(&mut self.tx, job.as_mut()).await?;
         }
-        self.tx.flush().await
-    }
-
-    /// Locks what operations need, in the one order that all keep, so that no two transactions wait for each other.
-    async fn hold(&mut self, mut needs: Needs) -> StoreResult<()> {
-        for (tenant, event) in needs.emits {
-            needs.gates.extend(self.tx.gates_of(tenant, event));
-        }
-        // First, for what is decided under them may end executions.
-        self.tx.gates_hold(needs.gates).await?;
-        if !needs.executions.is_empty() {
-            let ids = needs.executions.iter().map(|id| id.get()).collect();
-            executions_hold(&mut self.tx, ids).await?;
-        }
-        for id in self.contacts_named(needs.emails).await? {
-            needs.records.entry("contacts").or_default().insert(id);
-        }
-        self.tx.hold_all(&needs.records).await?;
-        self.tx.awaited_prepare(needs.tenants.into_iter().collect()).await?;
-        event_keys_hold(&mut self.tx, needs.event_keys).await
-    }
-
-    /// Finds the contacts that are named by their addresses, so that they are locked with the others. Of one that does not exist yet the address is held.
-    async fn contacts_named(&mut self, emails: BTreeSet<(TenantId, String)>) -> StoreResult<Vec<i64>> {
-        let mut ids = Vec::new();
-        if !self.tx.blocks() {
-            for (tenant, email) in emails {
-                let contact = contact_named(&mut self.tx, tenant, &email).await?;
-                ids.extend(contact.map(|contact| contact.id.get()));
-            }
-        }
-        Ok(ids)
+        if is_alone { Ok(()) } else { self.tx.flush().await }
     }
 
     /// The outer error says that the transaction is no more; the inner one is the operation's own.
@@ -289,7 +293,7 @@ impl Committer {
     async fn try_one(&mut self, job: &mut dyn Job) -> StoreResult<()> {
         let mut needs = Needs::default();
         if job.together(&mut needs) {
-            self.hold(needs).await?;
+            hold(&mut self.tx, needs).await?;
         }
         attempt(&mut self.tx, job).await?;
         self.tx.flush().await
@@ -312,10 +316,7 @@ impl Committer {
                 }
                 Some(Ok(()))
             }
-            Err(error) => {
-                tracing::error!(%error, "a commit failed; its operations are refused");
-                Some(Err(error))
-            }
+            Err(error) => Some(Err(error)),
         }
     }
 }

@@ -10,6 +10,7 @@ use futures_util::{FutureExt, future::BoxFuture};
 use model::{ExecutionId, StepStatus, TenantId, event::EXECUTION_FAILED};
 use tokio::sync::oneshot;
 
+use super::lanes::Seat;
 use crate::{
     StoreError, StoreResult, Tx,
     effect::{effect_emits, effect_needs},
@@ -46,6 +47,10 @@ pub(crate) struct Needs {
     /// Whose events there may be.
     pub(crate) tenants: BTreeSet<i64>,
     pub(crate) event_keys: BTreeSet<EventKey>,
+    /// Who makes tickets, which are due some time.
+    pub(crate) sla: BTreeSet<TenantId>,
+    /// Tags that records are going to carry.
+    pub(crate) tags: BTreeSet<(TenantId, String)>,
 }
 
 impl Needs {
@@ -115,6 +120,8 @@ where
 pub(super) struct Shared<O: Together> {
     operation: O,
     outcome: Option<O::Answer>,
+    /// Kept to the answer, also when nobody waits for that any more.
+    _seat: Seat,
     reply: oneshot::Sender<Returned<O>>,
 }
 
@@ -122,8 +129,8 @@ pub(super) struct Shared<O: Together> {
 pub(super) type Returned<O> = (StoreResult<<O as Together>::Answer>, O);
 
 impl<O: Together> Shared<O> {
-    pub(super) const fn new(operation: O, reply: oneshot::Sender<Returned<O>>) -> Self {
-        Self { operation, outcome: None, reply }
+    pub(super) const fn new(operation: O, seat: Seat, reply: oneshot::Sender<Returned<O>>) -> Self {
+        Self { operation, outcome: None, _seat: seat, reply }
     }
 }
 

@@ -38,7 +38,7 @@ const ELSEWHERE: &[&str] = &[
     // Of the names in a catalogue: the tests of moving.
     "copy/table.rs",
     // Without the facade: with every transaction, and at a lost answer of a commit.
-    "database/postgres.rs",
+    "database/postgres/transaction.rs",
     // With every start.
     "database/migrations.rs",
     // The engine's tests of partitions, which are PostgreSQL's alone.
@@ -200,7 +200,7 @@ fn of_file(root: &Path, file: &Path) -> Vec<Literal> {
     let source = std::fs::read_to_string(file).unwrap();
     let name = file.strip_prefix(root).unwrap().display().to_string();
     let dialects: &[&str] = match name.as_str() {
-        "database/postgres.rs" => &["Postgres"],
+        "database/postgres/transaction.rs" => &["Postgres"],
         "database/sqlite.rs" => &["Sqlite"],
         _ => &["Sqlite", "Postgres"],
     };
