@@ -18,8 +18,8 @@ use crate::{
     params,
 };
 
-use span::Grain;
 pub use span::Span;
+use span::{Grain, Of};
 
 /// Where an execution is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -258,7 +258,7 @@ pub async fn status_counts(
     tenant: TenantId,
     span: Span,
 ) -> StoreResult<Vec<StatusCount>> {
-    let (source, parameters) = span.source(tenant, Grain::Month);
+    let (source, parameters) = span.source(tenant, Grain::Month, Of::All);
     let sql = format!(
         "SELECT status, outcome, sum(ever), sum(duration_ms) FROM {source}
           GROUP BY status, outcome HAVING sum(ever) > 0 ORDER BY status, outcome"
@@ -299,7 +299,7 @@ pub async fn day_counts(
     tenant: TenantId,
     span: Span,
 ) -> StoreResult<Vec<DayCount>> {
-    let (sources, parameters) = span.sources(tenant, Grain::Day);
+    let (sources, parameters) = span.sources(tenant, Grain::Day, Of::All);
     let sums = sources.into_iter().map(|source| {
         format!(
             "SELECT begins_at, status, outcome, sum(ever) AS ever FROM ({source}) AS counted GROUP BY begins_at, status, outcome HAVING sum(ever) > 0"
@@ -347,7 +347,7 @@ pub async fn top_workflows(
     span: Span,
     limit: i64,
 ) -> StoreResult<Vec<WorkflowCount>> {
-    let (source, mut parameters) = span.source(tenant, Grain::Month);
+    let (source, mut parameters) = span.source(tenant, Grain::Month, Of::Each);
     parameters.push(limit.into());
     let limit = parameters.len();
     let sql = format!(
@@ -387,7 +387,7 @@ pub async fn existing(
     status: Option<ExecutionStatus>,
     outcome: Option<Outcome>,
 ) -> StoreResult<i64> {
-    let (source, mut parameters) = span.source(tenant, Grain::Month);
+    let (source, mut parameters) = span.source(tenant, Grain::Month, Of::All);
     let mut sql = format!("SELECT coalesce(sum(existing), 0) FROM {source} WHERE 1 = 1");
     if let Some(status) = status {
         parameters.push(status.into());

@@ -20,6 +20,7 @@ use crate::{
     journal::{self, log_row},
     params,
     partition::partitions_make_ahead,
+    planner::planner_settle,
     rollup::Place,
     tenant::{settings_get, tenant_get},
     workflow::{NewWorkflow, workflow_create},
@@ -75,6 +76,9 @@ pub async fn history_seed(
         done += count;
         progress(done);
         next = following?;
+    }
+    if let Some(mut connection) = store.lease_connection().await? {
+        planner_settle(&mut connection).await?;
     }
     Ok(())
 }

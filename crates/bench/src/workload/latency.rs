@@ -22,6 +22,8 @@ pub async fn run(place: &Place, options: &Options, report: &mut Report) -> Resul
     let house = House::build("latency", place, options).await?;
     let first = house.contacts(10_000).await?;
     let inside = house.workflow(&house::inside()).await?;
+    // A second before, in which statements are prepared and tables get their first rows.
+    load::open(house.server.port, RATE, load::times(RATE, singles(first))).await?.sound()?;
     let next = load::times(RATE * u32::try_from(options.seconds).unwrap_or(10), singles(first));
     let answers = load::open(house.server.port, RATE, next).await?.sound()?;
     house.quiet().await?;

@@ -70,7 +70,7 @@ async fn lanes_that_make_new_names_at_once_do_not_stand_still() {
     let house = House::new(Place::postgres());
     let ticket = json!({"type": "create_ticket", "config": {"title": "Tagged", "tags": ["{{tag}}"]}});
     let (engine, _, _) = house.furnish(json!({"conditions": [], "actions": [ticket]})).await;
-    // Of different submissions, so that every lane has some.
+    // Of different submissions and more than one lane takes, so that every lane has some.
     let posts = (1..=200).map(|number| {
         let data = json!({"submission": {"id": number}, "tag": format!("tag {number}")});
         engine.store().event_accept(event(None, data))
@@ -95,10 +95,11 @@ async fn lanes_that_name_contacts_by_their_addresses_do_not_wait_in_a_circle() {
             .store()
             .event_accept(event(None, json!({"submission": {"id": number}, "one": one, "two": two})))
     };
-    for round in 0..20 {
-        let posts = (0..20).map(|number| {
+    for round in 0..10 {
+        // More than one lane takes.
+        let posts = (0..40).map(|number| {
             let (one, two) = if number % 2 == 0 { ("ann", "bob") } else { ("bob", "ann") };
-            post(round * 20 + number, one, two)
+            post(round * 40 + number, one, two)
         });
         futures_util::future::join_all(posts).await.into_iter().for_each(|accepted| drop(accepted.unwrap()));
     }
@@ -114,10 +115,13 @@ async fn who_makes_a_contact_holds_the_gates_of_its_event_first() {
     let (engine, _, _) = house.furnish(json!({"conditions": [], "actions": [upsert]})).await;
     let listens = json!({"trigger_event": "contact_created", "enrolment": {"policy": "once"}, "conditions": [], "actions": []});
     house.workflow(&engine, listens).await;
+    let run = |submission: i64, who: String| {
+        engine.store().event_accept(event(None, json!({"submission": {"id": submission}, "who": who})))
+    };
     for round in 0..40 {
-        let by_run = engine
-            .store()
-            .event_accept(event(None, json!({"submission": {"id": round}, "who": format!("a{round}")})));
+        // The lane of what people do has enough to do, so that the run goes through another.
+        let others = (1..=24).map(|other| run(round * 100 + other, format!("other{other}")));
+        let by_run = run(round * 100, format!("a{round}"));
         let by_hand = engine.store().write(move |tx| {
             Box::pin(async move {
                 let fields = json!({"email": format!("a{round}@example.com")});
@@ -125,7 +129,8 @@ async fn who_makes_a_contact_holds_the_gates_of_its_event_first() {
                 store::contact::contact_create(tx, TENANT, Actor::System.into(), &fields).await
             })
         });
-        let (by_run, by_hand) = futures_util::future::join(by_run, by_hand).await;
+        let others = futures_util::future::join_all(others);
+        let (_, by_run, by_hand) = futures_util::future::join3(others, by_run, by_hand).await;
         by_run.unwrap();
         assert!(matches!(by_hand, Ok(_) | Err(StoreError::Conflict { .. })), "{by_hand:?}");
     }

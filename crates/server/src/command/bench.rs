@@ -76,7 +76,13 @@ async fn fill(store: &Store, plan: Plan) -> Done {
     if let Ok(style) = style {
         bar.set_style(style);
     }
-    let filled = history_seed(store, plan, &mut |done| bar.set_position(done.unsigned_abs())).await;
+    let mut progress = |done: i64| {
+        bar.set_position(done.unsigned_abs());
+        if done == plan.executions {
+            bar.set_message("tidying up");
+        }
+    };
+    let filled = history_seed(store, plan, &mut progress).await;
     bar.finish_and_clear();
     Ok(filled?)
 }

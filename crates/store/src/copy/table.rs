@@ -13,7 +13,8 @@ use crate::{
 };
 
 /// What belongs to a database or to its running processes, and not to the store's content; and what the target's triggers add up themselves.
-const OWN: [&str; 4] = ["commit_marks", "execution_summaries", "nodes", "schema_migrations"];
+const OWN: [&str; 5] =
+    ["commit_marks", "execution_days", "execution_summaries", "nodes", "schema_migrations"];
 /// Bytes of a page that is aimed at: rows may hold a megabyte each.
 const PAGE_BYTES: usize = 4 << 20;
 /// Rows of the first page of a table, before it is known how large they are.

@@ -161,6 +161,13 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: "",
         postgres: "",
     },
+    Migration {
+        number: 20,
+        works_with: 1,
+        shared: include_str!("../migrations/0020_days.sql"),
+        sqlite: include_str!("../migrations/0020_days.sqlite.sql"),
+        postgres: include_str!("../migrations/0020_days.postgres.sql"),
+    },
 ];
 
 /// What is done on PostgreSQL before a migration, each in a transaction of its own: what takes long beside the nodes, so that the migration itself is short. May be

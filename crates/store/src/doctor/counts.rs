@@ -66,7 +66,7 @@ async fn different(connection: &mut Connection, hour: Option<(i64, Timestamp)>) 
     connection.query_one(sql, parameters).await?.first()
 }
 
-/// How many counts of days and months are not those of their hours.
+/// How many counts of days and months are not those of their hours, of each workflow and of all.
 async fn unlike_summaries(connection: &mut Connection) -> StoreResult<i64> {
     connection
         .query_one(
@@ -75,7 +75,13 @@ async fn unlike_summaries(connection: &mut Connection) -> StoreResult<i64> {
                     SELECT tenant_id, workflow_id, status, outcome, 2 * existing AS existing, 2 * ever AS ever FROM execution_rollups
                     UNION ALL
                     SELECT tenant_id, workflow_id, status, outcome, -existing, -ever FROM execution_summaries) AS sides
-                 GROUP BY tenant_id, workflow_id, status, outcome HAVING sum(existing) <> 0 OR sum(ever) <> 0) AS different",
+                 GROUP BY tenant_id, workflow_id, status, outcome HAVING sum(existing) <> 0 OR sum(ever) <> 0
+                UNION ALL
+                SELECT tenant_id, 0, status, outcome FROM (
+                    SELECT tenant_id, status, outcome, existing, ever FROM execution_rollups
+                    UNION ALL
+                    SELECT tenant_id, status, outcome, -existing, -ever FROM execution_days) AS sides
+                 GROUP BY tenant_id, status, outcome HAVING sum(existing) <> 0 OR sum(ever) <> 0) AS different",
             params![],
         )
         .await?

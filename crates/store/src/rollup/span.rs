@@ -1,5 +1,5 @@
-//! Which part of the counts a question is about, and where it is read: whole months and days from `execution_summaries`, the hours at both ends
-//! from `execution_rollups`. So a year costs a few hundred rows for a workflow, not thousands.
+//! Which part of the counts a question is about, and where it is read: whole months and days from `execution_summaries`, days of all workflows together from
+//! `execution_days`, the hours at both ends from `execution_rollups`. So a year costs a few hundred rows, not thousands.
 
 use model::{Period, TenantId, Timestamp, WorkflowId};
 
@@ -23,6 +23,13 @@ pub(super) enum Grain {
     Month,
 }
 
+/// Whether it matters which workflow a count is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Of {
+    All,
+    Each,
+}
+
 /// Counts that follow each other, of one length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Part {
@@ -41,19 +48,20 @@ enum Kind {
 impl Span {
     /// What `FROM` reads the span from, with the parameters of the statement so far, `?1` being the tenant. Its columns are `workflow_id`,
     /// `begins_at`, `status`, `outcome`, `existing`, `ever` and `duration_ms`.
-    pub(super) fn source(&self, tenant: TenantId, largest: Grain) -> (String, Vec<Value>) {
-        let (parts, parameters) = self.sources(tenant, largest);
+    /// Of all workflows together, `workflow_id` may be 0.
+    pub(super) fn source(&self, tenant: TenantId, largest: Grain, of: Of) -> (String, Vec<Value>) {
+        let (parts, parameters) = self.sources(tenant, largest, of);
         (format!("({}) AS counted", parts.join(" UNION ALL ")), parameters)
     }
 
     /// As [`Span::source`], each piece by itself: what is added up by the key's own order needs no sorting then.
-    pub(super) fn sources(&self, tenant: TenantId, largest: Grain) -> (Vec<String>, Vec<Value>) {
+    pub(super) fn sources(&self, tenant: TenantId, largest: Grain, of: Of) -> (Vec<String>, Vec<Value>) {
         let mut parameters = params![tenant];
-        let parts = self.parts(largest).into_iter().map(|part| self.part_source(part, &mut parameters));
+        let parts = self.parts(largest).into_iter().map(|part| self.part_source(part, of, &mut parameters));
         (parts.collect(), parameters)
     }
 
-    fn part_source(&self, part: Part, parameters: &mut Vec<Value>) -> String {
+    fn part_source(&self, part: Part, of: Of, parameters: &mut Vec<Value>) -> String {
         let mut number = |value: Value| {
             parameters.push(value);
             parameters.len()
@@ -61,6 +69,13 @@ impl Span {
         let workflow = self.workflow.map(|workflow| number(workflow.into()));
         let mut sql = String::new();
         let begins_at = match part.kind {
+            Kind::Days if workflow.is_none() && of == Of::All => {
+                sql.push_str(
+                    "SELECT 0 AS workflow_id, day AS begins_at, status, outcome, existing, ever, duration_ms FROM execution_days
+                      WHERE tenant_id = ?1",
+                );
+                "day"
+            }
             Kind::Days | Kind::Months => {
                 let period = if part.kind == Kind::Days { "day" } else { "month" };
                 // Of one workflow by the index of those: the key has the days of all.
