@@ -90,7 +90,9 @@ impl Place {
             None => format!("sqlite:{}", folder.join("vtrustx.db").display()),
             Some(cluster) => {
                 psql(&format!("{}/postgres", cluster.address()), &format!("CREATE DATABASE {name}"))?;
-                format!("{}/{name}", cluster.address())
+                // By its socket, as one connects to a server of the same machine.
+                let socket = self.folder.path().join("postgres");
+                format!("postgres://vtrustx@/{name}?host={}&port={}", socket.display(), cluster.port())
             }
         };
         Ok(Database { kind: self.kind, address, folder })

@@ -168,6 +168,13 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0020_days.sqlite.sql"),
         postgres: include_str!("../migrations/0020_days.postgres.sql"),
     },
+    Migration {
+        number: 21,
+        works_with: 1,
+        shared: "",
+        sqlite: "",
+        postgres: include_str!("../migrations/0021_contacts.postgres.sql"),
+    },
 ];
 
 /// What is done on PostgreSQL before a migration, each in a transaction of its own: what takes long beside the nodes, so that the migration itself is short. May be
@@ -176,6 +183,16 @@ const PREPARATIONS: &[(i64, &str)] = &[
     (17, include_str!("../migrations/0017_partitions.bound.postgres.sql")),
     (17, include_str!("../migrations/0017_partitions.checked.postgres.sql")),
 ];
+
+/// Indexes of tables in partitions that are made on PostgreSQL before a migration, as [`PREPARATIONS`] are.
+const INDEXES: &[(i64, postgres::Index)] = &[(
+    21,
+    postgres::Index {
+        table: "workflow_executions",
+        name: "idx_workflow_executions_contact_status",
+        columns: "(contact_id, id, tenant_id, status) WHERE contact_id IS NOT NULL",
+    },
+)];
 
 /// Before it migrations did not say whom they work with.
 const SAYS_WORKS_WITH: i64 = 2;
@@ -212,6 +229,11 @@ async fn apply_all(connection: &mut Connection, now: Timestamp, all: &[Migration
         if connection.dialect() == Dialect::Postgres {
             for (_, preparation) in PREPARATIONS.iter().filter(|(of, _)| *of == number) {
                 transaction(connection, preparation).await?;
+            }
+        }
+        if let Inner::Postgres(database) = &mut connection.inner {
+            for (_, index) in INDEXES.iter().filter(|(of, _)| *of == number) {
+                database.index_make(*index).await?;
             }
         }
         transaction(connection, &migration.text(connection.dialect(), now)).await?;

@@ -5,6 +5,7 @@
 //! mark, its own number: a new session reads it back (`transaction.rs`) and nobody is answered by guessing. The mark is a row, because a
 //! transaction's id means nothing on another server, which may be the one that answers after a failover.
 
+mod index;
 mod schema;
 mod transaction;
 mod wall;
@@ -21,6 +22,7 @@ use tokio_postgres::{Client, NoTls, Statement, error::SqlState, types::ToSql};
 use super::{Question, row::Row, sql::Dialect, value::Value};
 use crate::{StoreError, StoreResult};
 
+pub(super) use index::Index;
 pub(super) use schema::ATTEMPTS;
 use transaction::{Mark, Transaction};
 pub(super) use wall::{Nearness, View};

@@ -71,6 +71,27 @@ async fn a_commit_whose_answer_is_lost_is_read_back() {
     assert_eq!(names, ["after", "before", "done"]);
 }
 
+/// What is written with its commit is read back as well; what did not happen is done again in a new session, for it can be.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_whose_commit_is_lost_is_accepted_once() {
+    let bench = Bench::new(Place::postgres()).await;
+    let (proxy, url) = Proxy::start(&bench.place.address()).await;
+    let store = open_at(&url, &bench.clock).await;
+    store.connect(
+        Arc::clone(&bench.starts) as Arc<dyn Matcher>,
+        Arc::clone(&bench.starts) as Arc<dyn Listener>,
+    );
+    for (name, cut) in [("after", Cut::AfterCommit), ("before", Cut::BeforeCommit)] {
+        store.event_accept(posted(ONE, Some(&format!("{name}, first")), json!({}))).await.unwrap();
+        proxy.cut(cut);
+        let accepted = store.event_accept(posted(ONE, Some(name), json!({}))).await.unwrap();
+        assert!(proxy.has_cut() && !accepted.duplicate, "{name}");
+    }
+    let counts = "SELECT count(*) FROM events UNION ALL SELECT count(*) FROM workflow_executions UNION ALL SELECT sum(ever) FROM execution_rollups";
+    let counts: Vec<i64> = bench.rows(counts).await.into_iter().map(|row| row.first().unwrap()).collect();
+    assert_eq!(counts, [4; 3]);
+}
+
 /// Callers that were not answered send the same events again, to another node and in another order. Nodes that took the keys as they come would wait for each other,
 /// a second each time until PostgreSQL ends it, and with every caller coming again nothing would be accepted any more.
 #[tokio::test(flavor = "multi_thread")]

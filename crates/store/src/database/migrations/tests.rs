@@ -57,7 +57,7 @@ async fn an_older_node_works_on_until_it_ends() {
     apply(&mut new, NOW).await.unwrap();
     assert_eq!(
         numbers(&mut new).await,
-        [1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20],
+        [1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21],
         "what an older program could not work with waits"
     );
     insert(&mut old, 2).await.unwrap();
@@ -72,7 +72,7 @@ async fn an_older_node_works_on_until_it_ends() {
     apply(&mut connect(&database, Role::Writer, None).await, NOW).await.unwrap();
     assert_eq!(
         numbers(&mut new).await,
-        [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20]
+        [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21]
     );
     // Prepared before the type changed: reads are done, one change is refused and the next is done.
     assert_eq!(tags(&mut reader).await, [1, 2, 3].map(|id| vec!["a".to_owned(), format!("b \"{id}\"")]));
@@ -107,7 +107,10 @@ async fn a_migration_that_waits_for_a_lock_holds_nobody_up_for_long() {
     assert!(longest < Duration::from_millis(1_500), "{longest:?}");
     batch(&mut backup, "ROLLBACK").await;
     migrating.await.unwrap().unwrap();
-    assert_eq!(numbers(&mut old).await, [1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20]);
+    assert_eq!(
+        numbers(&mut old).await,
+        [1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21]
+    );
 }
 
 /// What a store has before its history is in partitions.
@@ -134,6 +137,51 @@ const WHAT_IS_THERE: &str = "
     UNION ALL SELECT CAST(count(*) AS TEXT) FROM event_subjects";
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_index_of_partitions_is_made_beside_whoever_writes() {
+    let database = TestDatabase::new();
+    let mut old = connect(&database, Role::Writer, Some("vtrustx/15")).await;
+    apply_all(&mut old, NOW, &MIGRATIONS[..15]).await.unwrap();
+    batch(&mut old, HISTORY).await;
+    apply_all(&mut old, NOW, &MIGRATIONS[..20]).await.unwrap();
+    // What an attempt that was interrupted leaves: the whole, and of a part what has the name and is of no use.
+    batch(&mut old, "CREATE INDEX idx_workflow_executions_contact_status ON ONLY workflow_executions (contact_id, id, tenant_id, status) WHERE contact_id IS NOT NULL").await;
+    batch(
+        &mut old,
+        "CREATE INDEX idx_workflow_executions_contact_status_from_0 ON workflow_executions_from_0 (id)",
+    )
+    .await;
+    let change = "UPDATE workflow_executions SET contact_id = 7 WHERE id = ?1";
+    batch(&mut old, "BEGIN").await;
+    old.execute(change, params![2_990_001_i64]).await.unwrap();
+
+    let migrating = tokio::spawn({
+        let mut new = connect(&database, Role::Writer, None).await;
+        async move { apply(&mut new, NOW).await }
+    });
+    let mut other = connect(&database, Role::Writer, Some("vtrustx/15")).await;
+    let waits = "SELECT 1 FROM pg_stat_activity WHERE query LIKE '% INDEX CONCURRENTLY %' AND wait_event_type = 'Lock' AND pid <> pg_backend_pid()";
+    while other.query(waits, Vec::new()).await.unwrap().is_empty() {
+        assert!(!migrating.is_finished(), "what was changed before is waited for");
+    }
+    // While it waits for one, the others go on.
+    other.execute(change, params![2_990_002_i64]).await.unwrap();
+    batch(&mut old, "COMMIT").await;
+    migrating.await.unwrap().unwrap();
+
+    let indexes = "SELECT c.relname || ' ' || x.indisvalid || ' ' || pg_get_indexdef(x.indexrelid, 4, TRUE) FROM pg_index x JOIN pg_class c ON c.oid = x.indexrelid
+        WHERE c.relname LIKE '%executions_contact%' ORDER BY 1";
+    let rows = other.query(indexes, Vec::new()).await.unwrap();
+    let indexes: Vec<String> = rows.into_iter().map(|row| row.first().unwrap()).collect();
+    assert_eq!(
+        indexes,
+        [
+            "idx_workflow_executions_contact_status true status",
+            "idx_workflow_executions_contact_status_from_0 true status"
+        ]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn tables_of_before_become_the_first_partition_beside_a_node() {
     let database = TestDatabase::new();
     let mut old = connect(&database, Role::Writer, Some("vtrustx/15")).await;
@@ -158,7 +206,7 @@ async fn tables_of_before_become_the_first_partition_beside_a_node() {
     for (_, preparation) in PREPARATIONS {
         transaction(&mut new, preparation).await.unwrap();
     }
-    apply(&mut new, NOW).await.unwrap();
+    apply_all(&mut new, NOW, &MIGRATIONS[..17]).await.unwrap();
     for (_, preparation) in PREPARATIONS {
         transaction(&mut new, preparation).await.unwrap();
     }
@@ -167,6 +215,7 @@ async fn tables_of_before_become_the_first_partition_beside_a_node() {
     assert_eq!(texts(&mut reader, WHAT_IS_THERE).await, ["2000", "2001", "2000", "2", "2"]);
     assert_eq!(old.execute(insert, params![3_999_000_i64, NOW]).await, Ok(1));
     assert_eq!(texts(&mut reader, indexes).await, known);
+    apply(&mut new, NOW).await.unwrap();
     let parts = "SELECT c.relname || ' ' || pg_get_expr(c.relpartbound, c.oid) FROM pg_class c WHERE c.relispartition AND c.relkind = 'r'
         AND NOT has_table_privilege('vtrustx_tenant', c.oid, 'SELECT') AND NOT c.relrowsecurity ORDER BY 1";
     assert_eq!(
