@@ -4,8 +4,8 @@
 //! transaction and are answered when that one commit is durable. There is no timer: the
 //! batch is as large as the disk is slow. An operation that fails takes back only itself.
 //!
-//! Where several transactions can be under way the writer has several lanes, each with a queue and a session of its own. Events about one contact go through
-//! one lane, in their order, and so do the steps of one execution; what people do goes through the first. Two lanes meet as two nodes would: each locks what it changes, all in one order.
+//! Where several transactions can be under way the writer has several lanes, each with a queue and a session of its own. Events about one contact are
+//! done in their order, and so are the steps of one execution ([`lanes`]); what people do goes through the first lane. Two lanes meet as two nodes would: each locks what it changes, all in one order.
 
 mod committer;
 mod holding;

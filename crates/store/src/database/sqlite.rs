@@ -56,7 +56,7 @@ pub(crate) fn open(path: &Path) -> StoreResult<Database> {
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
     connection.pragma_update(None, "wal_autocheckpoint", checkpoint::WRITERS_PAGES)?;
-    connection.pragma_update(None, "cache_size", -16_384)?;
+    connection.pragma_update(None, "cache_size", -8_192)?;
     // Savepoints keep what they may have to take back: in memory, not in a file.
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.set_prepared_statement_cache_capacity(256);
@@ -135,7 +135,7 @@ fn add_fold(connection: &rusqlite::Connection) -> rusqlite::Result<()> {
 pub(crate) fn open_reader(path: &Path) -> StoreResult<Database> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = rusqlite::Connection::open_with_flags(path, flags)?;
-    connection.pragma_update(None, "cache_size", -2_048)?;
+    connection.pragma_update(None, "cache_size", -1_024)?;
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(64);
     add_fold(&connection)?;

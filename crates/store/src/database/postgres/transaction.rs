@@ -66,8 +66,9 @@ impl Database {
     pub(crate) async fn begin(&mut self, node: Option<NodeId>) -> StoreResult<()> {
         self.transaction = Transaction::None;
         self.queued.clear();
+        let needs_more = node.is_some() || self.mark.is_some();
         let session = self.session().await?;
-        if !session.is_prepared {
+        if needs_more && !session.is_prepared {
             let prepared = answered(session.client.batch_execute(BEGINNING)).await;
             if let Err(error) = prepared.and_then(|prepared| prepared.map_err(unavailable)) {
                 self.session = None;
@@ -152,9 +153,12 @@ impl Database {
         // Nothing is sent in a session that is lost already: then nothing was committed.
         let client = &self.session().await?.client;
         let mut writes: Vec<Write<'_>> = Vec::with_capacity(work.len() + 1);
+        let mut texts = Vec::with_capacity(work.len() + 1);
         if !queued.is_empty() {
             writes.push(maybe_done(client.batch_execute(&queued).map(|done| done.map(|()| 0)).boxed()));
+            texts.push(queued.as_str());
         }
+        texts.extend(work.iter().map(|(sql, _)| *sql));
         for (statement, columns) in &prepared {
             writes.push(maybe_done(
                 async move { client.execute(statement, &Column::parameters(columns)).await }.boxed(),
@@ -163,17 +167,25 @@ impl Database {
         send(&mut writes).await.map_err(unavailable)?;
         let committing = join(join_all(writes.iter_mut()), client.simple_query("COMMIT"));
         let committed = tokio::time::timeout(PATIENCE, committing).await;
-        let refusal = writes.iter_mut().find_map(|write| Pin::new(write).take_output()?.err());
+        // Of a transaction in which a statement was refused, the COMMIT takes back the rest.
+        let refusal = writes.iter_mut().zip(&texts).find_map(|(write, sql)| {
+            let answer = Pin::new(write).take_output()?;
+            answer.err().map(|error| (error, *sql))
+        });
         drop(writes);
         self.transaction = Transaction::None;
-        let lost = match committed.map(|(_, committed)| refusal.map_or(committed, Err)) {
-            Ok(Ok(_)) => return Ok(()),
-            // Of a transaction in which a statement was refused, the COMMIT takes back the rest.
-            Ok(Err(error)) if error.as_db_error().is_some_and(|error| !ended_session(error)) => {
-                return Err(self.refused(error, "COMMIT"));
+        let is_answered = committed.is_ok();
+        let failed = match committed {
+            Ok((_, committed)) => refusal.or_else(|| Some((committed.err()?, "COMMIT"))),
+            Err(_) => None,
+        };
+        let lost = match failed {
+            None if is_answered => return Ok(()),
+            Some((error, sql)) if error.as_db_error().is_some_and(|error| !ended_session(error)) => {
+                return Err(self.refused(error, sql));
             }
-            Ok(Err(error)) => describe(&error),
-            Err(_) => "no answer".to_owned(),
+            Some((error, _)) => describe(&error),
+            None => "no answer".to_owned(),
         };
         tracing::warn!(
             error = lost,
