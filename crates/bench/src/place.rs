@@ -65,13 +65,13 @@ impl Place {
                 open_to_all(folder.path())?;
                 let cluster = Cluster::create(&inside, free_port(), Durability::Full);
                 cluster.start(&SETTINGS)?;
-                let server = format!("{}/postgres", cluster.address());
-                psql(&server, USED)?;
-                psql(&server, "CHECKPOINT")?;
+                psql(&format!("{}/postgres", cluster.address()), USED)?;
                 Some(cluster)
             }
         };
-        Ok(Self { kind, folder, cluster })
+        let place = Self { kind, folder, cluster };
+        place.settle()?;
+        Ok(place)
     }
 
     /// The folder.
@@ -96,6 +96,17 @@ impl Place {
             }
         };
         Ok(Database { kind: self.kind, address, folder })
+    }
+
+    /// Has all that was written on the disk, so that what is measured next does not wait for it.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn settle(&self) -> Result<(), String> {
+        match &self.cluster {
+            None => Ok(()),
+            Some(cluster) => psql(&format!("{}/postgres", cluster.address()), "CHECKPOINT").map(drop),
+        }
     }
 
     /// The main process of PostgreSQL.

@@ -50,6 +50,7 @@ pub async fn run(place: &Place, options: &Options, report: &mut Report) -> Resul
     let count = executions.to_string();
     server::run(&options.server, &database, &["bench", "seed-history", "--executions", &count])?;
     let made = f64::from(executions) / begun.elapsed().as_secs_f64();
+    place.settle()?;
     report.add(Figure::new(format!("W5 seed-history, {executions} executions"), made, "executions/s"));
 
     let house = House::open(database, place, options).await?;
