@@ -299,6 +299,11 @@ impl Tx {
         self.origins.get(&execution).filter(|origin| origin.tenant == tenant)
     }
 
+    /// Remembers that a tag is kept.
+    pub(crate) fn tag_keep(&mut self, tenant: TenantId, name: String) {
+        self.tags.insert((tenant, name));
+    }
+
     /// Whether this is the first that the present operation hears of a tag.
     pub(crate) fn tag_is_news(&mut self, tenant: TenantId, name: &str) -> bool {
         self.tags.insert((tenant, name.to_owned()))

@@ -317,10 +317,10 @@ impl Connection {
             return database.commit(&self.later.take()).await;
         }
         self.flush().await?;
-        match &mut self.inner {
-            Inner::SqliteHere(database) => database.commit(),
-            Inner::SqliteThere(_) | Inner::Postgres(_) => self.command("COMMIT").await,
+        if let Inner::SqliteHere(database) = &mut self.inner {
+            return database.commit();
         }
+        self.command("COMMIT").await
     }
 
     pub(crate) async fn rollback(&mut self) -> StoreResult<()> {

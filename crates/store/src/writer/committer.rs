@@ -109,9 +109,6 @@ impl Committer {
             first.answer(Err(error));
             return Ok(());
         }
-        if std::mem::replace(&mut self.is_down, false) {
-            tracing::info!("transactions can begin again");
-        }
         let mut batch = Batch::default();
         let filled = self.fill(&mut batch, first).await;
         self.finish(batch, filled).await
@@ -134,6 +131,8 @@ impl Committer {
                     self.hooks.metrics.commit(batch.done.len(), begun.elapsed(), &committed);
                     if let Err(error) = &committed {
                         tracing::error!(%error, "a commit failed; its operations are refused");
+                    } else if !batch.done.is_empty() && std::mem::replace(&mut self.is_down, false) {
+                        tracing::info!("transactions can begin again");
                     }
                     for job in batch.done.drain(..) {
                         job.answer(committed.clone());
@@ -145,7 +144,10 @@ impl Committer {
         if let Err(error) = filled {
             // The database took back more than the one operation (a full disk does that): nothing of the batch
             // is left, and nothing more may run in it.
-            tracing::error!(%error, "a transaction broke; its operations are refused");
+            // That another node has taken over is said once: the first statement of each transaction learns it.
+            if !(error == StoreError::Fenced && std::mem::replace(&mut self.is_down, true)) {
+                tracing::error!(%error, "a transaction broke; its operations are refused");
+            }
             self.tx.abandon().await;
             for job in batch.done.into_iter().chain(batch.together) {
                 job.answer(Err(error.clone()));

@@ -35,7 +35,7 @@ const LOCKS: [(&str, &str); 4] = [
 enum Asked {
     Executions(Vec<i64>),
     Contacts(Vec<i64>),
-    Records(&'static str, &'static str, Vec<i64>),
+    Records { table: &'static str, lock: &'static str, ids: Vec<i64> },
     Awaited(Vec<i64>),
     Sla(TenantId),
     Tag(TenantId, String),
@@ -63,7 +63,8 @@ pub(super) async fn hold(tx: &mut Tx, mut needs: Needs) -> StoreResult<()> {
         asked.push(Asked::Contacts(ids(contacts)));
     }
     for (table, lock) in LOCKS.into_iter().filter(|_| !tx.blocks()) {
-        asked.extend(needs.records.remove(table).map(|records| Asked::Records(table, lock, ids(records))));
+        let records = needs.records.remove(table);
+        asked.extend(records.map(|records| Asked::Records { table, lock, ids: ids(records) }));
     }
     if !needs.tenants.is_empty() {
         asked.push(Asked::Awaited(ids(needs.tenants)));
@@ -96,7 +97,7 @@ impl Asked {
         match self {
             Self::Executions(ids) => (executions_question().into(), list(ids)),
             Self::Contacts(ids) => (contacts_question().into(), list(ids)),
-            Self::Records(_, lock, ids) => ((*lock).into(), list(ids)),
+            Self::Records { lock, ids, .. } => ((*lock).into(), list(ids)),
             Self::Awaited(tenants) => awaited_question(tenants.clone()),
             Self::Sla(tenant) => (SETTINGS.into(), params![*tenant]),
             Self::Tag(tenant, name) => (TAG_KNOWN.into(), params![*tenant, name]),
@@ -107,7 +108,7 @@ impl Asked {
         match self {
             Self::Executions(_) => tx.held_keep(executions_of(rows)?),
             Self::Contacts(ids) => tx.contacts_keep(&ids, contacts_of(rows)?),
-            Self::Records(table, _, ids) => tx.locked_keep(table, &ids),
+            Self::Records { table, ids, .. } => tx.locked_keep(table, &ids),
             Self::Awaited(tenants) => tx.awaited_keep(awaited_of(&tenants, rows)?),
             Self::Sla(tenant) => {
                 let row = rows.into_iter().next();
@@ -115,7 +116,7 @@ impl Asked {
             }
             Self::Tag(tenant, name) => {
                 if !rows.is_empty() {
-                    tx.tag_is_news(tenant, &name);
+                    tx.tag_keep(tenant, name);
                 }
             }
         }

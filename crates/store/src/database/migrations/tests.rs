@@ -2,10 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use model::Period;
 use testkit::postgres::TestDatabase;
 
 use super::*;
-use crate::database::postgres::{self, Role};
+use crate::database::{
+    Address,
+    postgres::{self, Role},
+    sqlite,
+};
 
 const NOW: Timestamp = Timestamp::from_millis(1_771_065_000_123);
 
@@ -239,4 +244,38 @@ async fn tables_of_before_become_the_first_partition_beside_a_node() {
         ["1999", "999", "999", "0", "1"],
         "with a workflow go its runs"
     );
+}
+
+testkit::on_both! {
+    /// What was counted before is added up, and what changes from then on is followed.
+    async fn days_of_before_are_days_of_all(place: Place) {
+        let mut store = match place.address().parse().unwrap() {
+            Address::Sqlite(path) => Connection::new(Inner::SqliteHere(sqlite::open(&path).unwrap())),
+            Address::Postgres(url) => {
+                let database = postgres::Database::open(&postgres::config(&url).unwrap(), Role::Writer).await.unwrap();
+                Connection::new(Inner::Postgres(Box::new(database)))
+            }
+        };
+        apply_all(&mut store, NOW, &MIGRATIONS[..19]).await.unwrap();
+        let count = "INSERT INTO execution_rollups (tenant_id, workflow_id, hour, status, outcome, existing, ever, duration_ms) VALUES (?1, ?2, ?3, 'completed', 'matched', 1, 2, 3)";
+        let (today, before) = (NOW.day(), NOW.day().minus(Period::days(1)));
+        let hour = Period::hours(1);
+        for (tenant, workflow, at) in [(1_i64, 1_i64, today), (1, 2, today.plus(hour)), (1, 2, before), (2, 3, today)] {
+            store.execute(count, params![tenant, workflow, at]).await.unwrap();
+        }
+        apply_all(&mut store, NOW, MIGRATIONS).await.unwrap();
+        store.execute(count, params![1_i64, 1_i64, today.plus(hour)]).await.unwrap();
+        let change = "UPDATE execution_rollups SET existing = 0, duration_ms = 10 WHERE tenant_id = 1 AND workflow_id = 1 AND hour = ?1";
+        store.execute(change, params![today]).await.unwrap();
+        store.execute("DELETE FROM execution_rollups WHERE tenant_id = 2", Vec::new()).await.unwrap();
+        let days = "SELECT tenant_id, day, existing, ever, duration_ms FROM execution_days WHERE status = 'completed' AND outcome = 'matched' ORDER BY tenant_id, day";
+        let mut found = Vec::new();
+        for row in store.query(days, Vec::new()).await.unwrap() {
+            let mut row = row.cells();
+            let (tenant, day): (i64, Timestamp) = (row.take().unwrap(), row.take().unwrap());
+            let counts: [i64; 3] = [row.take().unwrap(), row.take().unwrap(), row.take().unwrap()];
+            found.push((tenant, day, counts));
+        }
+        assert_eq!(found, [(1, before, [1, 2, 3]), (1, today, [2, 6, 16]), (2, today, [0, 0, 0])]);
+    }
 }

@@ -144,8 +144,7 @@ impl Database {
             }
             // Nothing was done in it.
             Transaction::Begun { .. } if work.is_empty() => return self.rollback().await,
-            Transaction::Begun { .. } => self.send_beginning().await?,
-            Transaction::Open => {}
+            Transaction::Begun { .. } | Transaction::Open => {}
             Transaction::Fenced => return Err(StoreError::Fenced),
         }
         let prepared = self.prepared_all(work).await?;
@@ -254,4 +253,32 @@ async fn send(writes: &mut [Write<'_>]) -> Result<(), Error> {
         Poll::Ready(Ok(()))
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use testkit::postgres::TestDatabase;
+
+    use super::*;
+    use crate::{
+        database::postgres::{Role, config},
+        params,
+    };
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_commit_does_not_follow_what_cannot_be_sent() {
+        let server = TestDatabase::new();
+        let mut database = Database::open(&config(&server.url()).unwrap(), Role::Writer).await.unwrap();
+        database.batch("CREATE TABLE kept (id BIGINT)").await.unwrap();
+        let insert = "INSERT INTO kept (id) {rows:bigint}";
+        database.begin(None).await.unwrap();
+        let work = [(insert, vec![params![1_i64]]), (insert, vec![params!["no number"]])];
+        database.commit(&work).await.unwrap_err();
+        database.rollback().await.unwrap();
+        database.begin(None).await.unwrap();
+        database.commit(&[(insert, vec![params![2_i64]])]).await.unwrap();
+        let rows = database.query("SELECT id FROM kept", &[]).await.unwrap();
+        let ids: Vec<i64> = rows.into_iter().map(|row| row.first().unwrap()).collect();
+        assert_eq!(ids, [2], "of the first transaction nothing");
+    }
 }
