@@ -1,6 +1,7 @@
 //! Reading history: lists of executions and of events by filter, page by page, with totals.
 
 mod filter;
+mod list;
 pub mod steps;
 mod told;
 mod total;
@@ -16,19 +17,15 @@ use serde_json::{Map, Value};
 
 use crate::{
     Connection, Page, Paged, StoreError, StoreResult,
-    database::{
-        Row, Value as DatabaseValue,
-        page::{COUNT_CAP, list},
-    },
+    database::{Row, page},
     event::event_find,
-    execution::{COLUMNS, execution_from},
     params,
 };
 
 pub use filter::Filter;
+pub use list::execution_list;
 pub use told::{Told, told};
 pub use walk::Patience;
-use walk::{Search, Walked, bounds};
 
 /// An execution in a list, with its workflow's name today.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,86 +36,6 @@ pub struct Listed {
     pub workflow_name: String,
     /// The id that whoever posted the event was told.
     pub public_event_id: Option<String>,
-}
-
-/// A page of the executions that a filter lets through, newest first. What no index has in the list's order is looked for as long as `patience` lasts: then the page may
-/// have fewer rows than there is room for and still a cursor to go on from, and the total is what was found so far.
-///
-/// # Errors
-/// When the database refuses.
-pub async fn execution_list(
-    connection: &mut Connection,
-    tenant: TenantId,
-    filter: &Filter,
-    page: Page,
-    patience: Patience,
-) -> StoreResult<Paged<Listed>> {
-    let bounds = bounds(connection, tenant, filter).await?;
-    let search = Search { tenant, filter, bounds };
-    let counted = total::counted(connection, tenant, filter).await?;
-    let wanted = page.offset + page.limit + 1;
-    if filter.is_indexed() {
-        let total = match counted {
-            Some(total) => total,
-            None => capped(search.count(connection).await?),
-        };
-        let ids = search.ids(connection, page.before, wanted).await?;
-        return paged(connection, tenant, page, Walked { ids, at: None }, total).await;
-    }
-    // The first page and the total are one walk.
-    let is_first = page.before.is_none();
-    let most = match counted {
-        Some((total, false)) if is_first => wanted.min(total),
-        None if is_first => wanted.max(COUNT_CAP + 1),
-        _ => wanted,
-    };
-    let walked = search.walk(connection, page.before, most, patience.share(2)).await?;
-    let total = match counted {
-        Some(total) => total,
-        None if is_first => walked.total(),
-        None => search.walk(connection, None, COUNT_CAP + 1, patience.share(4)).await?.total(),
-    };
-    paged(connection, tenant, page, walked, total).await
-}
-
-/// Counting stopped at the cap.
-fn capped(count: i64) -> (i64, bool) {
-    (count.min(COUNT_CAP), count > COUNT_CAP)
-}
-
-/// The rows of a page, from the ids of those that come in question.
-async fn paged(
-    connection: &mut Connection,
-    tenant: TenantId,
-    page: Page,
-    walked: Walked,
-    (total, total_is_capped): (i64, bool),
-) -> StoreResult<Paged<Listed>> {
-    let mut ids: Vec<i64> = walked.ids.into_iter().skip(page.offset.unsigned_abs() as usize).collect();
-    let is_full = ids.len() as i64 > page.limit;
-    ids.truncate(page.limit.unsigned_abs() as usize);
-    let next = if is_full { ids.last().copied() } else { walked.at };
-    let columns =
-        COLUMNS.split(',').map(|column| format!("e.{}", column.trim())).collect::<Vec<_>>().join(", ");
-    let sql = format!(
-        "SELECT {columns}, w.name, v.external_id FROM workflow_executions e JOIN workflows w ON w.id = e.workflow_id
-           LEFT JOIN events v ON v.id = e.event_id
-          WHERE e.id {{among:?1}} AND +e.tenant_id = ?2 ORDER BY e.id DESC"
-    );
-    let rows = if ids.is_empty() {
-        Vec::new()
-    } else {
-        connection.query(sql, vec![DatabaseValue::Ids(ids), tenant.into()]).await?
-    };
-    let rows: Vec<Listed> = rows
-        .into_iter()
-        .map(|row| {
-            let mut row = row.cells();
-            let (execution, workflow_name) = (execution_from(&mut row)?, row.take()?);
-            Ok(listed(execution, workflow_name, row.take()?))
-        })
-        .collect::<StoreResult<_>>()?;
-    Ok(Paged { rows, total, total_is_capped, has_more: next.is_some(), next })
 }
 
 /// One execution with its workflow's name.
@@ -159,7 +76,7 @@ pub async fn execution_retries(
     tenant: TenantId,
     id: ExecutionId,
 ) -> StoreResult<Vec<ExecutionId>> {
-    let sql = "SELECT id FROM workflow_executions WHERE retry_of = ?1 AND +tenant_id = ?2 ORDER BY id";
+    let sql = "SELECT id FROM workflow_executions WHERE retry_of = ?1 AND coalesce(tenant_id = ?2, FALSE) ORDER BY id";
     connection.query(sql, params![id, tenant]).await?.into_iter().map(Row::first).collect()
 }
 
@@ -213,7 +130,7 @@ pub async fn event_list(
     filter: &EventFilter,
     page: Page,
 ) -> StoreResult<Paged<Received>> {
-    let mut query = list("events", EVENT_COLUMNS, tenant);
+    let mut query = page::list("events", EVENT_COLUMNS, tenant);
     if let Some(name) = &filter.name {
         query = query.equal("name", name.as_str());
     }

@@ -27,7 +27,8 @@ const GROWING: [(&str, &str); 9] = [
 /// # Errors
 /// When the database refuses.
 pub(crate) async fn planner_settle(connection: &mut Connection) -> StoreResult<()> {
-    for (table, columns) in GROWING {
+    // Executions last, for what was read last is in memory, and lists read those.
+    for (table, columns) in GROWING.into_iter().rev() {
         connection.batch(format!("VACUUM (ANALYZE) \"{table}\" ({columns})")).await?;
     }
     Ok(())

@@ -6,20 +6,22 @@
 //! that ever ran (statistics, which survive retention).
 
 mod span;
+mod statistics;
 
 use std::collections::BTreeMap;
 
 use model::{ExecutionStatus, Outcome, TenantId, Timestamp, WorkflowId};
 
 use crate::{
-    Connection, StoreResult, Tx,
+    Tx,
     database::Later,
     metrics::{Reached, reached},
     params,
 };
 
 pub use span::Span;
-use span::{Grain, Of};
+pub(crate) use statistics::existing;
+pub use statistics::{DayCount, Statistics, StatusCount, WorkflowCount, statistics};
 
 /// Where an execution is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -234,168 +236,4 @@ impl Deltas {
         });
         rows.for_each(|row| tx.later(COUNTERS, row));
     }
-}
-
-/// One row of a statistic: a status with how many and how long.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StatusCount {
-    /// The status.
-    pub status: ExecutionStatus,
-    /// What the conditions said.
-    pub outcome: Option<Outcome>,
-    /// How many ever were.
-    pub count: i64,
-    /// Their working time in all.
-    pub duration_ms: i64,
-}
-
-/// Executions by status and outcome.
-///
-/// # Errors
-/// When the database refuses.
-pub async fn status_counts(
-    connection: &mut Connection,
-    tenant: TenantId,
-    span: Span,
-) -> StoreResult<Vec<StatusCount>> {
-    let (source, parameters) = span.source(tenant, Grain::Month, Of::All);
-    let sql = format!(
-        "SELECT status, outcome, sum(ever), sum(duration_ms) FROM {source}
-          GROUP BY status, outcome HAVING sum(ever) > 0 ORDER BY status, outcome"
-    );
-    let rows = connection.query(sql, parameters).await?;
-    rows.into_iter()
-        .map(|row| {
-            let mut row = row.cells();
-            Ok(StatusCount {
-                status: row.take()?,
-                outcome: row.take::<String>()?.parse().ok(),
-                count: row.take()?,
-                duration_ms: row.take()?,
-            })
-        })
-        .collect()
-}
-
-/// One day of a trend.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DayCount {
-    /// The UTC day's first instant.
-    pub day: Timestamp,
-    /// The status.
-    pub status: ExecutionStatus,
-    /// What the conditions said.
-    pub outcome: Option<Outcome>,
-    /// How many.
-    pub count: i64,
-}
-
-/// Executions by day of creation, status and outcome, oldest first.
-///
-/// # Errors
-/// When the database refuses.
-pub async fn day_counts(
-    connection: &mut Connection,
-    tenant: TenantId,
-    span: Span,
-) -> StoreResult<Vec<DayCount>> {
-    let (sources, parameters) = span.sources(tenant, Grain::Day, Of::All);
-    let sums = sources.into_iter().map(|source| {
-        format!(
-            "SELECT begins_at, status, outcome, sum(ever) AS ever FROM ({source}) AS counted GROUP BY begins_at, status, outcome HAVING sum(ever) > 0"
-        )
-    });
-    let sql = sums.collect::<Vec<_>>().join(" UNION ALL ");
-    // The first and the last day may come as hours.
-    let mut counts: BTreeMap<_, i64> = BTreeMap::new();
-    for row in connection.query(sql, parameters).await? {
-        let mut row = row.cells();
-        let at: Timestamp = row.take()?;
-        let (status, outcome): (ExecutionStatus, String) = (row.take()?, row.take()?);
-        *counts.entry((at.day(), status, outcome.parse().ok())).or_default() += row.take::<i64>()?;
-    }
-    let count = |((day, status, outcome), count)| DayCount { day, status, outcome, count };
-    Ok(counts.into_iter().map(count).collect())
-}
-
-/// One workflow's share.
-#[derive(Debug, Clone, PartialEq)]
-pub struct WorkflowCount {
-    /// Which one.
-    pub id: WorkflowId,
-    /// Its name today.
-    pub name: String,
-    /// How many ran.
-    pub executions: i64,
-    /// How many completed with their conditions met.
-    pub successes: i64,
-    /// How many failed.
-    pub failures: i64,
-    /// How many completed with their conditions not met.
-    pub unmatched: i64,
-    /// Mean working time of those that ended with their conditions met.
-    pub average_duration_ms: Option<i64>,
-}
-
-/// The workflows that ran most, the busiest first.
-///
-/// # Errors
-/// When the database refuses.
-pub async fn top_workflows(
-    connection: &mut Connection,
-    tenant: TenantId,
-    span: Span,
-    limit: i64,
-) -> StoreResult<Vec<WorkflowCount>> {
-    let (source, mut parameters) = span.source(tenant, Grain::Month, Of::Each);
-    parameters.push(limit.into());
-    let limit = parameters.len();
-    let sql = format!(
-        "WITH shares AS (
-            SELECT workflow_id, sum(ever) AS executions,
-                   sum(CASE WHEN status = 'completed' AND outcome = 'matched' THEN ever ELSE 0 END) AS successes,
-                   sum(CASE WHEN status = 'failed' THEN ever ELSE 0 END) AS failures,
-                   sum(CASE WHEN outcome = 'unmatched' THEN ever ELSE 0 END) AS unmatched,
-                   sum(CASE WHEN outcome = 'matched' AND status IN ('completed', 'failed', 'cancelled') THEN ever ELSE 0 END) AS ended,
-                   sum(CASE WHEN outcome = 'matched' THEN duration_ms ELSE 0 END) AS duration_ms
-              FROM {source} GROUP BY workflow_id)
-         SELECT w.id, w.name, c.executions, c.successes, c.failures, c.unmatched, c.ended, c.duration_ms
-           FROM shares c JOIN workflows w ON w.id = c.workflow_id AND w.tenant_id = ?1
-          WHERE c.executions > 0 ORDER BY c.executions DESC, w.id LIMIT ?{limit}"
-    );
-    let rows = connection.query(sql, parameters).await?;
-    rows.into_iter()
-        .map(|row| {
-            let mut row = row.cells();
-            let (id, name, executions, successes) = (row.take()?, row.take()?, row.take()?, row.take()?);
-            let (failures, unmatched) = (row.take()?, row.take()?);
-            let (ended, duration): (i64, i64) = (row.take()?, row.take()?);
-            let average_duration_ms = (ended > 0).then(|| duration / ended);
-            Ok(WorkflowCount { id, name, executions, successes, failures, unmatched, average_duration_ms })
-        })
-        .collect()
-}
-
-/// How many execution rows exist in whole hours, for a list's total.
-///
-/// # Errors
-/// When the database refuses.
-pub async fn existing(
-    connection: &mut Connection,
-    tenant: TenantId,
-    span: Span,
-    status: Option<ExecutionStatus>,
-    outcome: Option<Outcome>,
-) -> StoreResult<i64> {
-    let (source, mut parameters) = span.source(tenant, Grain::Month, Of::All);
-    let mut sql = format!("SELECT coalesce(sum(existing), 0) FROM {source} WHERE 1 = 1");
-    if let Some(status) = status {
-        parameters.push(status.into());
-        sql.push_str(&format!(" AND status = ?{}", parameters.len()));
-    }
-    if let Some(outcome) = outcome {
-        parameters.push(outcome.into());
-        sql.push_str(&format!(" AND outcome = ?{}", parameters.len()));
-    }
-    connection.query_one(sql, parameters).await?.first()
 }

@@ -4,10 +4,12 @@
 mod days;
 mod steps;
 
+use std::collections::BTreeMap;
+
 use axum::extract::State;
 use model::{ExecutionStatus, Outcome, WorkflowId};
 use serde::{Deserialize, Serialize};
-use store::rollup::{Span, StatusCount, WorkflowCount, day_counts, status_counts, top_workflows};
+use store::rollup::{Span, StatusCount, WorkflowCount, statistics};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -130,26 +132,20 @@ async fn overview(
     State(app): State<App>,
     Parameters(range): Parameters<Range>,
 ) -> ApiResult<Data<Overview>> {
-    let tenant = identity.tenant;
-    let ever = Span { workflow: range.workflow_id, from: None, until: None };
     let span = Span {
+        workflow: range.workflow_id,
         from: range.start_date.map(|StartDate(from)| from),
         until: range.end_date.map(|EndDate(until)| until),
-        ..ever
     };
-    let mut connection = app.store.read(tenant).await?;
-    let counts = status_counts(&mut connection, tenant, span).await?;
-    let now =
-        if span == ever { live(&counts) } else { live(&status_counts(&mut connection, tenant, ever).await?) };
-    let days = day_counts(&mut connection, tenant, span).await?;
-    let top = top_workflows(&mut connection, tenant, span, TOP).await?;
+    let mut connection = app.store.read(identity.tenant).await?;
+    let known = statistics(&mut connection, identity.tenant, span, TOP).await?;
     Ok(Data::new(Overview {
-        status_breakdown: breakdown(&counts),
-        daily_trend: days::trend(&days),
-        top_workflows: top.into_iter().map(WorkflowShare::from).collect(),
-        outcomes: outcomes(&counts),
-        success_rate: success_rate(&counts),
-        now,
+        status_breakdown: breakdown(&known.statuses),
+        daily_trend: days::trend(&known.days),
+        top_workflows: known.workflows.into_iter().map(WorkflowShare::from).collect(),
+        outcomes: outcomes(&known.statuses),
+        success_rate: success_rate(&known.statuses),
+        now: Live::from(known.live),
     }))
 }
 
@@ -209,13 +205,15 @@ fn success_rate(counts: &[StatusCount]) -> Option<f64> {
     (ended > 0).then(|| (10_000.0 * succeeded as f64 / ended as f64).round() / 100.0)
 }
 
-fn live(counts: &[StatusCount]) -> Live {
-    let of = |status| sum(counts, |count| count.status == status);
-    Live {
-        pending: of(ExecutionStatus::Pending),
-        running: of(ExecutionStatus::Running),
-        waiting: of(ExecutionStatus::Waiting),
-        retrying: of(ExecutionStatus::Retrying),
+impl From<BTreeMap<ExecutionStatus, i64>> for Live {
+    fn from(counts: BTreeMap<ExecutionStatus, i64>) -> Self {
+        let of = |status| counts.get(&status).copied().unwrap_or_default();
+        Self {
+            pending: of(ExecutionStatus::Pending),
+            running: of(ExecutionStatus::Running),
+            waiting: of(ExecutionStatus::Waiting),
+            retrying: of(ExecutionStatus::Retrying),
+        }
     }
 }
 
@@ -247,6 +245,5 @@ mod tests {
         );
         assert_eq!(outcomes(&counts), Outcomes { matched: 6, unmatched: 5, stopped: 1 });
         assert_eq!((success_rate(&counts), success_rate(&[])), (Some(66.67), None));
-        assert_eq!(live(&counts), Live { waiting: 3, ..Live::default() });
     }
 }

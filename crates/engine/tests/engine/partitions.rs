@@ -8,7 +8,7 @@ use serde_json::json;
 use store::{
     params,
     partition::{Series, partitions},
-    rollup::{Span, day_counts, status_counts},
+    rollup::{self, Span},
 };
 use testkit::place::Place;
 
@@ -62,9 +62,7 @@ async fn begins(engine: &Engine, series: Series) -> Vec<i64> {
 /// What statistics say of all time.
 async fn statistics(engine: &Engine) -> String {
     let mut reader = engine.store().read_any().await.unwrap();
-    let by_status = status_counts(&mut reader, TENANT, Span::default()).await.unwrap();
-    let by_day = day_counts(&mut reader, TENANT, Span::default()).await.unwrap();
-    format!("{by_status:#?}\n{by_day:#?}")
+    format!("{:#?}", rollup::statistics(&mut reader, TENANT, Span::default(), 4).await.unwrap())
 }
 
 /// Counts are those of the rows, and nothing refers to what is not there.

@@ -9,7 +9,7 @@ use store::{
     Page,
     history::{Filter, Patience, execution_list},
     params,
-    rollup::{Span, day_counts, status_counts},
+    rollup::{self, Span},
 };
 
 use crate::harness::{House, TENANT, lines, load, post};
@@ -77,9 +77,7 @@ async fn state(engine: &Engine) -> String {
 /// What statistics say of all time.
 async fn statistics(engine: &Engine) -> String {
     let mut reader = engine.store().read_any().await.unwrap();
-    let by_status = status_counts(&mut reader, TENANT, Span::default()).await.unwrap();
-    let by_day = day_counts(&mut reader, TENANT, Span::default()).await.unwrap();
-    format!("{by_status:#?}\n{by_day:#?}")
+    format!("{:#?}", rollup::statistics(&mut reader, TENANT, Span::default(), 4).await.unwrap())
 }
 
 testkit::on_both! {

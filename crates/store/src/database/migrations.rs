@@ -175,6 +175,8 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: "",
         postgres: include_str!("../migrations/0021_contacts.postgres.sql"),
     },
+    // On PostgreSQL what is rare in a workflow, and which events have a name of their own: indexes, made before.
+    Migration { number: 22, works_with: 1, shared: "", sqlite: "", postgres: "" },
 ];
 
 /// What is done on PostgreSQL before a migration, each in a transaction of its own: what takes long beside the nodes, so that the migration itself is short. May be
@@ -185,14 +187,40 @@ const PREPARATIONS: &[(i64, &str)] = &[
 ];
 
 /// Indexes of tables in partitions that are made on PostgreSQL before a migration, as [`PREPARATIONS`] are.
-const INDEXES: &[(i64, postgres::Index)] = &[(
-    21,
-    postgres::Index {
-        table: "workflow_executions",
-        name: "idx_workflow_executions_contact_status",
-        columns: "(contact_id, id, tenant_id, status) WHERE contact_id IS NOT NULL",
-    },
-)];
+const INDEXES: &[(i64, postgres::Index)] = &[
+    (
+        21,
+        postgres::Index {
+            table: "workflow_executions",
+            name: "idx_workflow_executions_contact_status",
+            columns: "(contact_id, id, tenant_id, status) WHERE contact_id IS NOT NULL",
+        },
+    ),
+    (
+        22,
+        postgres::Index {
+            table: "workflow_executions",
+            name: "idx_workflow_executions_workflow_failures",
+            columns: "(workflow_id, id) WHERE actions_failed > 0",
+        },
+    ),
+    (
+        22,
+        postgres::Index {
+            table: "workflow_executions",
+            name: "idx_workflow_executions_workflow_outcome",
+            columns: "(workflow_id, outcome, id) WHERE outcome <> 'matched'",
+        },
+    ),
+    (
+        22,
+        postgres::Index {
+            table: "events",
+            name: "idx_events_named",
+            columns: "(id, external_id) WHERE external_id IS NOT NULL",
+        },
+    ),
+];
 
 /// Before it migrations did not say whom they work with.
 const SAYS_WORKS_WITH: i64 = 2;

@@ -155,7 +155,7 @@ impl Connection {
         self.flush_for(&sql).await?;
         match &mut self.inner {
             Inner::Postgres(database) => database.query(&sql, &parameters).await,
-            _ => self.run_sqlite(sql, parameters, sqlite::Database::query).await,
+            _ => self.run_sqlite(move |database| database.query(&sql, &parameters)).await,
         }
     }
 
@@ -167,17 +167,27 @@ impl Connection {
         for (sql, _) in &questions {
             self.flush_for(sql).await?;
         }
+        let Inner::Postgres(database) = &mut self.inner else {
+            return self.run_sqlite(move |database| database.query_all(&questions)).await;
+        };
         let mut answers = Vec::with_capacity(questions.len());
-        if let Inner::Postgres(database) = &mut self.inner {
-            for some in questions.chunks(AT_ONCE) {
-                answers.extend(database.query_all(some).await?);
-            }
-            return Ok(answers);
-        }
-        for (sql, parameters) in questions {
-            answers.push(self.query(sql, parameters).await?);
+        for some in questions.chunks(AT_ONCE) {
+            answers.extend(database.query_all(some).await?);
         }
         Ok(answers)
+    }
+
+    /// As [`Connection::query_all`], for questions that are known one by one: what is not asked has no rows.
+    ///
+    /// # Errors
+    /// As for [`Connection::query`].
+    pub(crate) async fn query_each<const N: usize>(
+        &mut self,
+        questions: [Option<Question>; N],
+    ) -> StoreResult<[Vec<Row>; N]> {
+        let is_asked = questions.each_ref().map(Option::is_some);
+        let mut answers = self.query_all(questions.into_iter().flatten().collect()).await?.into_iter();
+        Ok(is_asked.map(|is_asked| if is_asked { answers.next().unwrap_or_default() } else { Vec::new() }))
     }
 
     /// Runs a query that gives one row or none.
@@ -219,7 +229,7 @@ impl Connection {
         self.flush_for(&sql).await?;
         match &mut self.inner {
             Inner::Postgres(database) => database.execute(&sql, &parameters).await,
-            _ => self.run_sqlite(sql, parameters, sqlite::Database::execute).await,
+            _ => self.run_sqlite(move |database| database.execute(&sql, &parameters)).await,
         }
     }
 
@@ -235,10 +245,11 @@ impl Connection {
         if rows.is_empty() {
             return Ok(());
         }
+        let sql = sql.into();
         if let Inner::Postgres(database) = &mut self.inner {
-            return database.execute_all(&[(&sql.into(), rows)]).await;
+            return database.execute_all(&[(&sql, rows)]).await;
         }
-        self.run_sqlite(sql.into(), rows, |database, sql, rows| database.execute_each(sql, rows)).await
+        self.run_sqlite(move |database| database.execute_each(&sql, &rows)).await
     }
 
     /// As [`Connection::execute_rows`], for several statements: where they travel, all are on their way before the first is answered.
@@ -260,7 +271,7 @@ impl Connection {
         let sql = sql.into();
         match &mut self.inner {
             Inner::Postgres(database) => database.batch(&sql).await,
-            _ => self.run_sqlite(sql, (), |database, sql, ()| database.batch(sql)).await,
+            _ => self.run_sqlite(move |database| database.batch(&sql)).await,
         }
     }
 
@@ -279,7 +290,7 @@ impl Connection {
     pub async fn prepare(&mut self, sql: String) -> StoreResult<()> {
         match &mut self.inner {
             Inner::Postgres(database) => database.prepare(&sql).await,
-            _ => self.run_sqlite(Cow::Owned(sql), (), |database, sql, ()| database.prepare(sql)).await,
+            _ => self.run_sqlite(move |database| database.prepare(&sql)).await,
         }
     }
 
@@ -354,18 +365,16 @@ impl Connection {
         }
     }
 
-    async fn run_sqlite<P: Send + 'static, T: Send + 'static>(
+    async fn run_sqlite<T: Send + 'static>(
         &mut self,
-        sql: Cow<'static, str>,
-        parameters: P,
-        work: impl FnOnce(&mut sqlite::Database, &str, &P) -> StoreResult<T> + Send + 'static,
+        work: impl FnOnce(&mut sqlite::Database) -> StoreResult<T> + Send + 'static,
     ) -> StoreResult<T> {
         match &mut self.inner {
-            Inner::SqliteHere(database) => work(database, &Dialect::Sqlite.text(&sql), &parameters),
+            Inner::SqliteHere(database) => work(database),
             Inner::SqliteThere(slot) => {
                 let mut database = slot.take().ok_or(StoreError::Closed)?;
                 let (database, result) = tokio::task::spawn_blocking(move || {
-                    let result = work(&mut database, &Dialect::Sqlite.text(&sql), &parameters);
+                    let result = work(&mut database);
                     (database, result)
                 })
                 .await

@@ -13,7 +13,9 @@ use rusqlite::{OpenFlags, functions::FunctionFlags, types::ValueRef};
 
 use self::checkpoint::Checkpoints;
 use super::{
+    Question,
     row::{Cell, Row},
+    sql::Dialect,
     value::Value,
 };
 use crate::{StoreError, StoreResult};
@@ -159,16 +161,16 @@ impl Database {
     }
 
     pub(crate) fn batch(&mut self, sql: &str) -> StoreResult<()> {
-        Ok(self.connection.execute_batch(sql)?)
+        Ok(self.connection.execute_batch(&Dialect::Sqlite.text(sql))?)
     }
 
     pub(crate) fn prepare(&mut self, sql: &str) -> StoreResult<()> {
-        self.connection.prepare_cached(sql)?;
+        self.connection.prepare_cached(&Dialect::Sqlite.text(sql))?;
         Ok(())
     }
 
     pub(crate) fn query(&mut self, sql: &str, parameters: &Vec<Value>) -> StoreResult<Vec<Row>> {
-        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut statement = self.connection.prepare_cached(&Dialect::Sqlite.text(sql))?;
         let columns = statement.column_count();
         let mut rows = statement.query(rusqlite::params_from_iter(parameters))?;
         let mut out = Vec::new();
@@ -188,14 +190,18 @@ impl Database {
         Ok(out)
     }
 
+    pub(crate) fn query_all(&mut self, questions: &[Question]) -> StoreResult<Vec<Vec<Row>>> {
+        questions.iter().map(|(sql, parameters)| self.query(sql, parameters)).collect()
+    }
+
     pub(crate) fn execute(&mut self, sql: &str, parameters: &Vec<Value>) -> StoreResult<u64> {
-        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut statement = self.connection.prepare_cached(&Dialect::Sqlite.text(sql))?;
         Ok(statement.execute(rusqlite::params_from_iter(parameters))? as u64)
     }
 
     /// The same statement for each of the rows.
     pub(crate) fn execute_each(&mut self, sql: &str, rows: &[Vec<Value>]) -> StoreResult<()> {
-        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut statement = self.connection.prepare_cached(&Dialect::Sqlite.text(sql))?;
         for row in rows {
             statement.execute(rusqlite::params_from_iter(row))?;
         }

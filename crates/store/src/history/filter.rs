@@ -46,34 +46,41 @@ impl Filter {
 
     /// One index has exactly these rows in the order of the list, or they are few.
     pub(super) fn is_indexed(&self) -> bool {
-        let of_tenant = [
-            self.workflow.is_some() || self.status.is_some(),
-            self.outcome.is_some(),
-            self.has_failures.is_some(),
-        ];
-        let conditions = of_tenant.into_iter().filter(|is_set| *is_set).count();
-        let is_about_one = self.contact.is_some()
-            || self.submission.is_some()
-            || self.event.is_some()
-            || self.retry_of.is_some();
-        self.text.is_none()
-            && if is_about_one {
-                conditions == 0
-            } else {
-                conditions <= 1 && self.has_failures != Some(false)
+        if self.text.is_some() {
+            return false;
+        }
+        if self.submission.is_some() || self.event.is_some() || self.retry_of.is_some() {
+            return self.workflow.is_none()
+                && self.status.is_none()
+                && self.outcome.is_none()
+                && self.has_failures.is_none();
+        }
+        match (self.outcome, self.has_failures) {
+            // The index of contacts has the status.
+            (None, None) => self.contact.is_none() || self.workflow.is_none(),
+            (Some(outcome), None) => {
+                let is_rare = outcome != Outcome::Matched;
+                self.contact.is_none() && self.status.is_none() && (self.workflow.is_none() || is_rare)
             }
+            (None, Some(true)) => self.contact.is_none() && self.status.is_none(),
+            (None, Some(false)) | (Some(_), Some(_)) => false,
+        }
     }
 
-    /// The predicate with its parameters, `?1` being the tenant. A `+` keeps the planner from an index that the
-    /// filter makes useless: with a narrower column given, the tenant's own index would walk the whole history. Neither are times for the
-    /// planner, which would sort all rows of the time: the ids that it lies within ([`super::bounds`]) are.
+    /// The predicate with its parameters, `?1` being the tenant. With a narrower column given, the tenant is only checked, by `coalesce`: the tenant's own index would walk
+    /// the whole history, and PostgreSQL, for which a condition on top of another leaves a part of what that leaves, would expect next to nothing and sort what has an order.
+    /// Neither are times for the planner, which would sort all rows of the time: the ids that it lies within ([`super::walk::Bounds`]) are.
     pub(crate) fn predicate(&self, tenant: TenantId) -> (String, Vec<Value>) {
         let narrow = self.workflow.is_some()
             || self.contact.is_some()
             || self.submission.is_some()
             || self.event.is_some()
             || self.retry_of.is_some();
-        let mut sql = if narrow { "+e.tenant_id = ?1".to_owned() } else { "e.tenant_id = ?1".to_owned() };
+        let mut sql = if narrow {
+            "coalesce(e.tenant_id = ?1, FALSE)".to_owned()
+        } else {
+            "e.tenant_id = ?1".to_owned()
+        };
         let mut parameters = params![tenant];
         let mut also = |text: &str, value: Value| {
             parameters.push(value);

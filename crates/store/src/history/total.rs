@@ -4,53 +4,58 @@ use model::{Period, TenantId, Timestamp};
 
 use super::Filter;
 use crate::{
-    Connection, StoreResult,
-    database::{Value, page::COUNT_CAP},
+    database::{Question, Value, page::COUNT_CAP},
     params,
     rollup::{self, Span},
 };
 
-/// The total, and whether it is the cap of it. None: the rollups do not know.
-pub(super) async fn counted(
-    connection: &mut Connection,
-    tenant: TenantId,
-    filter: &Filter,
-) -> StoreResult<Option<(i64, bool)>> {
-    if !filter.is_counted() {
-        return Ok(None);
-    }
-    let (whole, ends) = hours(filter.from, filter.until);
-    let mut total = 0;
-    if let Some((from, until)) = whole {
-        let span = Span { workflow: filter.workflow, from, until };
-        total += rollup::existing(connection, tenant, span, filter.status, filter.outcome).await?;
-    }
-    if ends.is_empty() {
-        return Ok(Some((total, false)));
-    }
-    for (from, until) in ends {
-        // What is more than the cap is the cap: nothing has to be counted any more.
-        if total <= COUNT_CAP {
-            total += between(connection, tenant, filter, (from, until), COUNT_CAP + 1 - total).await?;
+/// A total that the rollups know, in parts.
+#[derive(Debug)]
+pub(super) struct Counted {
+    /// Whole hours: one number. None: there are none.
+    pub(super) whole: Option<Question>,
+    ends: [Option<(Timestamp, Timestamp)>; 2],
+}
+
+impl Counted {
+    /// None: the rollups do not know.
+    pub(super) fn of(tenant: TenantId, filter: &Filter) -> Option<Self> {
+        if !filter.is_counted() {
+            return None;
         }
+        let (whole, ends) = hours(filter.from, filter.until);
+        let whole = whole.map(|(from, until)| {
+            let span = Span { workflow: filter.workflow, from, until };
+            rollup::existing(tenant, span, filter.status, filter.outcome)
+        });
+        Some(Self { whole, ends })
     }
-    Ok(Some((total.min(COUNT_CAP), total > COUNT_CAP)))
+
+    /// What lies at the ends, once the whole hours are known: a number each. What is more than the cap is the cap, and nothing more has to be counted.
+    pub(super) fn ends(&self, tenant: TenantId, filter: &Filter, whole: i64) -> [Option<Question>; 2] {
+        let most = COUNT_CAP + 1 - whole;
+        self.ends.map(|end| end.filter(|_| most > 0).map(|end| between(tenant, filter, end, most)))
+    }
+
+    /// The total, and whether it is the cap of it. Whole hours alone are counted to the end.
+    pub(super) fn total(&self, whole: i64, ends: i64) -> (i64, bool) {
+        if self.ends == [None, None] { (whole, false) } else { capped(whole + ends) }
+    }
+}
+
+/// Counting stopped at the cap.
+pub(super) fn capped(count: i64) -> (i64, bool) {
+    (count.min(COUNT_CAP), count > COUNT_CAP)
 }
 
 /// How many there are of a time, up to `most`: by the index of the times, whatever else the filter says.
-async fn between(
-    connection: &mut Connection,
-    tenant: TenantId,
-    filter: &Filter,
-    (from, until): (Timestamp, Timestamp),
-    most: i64,
-) -> StoreResult<i64> {
+fn between(tenant: TenantId, filter: &Filter, (from, until): (Timestamp, Timestamp), most: i64) -> Question {
     let mut sql = "SELECT count(*) FROM (SELECT 1 FROM workflow_executions
             WHERE tenant_id = ?1 AND created_at >= ?2 AND created_at < ?3"
         .to_owned();
     let mut parameters = params![tenant, from, until];
     let also: [(&str, Option<Value>); 3] = [
-        ("+workflow_id", filter.workflow.map(Into::into)),
+        ("coalesce(workflow_id, 0)", filter.workflow.map(Into::into)),
         ("coalesce(status, '')", filter.status.map(Into::into)),
         ("coalesce(outcome, '')", filter.outcome.map(Into::into)),
     ];
@@ -62,24 +67,27 @@ async fn between(
     }
     parameters.push(most.into());
     sql.push_str(&format!(" LIMIT ?{}) AS counted", parameters.len()));
-    connection.query_one(sql, parameters).await?.first()
+    (sql.into(), parameters)
 }
 
 type Whole = (Option<Timestamp>, Option<Timestamp>);
 
 /// The whole hours of a time, and what is left at its ends; each end is shorter than two hours.
-fn hours(from: Option<Timestamp>, until: Option<Timestamp>) -> (Option<Whole>, Vec<(Timestamp, Timestamp)>) {
+fn hours(
+    from: Option<Timestamp>,
+    until: Option<Timestamp>,
+) -> (Option<Whole>, [Option<(Timestamp, Timestamp)>; 2]) {
     let hour = Period::hours(1);
     let first = from.map(|from| if from == from.hour() { from } else { from.hour().plus(hour) });
     let last = until.map(Timestamp::hour);
     if let (Some(from), Some(until), Some(first), Some(last)) = (from, until, first, last)
         && first >= last
     {
-        return (None, if from < until { vec![(from, until)] } else { Vec::new() });
+        return (None, [(from < until).then_some((from, until)), None]);
     }
     let head = from.zip(first).filter(|(from, first)| from < first);
     let tail = last.zip(until).filter(|(last, until)| last < until);
-    (Some((first, last)), head.into_iter().chain(tail).collect())
+    (Some((first, last)), [head, tail])
 }
 
 #[cfg(test)]
@@ -94,7 +102,10 @@ mod tests {
             let end = |at: Option<Timestamp>| at.map_or("…".to_owned(), short);
             let (whole, ends) = hours(at(from), at(until));
             let whole = whole.map(|(from, until)| format!("{}–{}", end(from), end(until)));
-            let ends = ends.into_iter().map(|(from, until)| format!("{} to {}", short(from), short(until)));
+            let ends = ends
+                .into_iter()
+                .flatten()
+                .map(|(from, until)| format!("{} to {}", short(from), short(until)));
             whole.into_iter().chain(ends).collect::<Vec<_>>().join(", ")
         };
         let table = [

@@ -11,7 +11,7 @@ use model::{Period, TenantId};
 use super::Filter;
 use crate::{
     Connection, StoreResult,
-    database::{Row, Value, page::COUNT_CAP},
+    database::{Question, Row, Value, page::COUNT_CAP},
     params,
 };
 
@@ -58,28 +58,28 @@ impl Patience {
 /// Which ids the filter's times lie within: from, up to and not including. None: no end.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Bounds {
-    from: Option<i64>,
-    until: Option<i64>,
+    pub(super) from: Option<i64>,
+    pub(super) until: Option<i64>,
 }
 
-/// Finds the ids that a filter's times lie within, with some to spare: the times themselves are asked again.
-pub(super) async fn bounds(
-    connection: &mut Connection,
-    tenant: TenantId,
-    filter: &Filter,
-) -> StoreResult<Bounds> {
-    let mut bounds = Bounds::default();
-    if let Some(from) = filter.from {
-        let sql = "SELECT id FROM workflow_executions WHERE tenant_id = ?1 AND created_at < ?2 ORDER BY created_at DESC LIMIT 1";
-        let before = connection.query_optional(sql, params![tenant, from.minus(MARGIN)]).await?;
-        bounds.from = before.map(Row::first).transpose()?;
+impl Bounds {
+    /// Finds the ids that a filter's times lie within, with some to spare: the times themselves are asked again.
+    pub(super) fn questions(tenant: TenantId, filter: &Filter) -> [Option<Question>; 2] {
+        let before = filter.from.map(|from| {
+            let sql = "SELECT id FROM workflow_executions WHERE tenant_id = ?1 AND created_at < ?2 ORDER BY created_at DESC LIMIT 1";
+            (sql.into(), params![tenant, from.minus(MARGIN)])
+        });
+        let after = filter.until.map(|until| {
+            let sql = "SELECT id FROM workflow_executions WHERE tenant_id = ?1 AND created_at >= ?2 ORDER BY created_at LIMIT 1";
+            (sql.into(), params![tenant, until.plus(MARGIN)])
+        });
+        [before, after]
     }
-    if let Some(until) = filter.until {
-        let sql = "SELECT id FROM workflow_executions WHERE tenant_id = ?1 AND created_at >= ?2 ORDER BY created_at LIMIT 1";
-        let after = connection.query_optional(sql, params![tenant, until.plus(MARGIN)]).await?;
-        bounds.until = after.map(Row::first).transpose()?;
+
+    pub(super) fn of(before: Vec<Row>, after: Vec<Row>) -> StoreResult<Self> {
+        let id = |rows: Vec<Row>| rows.into_iter().next().map(Row::first).transpose();
+        Ok(Self { from: id(before)?, until: id(after)? })
     }
-    Ok(bounds)
 }
 
 /// What is looked for.
@@ -107,32 +107,37 @@ impl Walked {
     }
 }
 
+/// The oldest and the newest id of a tenant. Two subqueries, each the first entry of an index.
+pub(super) fn ends_question(tenant: TenantId) -> Question {
+    let sql = "SELECT (SELECT min(id) FROM workflow_executions WHERE tenant_id = ?1), (SELECT max(id) FROM workflow_executions WHERE tenant_id = ?1)";
+    (sql.into(), params![tenant])
+}
+
+/// None: the tenant has none.
+pub(super) fn ends_of(rows: Vec<Row>) -> StoreResult<Option<(i64, i64)>> {
+    let Some(row) = rows.into_iter().next() else { return Ok(None) };
+    let mut row = row.cells();
+    let ends: (Option<i64>, Option<i64>) = (row.take()?, row.take()?);
+    Ok(ends.0.zip(ends.1))
+}
+
 impl Search<'_> {
-    /// How many there are, up to one more than the cap.
-    pub(super) async fn count(&self, connection: &mut Connection) -> StoreResult<i64> {
+    /// How many there are, up to one more than the cap: one number.
+    pub(super) fn count(&self) -> Question {
         let (predicate, mut parameters) = self.within(self.bounds.from, self.bounds.until);
         parameters.push((COUNT_CAP + 1).into());
         let sql = format!(
             "SELECT count(*) FROM (SELECT 1 FROM workflow_executions e WHERE {predicate} ORDER BY e.id DESC LIMIT ?{}) AS counted",
             parameters.len()
         );
-        connection.query_one(sql, parameters).await?.first()
-    }
-
-    /// The newest ids below `before`, in one statement.
-    pub(super) async fn ids(
-        &self,
-        connection: &mut Connection,
-        before: Option<i64>,
-        most: i64,
-    ) -> StoreResult<Vec<i64>> {
-        self.stretch(connection, self.bounds.from, lower(before, self.bounds.until), most).await
+        (sql.into(), parameters)
     }
 
     /// The newest ids below `before`, in as many statements as patience allows.
     pub(super) async fn walk(
         &self,
         connection: &mut Connection,
+        ends: Option<(i64, i64)>,
         before: Option<i64>,
         most: i64,
         patience: Patience,
@@ -142,7 +147,7 @@ impl Search<'_> {
         if most < 1 {
             return Ok(Walked { ids, at: None });
         }
-        let Some((oldest, newest)) = self.ends(connection).await? else {
+        let Some((oldest, newest)) = ends else {
             return Ok(Walked { ids, at: None });
         };
         let oldest = self.bounds.from.map_or(oldest, |from| from.max(oldest));
@@ -150,9 +155,11 @@ impl Search<'_> {
         let (mut stretch, mut last) = (STRETCH, begun);
         while until > oldest && (ids.len() as i64) < most {
             let from = until.saturating_sub(stretch).max(oldest);
-            ids.append(
-                &mut self.stretch(connection, Some(from), Some(until), most - ids.len() as i64).await?,
-            );
+            let (sql, parameters) = self.stretch(Some(from), Some(until), most);
+            let room = most.unsigned_abs() as usize - ids.len();
+            for row in connection.query(sql, parameters).await?.into_iter().take(room) {
+                ids.push(row.first()?);
+            }
             until = from;
             let Some(next) = patience.next(stretch, last.elapsed(), begun.elapsed()) else { break };
             (stretch, last) = (next, Instant::now());
@@ -161,34 +168,14 @@ impl Search<'_> {
         Ok(Walked { ids, at: (until > oldest && !is_enough).then_some(until) })
     }
 
-    async fn stretch(
-        &self,
-        connection: &mut Connection,
-        from: Option<i64>,
-        until: Option<i64>,
-        most: i64,
-    ) -> StoreResult<Vec<i64>> {
-        let (predicate, mut parameters) = self.within(from, until);
-        parameters.push(most.into());
+    /// The statement for the newest ids of a stretch. How many is a part of its text: a number that PostgreSQL does not know is a tenth of everything to it, and it would make
+    /// a plan for each page.
+    pub(super) fn stretch(&self, from: Option<i64>, until: Option<i64>, most: i64) -> (String, Vec<Value>) {
+        let (predicate, parameters) = self.within(from, until);
         let sql = format!(
-            "SELECT e.id FROM workflow_executions e WHERE {predicate} ORDER BY e.id DESC LIMIT ?{}",
-            parameters.len()
+            "SELECT e.id FROM workflow_executions e WHERE {predicate} ORDER BY e.id DESC LIMIT {most}"
         );
-        connection.query(sql, parameters).await?.into_iter().map(Row::first).collect()
-    }
-
-    /// The oldest and the newest id of the tenant.
-    async fn ends(&self, connection: &mut Connection) -> StoreResult<Option<(i64, i64)>> {
-        // Two subqueries, each the first entry of an index.
-        let row = connection
-            .query_one(
-                "SELECT (SELECT min(id) FROM workflow_executions WHERE tenant_id = ?1), (SELECT max(id) FROM workflow_executions WHERE tenant_id = ?1)",
-                params![self.tenant],
-            )
-            .await?;
-        let mut row = row.cells();
-        let ends: (Option<i64>, Option<i64>) = (row.take()?, row.take()?);
-        Ok(ends.0.zip(ends.1))
+        (sql, parameters)
     }
 
     fn within(&self, from: Option<i64>, until: Option<i64>) -> (String, Vec<Value>) {
@@ -204,7 +191,7 @@ impl Search<'_> {
 }
 
 /// The lower one of two ends.
-fn lower(one: Option<i64>, other: Option<i64>) -> Option<i64> {
+pub(super) fn lower(one: Option<i64>, other: Option<i64>) -> Option<i64> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),

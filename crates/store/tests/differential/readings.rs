@@ -417,17 +417,17 @@ impl Pair {
                 history::execution_list(connection, tenant, &filter, page, history::Patience::ENDLESS)
             });
             let span = Span { workflow, from, until };
-            drop(read!(self, own, ("status_counts", span), |c| rollup::status_counts(c, tenant, span)));
-            drop(read!(self, own, ("day_counts", span), |c| rollup::day_counts(c, tenant, span)));
-            drop(read!(self, own, ("top_workflows", span), |c| rollup::top_workflows(c, tenant, span, 4)));
+            drop(read!(self, own, ("statistics", span), |c| rollup::statistics(c, tenant, span, 4)));
             let workflow = filter.workflow;
             drop(read!(self, own, ("steps_slowest", workflow), |c| history::steps::steps_slowest(
                 c, tenant, workflow, span.from, 4
             )));
-            let (status, outcome) = (filter.status, filter.outcome);
-            drop(read!(self, own, ("existing", span), |c| rollup::existing(
-                c, tenant, span, status, outcome
-            )));
+        }
+        for outcome in [Outcome::Matched, Outcome::Unmatched] {
+            let filter = history::Filter { outcome: Some(outcome), ..history::Filter::default() };
+            pages!(self, own, ("execution_list", &filter), filter, |connection, page| {
+                history::execution_list(connection, tenant, &filter, page, history::Patience::ENDLESS)
+            });
         }
         for _ in 0..12 {
             let id = ExecutionId::new(self.id("workflow_executions").await);

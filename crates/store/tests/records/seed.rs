@@ -6,7 +6,7 @@ use store::{
     event::event_accept,
     execution::execution_set_progress,
     history::{Filter, Patience, execution_list},
-    rollup::{Span, StatusCount, status_counts},
+    rollup::{Span, StatusCount, statistics},
 };
 use testkit::postgres::psql;
 
@@ -113,7 +113,7 @@ async fn totals(bench: &Bench) -> [i64; 5] {
 }
 
 async fn ever(bench: &Bench) -> Vec<StatusCount> {
-    read!(bench, |connection| status_counts(connection, ONE, Span::default())).unwrap()
+    read!(bench, |connection| statistics(connection, ONE, Span::default(), 1)).unwrap().statuses
 }
 
 testkit::on_both! {

@@ -1,0 +1,138 @@
+//! A page of executions, with how many there are in all: in as few journeys as the filter allows.
+
+use std::borrow::Cow;
+
+use model::TenantId;
+
+use super::{
+    Filter, Listed, Patience, listed,
+    total::{self, Counted},
+    walk::{self, Bounds, Search, lower},
+};
+use crate::{
+    Connection, Page, Paged, StoreResult,
+    database::{Question, Row, Value, page::COUNT_CAP},
+    execution::{COLUMNS, execution_from},
+};
+
+/// A page of the executions that a filter lets through, newest first. What no index has in the list's order is looked for as long as `patience` lasts: then the page may
+/// have fewer rows than there is room for and still a cursor to go on from, and the total is what was found so far.
+///
+/// Of a filter that an index answers, the page travels with what it is counted by: one journey, and one more before it for the ids that times lie within.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn execution_list(
+    connection: &mut Connection,
+    tenant: TenantId,
+    filter: &Filter,
+    page: Page,
+    patience: Patience,
+) -> StoreResult<Paged<Listed>> {
+    let mut counted = Counted::of(tenant, filter);
+    let mut whole = counted.as_mut().and_then(|counted| counted.whole.take());
+    let [before, after] = Bounds::questions(tenant, filter);
+    // The ends of a time are counted once its whole hours are.
+    let first = if before.is_some() || after.is_some() { whole.take() } else { None };
+    let [before, after, first] = connection.query_each([before, after, first]).await?;
+    let search = Search { tenant, filter, bounds: Bounds::of(before, after)? };
+    let hours = number(first)?;
+    let [head, tail] = counted.as_ref().map_or([None, None], |counted| counted.ends(tenant, filter, hours));
+    let is_indexed = filter.is_indexed();
+    let count = (is_indexed && counted.is_none()).then(|| search.count());
+    let found = if is_indexed { page_question(&search, page) } else { walk::ends_question(tenant) };
+    let [whole, head, tail, count, found] =
+        connection.query_each([whole, head, tail, count, Some(found)]).await?;
+    let (hours, ends) = (hours + number(whole)?, number(head)? + number(tail)?);
+    let counted = counted.map(|counted| counted.total(hours, ends));
+    if !is_indexed {
+        return walked(connection, &search, walk::ends_of(found)?, counted, page, patience).await;
+    }
+    let total = match counted {
+        Some(total) => total,
+        None => total::capped(number(count)?),
+    };
+    let mut rows = listed_of(found)?;
+    let is_full = rows.len() as i64 > page.limit;
+    rows.truncate(page.limit.unsigned_abs() as usize);
+    let next = rows.last().filter(|_| is_full).map(|row| row.execution.id.get());
+    Ok(paged(rows, next, total))
+}
+
+/// The rows of a page and one more, in one statement.
+fn page_question(search: &Search<'_>, page: Page) -> Question {
+    let until = lower(page.before, search.bounds.until);
+    let (mut ids, mut parameters) = search.stretch(search.bounds.from, until, page.limit + 1);
+    if page.offset > 0 {
+        parameters.push(page.offset.into());
+        ids.push_str(&format!(" OFFSET ?{}", parameters.len()));
+    }
+    (rows_of(&format!("{{among_found:{ids}}}")), parameters)
+}
+
+/// A page of what no index answers.
+async fn walked(
+    connection: &mut Connection,
+    search: &Search<'_>,
+    ends: Option<(i64, i64)>,
+    counted: Option<(i64, bool)>,
+    page: Page,
+    patience: Patience,
+) -> StoreResult<Paged<Listed>> {
+    // The first page and the total are one walk.
+    let is_first = page.before.is_none();
+    let wanted = page.offset + page.limit + 1;
+    let most = match counted {
+        Some((total, false)) if is_first => wanted.min(total),
+        None if is_first => wanted.max(COUNT_CAP + 1),
+        _ => wanted,
+    };
+    let walked = search.walk(connection, ends, page.before, most, patience.share(2)).await?;
+    let total = match counted {
+        Some(total) => total,
+        None if is_first => walked.total(),
+        None => search.walk(connection, ends, None, COUNT_CAP + 1, patience.share(4)).await?.total(),
+    };
+    let mut ids: Vec<i64> = walked.ids.into_iter().skip(page.offset.unsigned_abs() as usize).collect();
+    let is_full = ids.len() as i64 > page.limit;
+    ids.truncate(page.limit.unsigned_abs() as usize);
+    let next = if is_full { ids.last().copied() } else { walked.at };
+    let rows = if ids.is_empty() {
+        Vec::new()
+    } else {
+        let parameters = vec![search.tenant.into(), Value::Ids(ids)];
+        listed_of(connection.query(rows_of("{among_many:?2}"), parameters).await?)?
+    };
+    Ok(paged(rows, next, total))
+}
+
+fn paged(rows: Vec<Listed>, next: Option<i64>, (total, total_is_capped): (i64, bool)) -> Paged<Listed> {
+    Paged { rows, total, total_is_capped, has_more: next.is_some(), next }
+}
+
+/// The number of one row, or nothing of none.
+fn number(rows: Vec<Row>) -> StoreResult<i64> {
+    rows.into_iter().next().map_or(Ok(0), Row::first)
+}
+
+/// The statement for the rows whose ids are `among` those told; `?1` is the tenant. Most events have no id of their poster's, and need not be looked at for it.
+fn rows_of(among: &str) -> Cow<'static, str> {
+    let columns =
+        COLUMNS.split(',').map(|column| format!("e.{}", column.trim())).collect::<Vec<_>>().join(", ");
+    format!(
+        "SELECT {columns}, w.name, v.external_id FROM workflow_executions e JOIN workflows w ON w.id = e.workflow_id
+           LEFT JOIN events v ON v.id = e.event_id AND v.external_id IS NOT NULL
+          WHERE e.id {among} AND coalesce(e.tenant_id = ?1, FALSE) ORDER BY e.id DESC"
+    )
+    .into()
+}
+
+fn listed_of(rows: Vec<Row>) -> StoreResult<Vec<Listed>> {
+    rows.into_iter()
+        .map(|row| {
+            let mut row = row.cells();
+            let (execution, workflow_name) = (execution_from(&mut row)?, row.take()?);
+            Ok(listed(execution, workflow_name, row.take()?))
+        })
+        .collect()
+}
