@@ -176,7 +176,13 @@ const MIGRATIONS: &[Migration] = &[
         postgres: include_str!("../migrations/0021_contacts.postgres.sql"),
     },
     // On PostgreSQL what is rare in a workflow, and which events have a name of their own: indexes, made before.
-    Migration { number: 22, works_with: 1, shared: "", sqlite: "", postgres: "" },
+    Migration {
+        number: 22,
+        works_with: 1,
+        shared: "",
+        sqlite: include_str!("../migrations/0022_rare.sqlite.sql"),
+        postgres: "",
+    },
 ];
 
 /// What is done on PostgreSQL before a migration, each in a transaction of its own: what takes long beside the nodes, so that the migration itself is short. May be
@@ -201,7 +207,7 @@ const INDEXES: &[(i64, postgres::Index)] = &[
         postgres::Index {
             table: "workflow_executions",
             name: "idx_workflow_executions_workflow_failures",
-            columns: "(workflow_id, id) WHERE actions_failed > 0",
+            columns: "(workflow_id, id, tenant_id) WHERE actions_failed > 0",
         },
     ),
     (
@@ -221,6 +227,25 @@ const INDEXES: &[(i64, postgres::Index)] = &[
         },
     ),
 ];
+
+/// Tables of which a tenant reads lists, by indexes that have their order. From a migration on, the second wall only checks their rows: as a condition of its own it left, to
+/// PostgreSQL's planner, one in a thousand of what an index has where there are a thousand tenants, on top of the tenant that the statement names, so that it sorted what
+/// had an order (1.6 s where 0.4 ms are enough). Done before the migration, each in a transaction of its own: nobody waits for two.
+const CHECKED: (i64, [&str; 10]) = (
+    22,
+    [
+        "workflow_executions",
+        "workflow_execution_logs",
+        "events",
+        "contacts",
+        "tickets",
+        "submissions",
+        "outbox",
+        "notifications",
+        "decisions",
+        "invitations",
+    ],
+);
 
 /// Before it migrations did not say whom they work with.
 const SAYS_WORKS_WITH: i64 = 2;
@@ -262,6 +287,14 @@ async fn apply_all(connection: &mut Connection, now: Timestamp, all: &[Migration
         if let Inner::Postgres(database) = &mut connection.inner {
             for (_, index) in INDEXES.iter().filter(|(of, _)| *of == number) {
                 database.index_make(*index).await?;
+            }
+            let (of, tables) = CHECKED;
+            for table in tables.iter().filter(|_| of == number) {
+                let check = format!(
+                    "ALTER POLICY tenant ON {table} USING (
+                        coalesce(tenant_id = (SELECT CAST(nullif(current_setting('vtrustx.tenant', true), '') AS BIGINT)), FALSE));"
+                );
+                database.change_schema(&check, postgres::ATTEMPTS).await?;
             }
         }
         transaction(connection, &migration.text(connection.dialect(), now)).await?;

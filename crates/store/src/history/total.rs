@@ -2,7 +2,10 @@
 
 use model::{Period, TenantId, Timestamp};
 
-use super::Filter;
+use super::{
+    Filter,
+    walk::{AFTER, BEFORE, MARGIN},
+};
 use crate::{
     database::{Question, Value, page::COUNT_CAP},
     params,
@@ -33,8 +36,7 @@ impl Counted {
 
     /// What lies at the ends, once the whole hours are known: a number each. What is more than the cap is the cap, and nothing more has to be counted.
     pub(super) fn ends(&self, tenant: TenantId, filter: &Filter, whole: i64) -> [Option<Question>; 2] {
-        let most = COUNT_CAP + 1 - whole;
-        self.ends.map(|end| end.filter(|_| most > 0).map(|end| between(tenant, filter, end, most)))
+        self.ends.map(|end| end.filter(|_| whole <= COUNT_CAP).map(|end| between(tenant, filter, end)))
     }
 
     /// The total, and whether it is the cap of it. Whole hours alone are counted to the end.
@@ -48,25 +50,35 @@ pub(super) fn capped(count: i64) -> (i64, bool) {
     (count.min(COUNT_CAP), count > COUNT_CAP)
 }
 
-/// How many there are of a time, up to `most`: by the index of the times, whatever else the filter says.
-fn between(tenant: TenantId, filter: &Filter, (from, until): (Timestamp, Timestamp), most: i64) -> Question {
-    let mut sql = "SELECT count(*) FROM (SELECT 1 FROM workflow_executions
-            WHERE tenant_id = ?1 AND created_at >= ?2 AND created_at < ?3"
-        .to_owned();
+/// How many there are of a time, up to one more than the cap: by the index of the times, or of a workflow's by its own between the ids that the time lies within.
+fn between(tenant: TenantId, filter: &Filter, (from, until): (Timestamp, Timestamp)) -> Question {
     let mut parameters = params![tenant, from, until];
-    let also: [(&str, Option<Value>); 3] = [
-        ("coalesce(workflow_id, 0)", filter.workflow.map(Into::into)),
-        ("coalesce(status, '')", filter.status.map(Into::into)),
-        ("coalesce(outcome, '')", filter.outcome.map(Into::into)),
-    ];
+    let mut sql = match filter.workflow {
+        None => "tenant_id = ?1 AND created_at >= ?2 AND created_at < ?3".to_owned(),
+        Some(workflow) => {
+            parameters.extend(params![workflow, from.minus(MARGIN), until.plus(MARGIN)]);
+            format!(
+                "workflow_id = ?4 AND coalesce(tenant_id = ?1, FALSE)
+                AND coalesce(created_at, updated_at) >= ?2 AND coalesce(created_at, updated_at) < ?3
+                AND id >= coalesce(({BEFORE} ?5 ORDER BY created_at DESC LIMIT 1), 0)
+                AND id < coalesce(({AFTER} ?6 ORDER BY created_at LIMIT 1), {})",
+                i64::MAX
+            )
+        }
+    };
+    let also: [(&str, Option<Value>); 2] =
+        [("status", filter.status.map(Into::into)), ("outcome", filter.outcome.map(Into::into))];
     for (column, value) in also {
         if let Some(value) = value {
             parameters.push(value);
-            sql.push_str(&format!(" AND {column} = ?{}", parameters.len()));
+            let number = parameters.len();
+            sql.push_str(&format!(" AND coalesce({column}, '') = ?{number}"));
         }
     }
-    parameters.push(most.into());
-    sql.push_str(&format!(" LIMIT ?{}) AS counted", parameters.len()));
+    let sql = format!(
+        "SELECT count(*) FROM (SELECT 1 FROM workflow_executions WHERE {sql} LIMIT {}) AS counted",
+        COUNT_CAP + 1
+    );
     (sql.into(), parameters)
 }
 

@@ -19,7 +19,11 @@ use crate::{
 const STRETCH: i64 = 2_000;
 /// Ids are handed out in blocks that are given up after ten seconds (`ids`), and a transaction takes a while: two executions further apart than this have ids in the order of
 /// their times.
-const MARGIN: Period = Period::seconds(30);
+pub(super) const MARGIN: Period = Period::seconds(30);
+
+/// The newest of a tenant before a time that follows, and the oldest from then on: by the index of the times, with the order that belongs to it.
+pub(super) const BEFORE: &str = "SELECT id FROM workflow_executions WHERE tenant_id = ?1 AND created_at <";
+pub(super) const AFTER: &str = "SELECT id FROM workflow_executions WHERE tenant_id = ?1 AND created_at >=";
 
 /// How long one looks. Reads that no index answers stop there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,11 +70,11 @@ impl Bounds {
     /// Finds the ids that a filter's times lie within, with some to spare: the times themselves are asked again.
     pub(super) fn questions(tenant: TenantId, filter: &Filter) -> [Option<Question>; 2] {
         let before = filter.from.map(|from| {
-            let sql = "SELECT id FROM workflow_executions WHERE tenant_id = ?1 AND created_at < ?2 ORDER BY created_at DESC LIMIT 1";
+            let sql = format!("{BEFORE} ?2 ORDER BY created_at DESC LIMIT 1");
             (sql.into(), params![tenant, from.minus(MARGIN)])
         });
         let after = filter.until.map(|until| {
-            let sql = "SELECT id FROM workflow_executions WHERE tenant_id = ?1 AND created_at >= ?2 ORDER BY created_at LIMIT 1";
+            let sql = format!("{AFTER} ?2 ORDER BY created_at LIMIT 1");
             (sql.into(), params![tenant, until.plus(MARGIN)])
         });
         [before, after]
