@@ -33,8 +33,8 @@ const MOST_STATEMENTS: usize = 512;
 /// How long a server may take to answer: a network that swallows everything looks like a slow one.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// A session that stands still in the middle of a transaction (its process was stopped) is ended by the server after this time, so that it does
-/// not hold up whoever takes its work over.
-const WRITER: &str = "SET idle_in_transaction_session_timeout = '5s'";
+/// not hold up whoever takes its work over. No statement is compiled first, which may take a second.
+const WRITER: &str = "SET idle_in_transaction_session_timeout = '5s'; SET jit = off";
 
 /// What a session is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

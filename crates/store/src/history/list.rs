@@ -32,12 +32,20 @@ pub async fn execution_list(
     let mut counted = Counted::of(tenant, filter);
     let mut whole = counted.as_mut().and_then(|counted| counted.whole.take());
     let [before, after] = Bounds::questions(tenant, filter);
+    let [over, last] = counted.as_ref().map_or([None, None], |counted| counted.inner(tenant, filter));
     // The ends of a time are counted once its whole hours are.
     let first = if before.is_some() || after.is_some() { whole.take() } else { None };
-    let [before, after, first] = connection.query_each([before, after, first]).await?;
-    let search = Search { tenant, filter, bounds: Bounds::of(before, after)? };
+    let [before, after, over, last, first] =
+        connection.query_each([before, after, over, last, first]).await?;
+    let bounds = Bounds::of(before, after)?;
+    let ends = [
+        Bounds { from: bounds.from, until: walk::id(over)? },
+        Bounds { from: walk::id(last)?, until: bounds.until },
+    ];
+    let search = Search { tenant, filter, bounds };
     let hours = number(first)?;
-    let [head, tail] = counted.as_ref().map_or([None, None], |counted| counted.ends(tenant, filter, hours));
+    let [head, tail] =
+        counted.as_ref().map_or([None, None], |counted| counted.ends(tenant, filter, hours, ends));
     let is_indexed = filter.is_indexed();
     let count = (is_indexed && counted.is_none()).then(|| search.count());
     let found = if is_indexed { page_question(&search, page) } else { walk::ends_question(tenant) };

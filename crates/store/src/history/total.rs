@@ -4,7 +4,7 @@ use model::{Period, TenantId, Timestamp};
 
 use super::{
     Filter,
-    walk::{AFTER, BEFORE, MARGIN},
+    walk::{self, Bounds},
 };
 use crate::{
     database::{Question, Value, page::COUNT_CAP},
@@ -34,9 +34,25 @@ impl Counted {
         Some(Self { whole, ends })
     }
 
+    /// Of a workflow's, the ids that the ends lie within: where the first is over, and where the last begins.
+    pub(super) fn inner(&self, tenant: TenantId, filter: &Filter) -> [Option<Question>; 2] {
+        let [head, tail] = self.ends.map(|end| end.filter(|_| filter.workflow.is_some()));
+        [head.map(|(_, until)| walk::after(tenant, until)), tail.map(|(from, _)| walk::before(tenant, from))]
+    }
+
     /// What lies at the ends, once the whole hours are known: a number each. What is more than the cap is the cap, and nothing more has to be counted.
-    pub(super) fn ends(&self, tenant: TenantId, filter: &Filter, whole: i64) -> [Option<Question>; 2] {
-        self.ends.map(|end| end.filter(|_| whole <= COUNT_CAP).map(|end| between(tenant, filter, end)))
+    pub(super) fn ends(
+        &self,
+        tenant: TenantId,
+        filter: &Filter,
+        whole: i64,
+        [head, tail]: [Bounds; 2],
+    ) -> [Option<Question>; 2] {
+        let ends = self.ends.map(|end| end.filter(|_| whole <= COUNT_CAP));
+        [
+            ends[0].map(|end| between(tenant, filter, end, head)),
+            ends[1].map(|end| between(tenant, filter, end, tail)),
+        ]
     }
 
     /// The total, and whether it is the cap of it. Whole hours alone are counted to the end.
@@ -50,22 +66,21 @@ pub(super) fn capped(count: i64) -> (i64, bool) {
     (count.min(COUNT_CAP), count > COUNT_CAP)
 }
 
-/// How many there are of a time, up to one more than the cap: by the index of the times, or of a workflow's by its own between the ids that the time lies within.
-fn between(tenant: TenantId, filter: &Filter, (from, until): (Timestamp, Timestamp)) -> Question {
+/// How many there are of a time, up to one more than the cap: by the index of the times, or a workflow's by its own between the ids that the time lies within.
+fn between(
+    tenant: TenantId,
+    filter: &Filter,
+    (from, until): (Timestamp, Timestamp),
+    bounds: Bounds,
+) -> Question {
     let mut parameters = params![tenant, from, until];
-    let mut sql = match filter.workflow {
-        None => "tenant_id = ?1 AND created_at >= ?2 AND created_at < ?3".to_owned(),
-        Some(workflow) => {
-            parameters.extend(params![workflow, from.minus(MARGIN), until.plus(MARGIN)]);
-            format!(
-                "workflow_id = ?4 AND coalesce(tenant_id = ?1, FALSE)
-                AND coalesce(created_at, updated_at) >= ?2 AND coalesce(created_at, updated_at) < ?3
-                AND id >= coalesce(({BEFORE} ?5 ORDER BY created_at DESC LIMIT 1), 0)
-                AND id < coalesce(({AFTER} ?6 ORDER BY created_at LIMIT 1), {})",
-                i64::MAX
-            )
-        }
-    };
+    let mut sql = "tenant_id = ?1 AND created_at >= ?2 AND created_at < ?3".to_owned();
+    if let Some(workflow) = filter.workflow {
+        parameters.extend(params![workflow, bounds.from.unwrap_or(0), bounds.until.unwrap_or(i64::MAX)]);
+        sql = "workflow_id = ?4 AND id >= ?5 AND id < ?6 AND coalesce(tenant_id = ?1, FALSE)
+               AND coalesce(created_at, updated_at) >= ?2 AND coalesce(created_at, updated_at) < ?3"
+            .to_owned();
+    }
     let also: [(&str, Option<Value>); 2] =
         [("status", filter.status.map(Into::into)), ("outcome", filter.outcome.map(Into::into))];
     for (column, value) in also {

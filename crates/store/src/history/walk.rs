@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use model::{Period, TenantId};
+use model::{Period, TenantId, Timestamp};
 
 use super::Filter;
 use crate::{
@@ -19,11 +19,7 @@ use crate::{
 const STRETCH: i64 = 2_000;
 /// Ids are handed out in blocks that are given up after ten seconds (`ids`), and a transaction takes a while: two executions further apart than this have ids in the order of
 /// their times.
-pub(super) const MARGIN: Period = Period::seconds(30);
-
-/// The newest of a tenant before a time that follows, and the oldest from then on: by the index of the times, with the order that belongs to it.
-pub(super) const BEFORE: &str = "SELECT id FROM workflow_executions WHERE tenant_id = ?1 AND created_at <";
-pub(super) const AFTER: &str = "SELECT id FROM workflow_executions WHERE tenant_id = ?1 AND created_at >=";
+const MARGIN: Period = Period::seconds(30);
 
 /// How long one looks. Reads that no index answers stop there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,21 +65,29 @@ pub(super) struct Bounds {
 impl Bounds {
     /// Finds the ids that a filter's times lie within, with some to spare: the times themselves are asked again.
     pub(super) fn questions(tenant: TenantId, filter: &Filter) -> [Option<Question>; 2] {
-        let before = filter.from.map(|from| {
-            let sql = format!("{BEFORE} ?2 ORDER BY created_at DESC LIMIT 1");
-            (sql.into(), params![tenant, from.minus(MARGIN)])
-        });
-        let after = filter.until.map(|until| {
-            let sql = format!("{AFTER} ?2 ORDER BY created_at LIMIT 1");
-            (sql.into(), params![tenant, until.plus(MARGIN)])
-        });
-        [before, after]
+        [filter.from.map(|from| before(tenant, from)), filter.until.map(|until| after(tenant, until))]
     }
 
     pub(super) fn of(before: Vec<Row>, after: Vec<Row>) -> StoreResult<Self> {
-        let id = |rows: Vec<Row>| rows.into_iter().next().map(Row::first).transpose();
         Ok(Self { from: id(before)?, until: id(after)? })
     }
+}
+
+/// What is from this time on has a larger id than the one found, or none is found.
+pub(super) fn before(tenant: TenantId, at: Timestamp) -> Question {
+    let sql = "SELECT id FROM workflow_executions WHERE tenant_id = ?1 AND created_at < ?2 ORDER BY created_at DESC LIMIT 1";
+    (sql.into(), params![tenant, at.minus(MARGIN)])
+}
+
+/// What is before this time has a smaller id than the one found, or none is found.
+pub(super) fn after(tenant: TenantId, at: Timestamp) -> Question {
+    let sql = "SELECT id FROM workflow_executions WHERE tenant_id = ?1 AND created_at >= ?2 ORDER BY created_at LIMIT 1";
+    (sql.into(), params![tenant, at.plus(MARGIN)])
+}
+
+/// The id of one row, or none.
+pub(super) fn id(rows: Vec<Row>) -> StoreResult<Option<i64>> {
+    rows.into_iter().next().map(Row::first).transpose()
 }
 
 /// What is looked for.

@@ -34,10 +34,11 @@ impl View {
         }
     }
 
-    /// How a session for reading begins: as its owner, unless it takes the place of one that was lost. Processes that help it would be started for each statement, and take
-    /// the processors from everybody.
+    /// How a session for reading begins: as its owner, unless it takes the place of one that was lost. Processes that help it would be started for each statement and take
+    /// the processors from everybody; a statement that looks expensive would be compiled first, for a second.
     pub(super) fn opening(self) -> String {
-        let read_only = "SET default_transaction_read_only = on; SET max_parallel_workers_per_gather = 0";
+        let read_only =
+            "SET default_transaction_read_only = on; SET max_parallel_workers_per_gather = 0; SET jit = off";
         match self {
             Self::Everything => read_only.to_owned(),
             view => format!("{read_only}; {}", view.sql()),
