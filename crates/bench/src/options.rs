@@ -25,6 +25,9 @@ pub struct Options {
     /// Executions of the history: 10,000,000 unless told, 200,000 with --small.
     #[arg(long)]
     pub executions: Option<u32>,
+    /// Reads a history that is there, at this address, instead of making one; its oldest month or partition is gone afterwards.
+    #[arg(long, value_name = "URL")]
+    pub history: Option<String>,
     /// Writes every figure there as JSON.
     #[arg(long)]
     pub json: Option<PathBuf>,

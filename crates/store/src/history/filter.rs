@@ -67,66 +67,53 @@ impl Filter {
         }
     }
 
-    /// The predicate with its parameters, `?1` being the tenant. With a narrower column given, the tenant is only checked, by `coalesce`: the tenant's own index would walk
-    /// the whole history, and PostgreSQL, for which a condition on top of another leaves a part of what that leaves, would expect next to nothing and sort what has an order.
-    /// Neither are times for the planner, which would sort all rows of the time: the ids that it lies within ([`super::walk::Bounds`]) are.
+    /// The predicate with its parameters, `?1` being the tenant. What only is to be checked of what an index finds stands in one `coalesce`: the tenant where a narrower column
+    /// is given, whose own index would walk the whole history, and times, by which all rows of the time would be sorted (the ids that they lie within, of
+    /// [`super::walk::Bounds`], are there to find by). To PostgreSQL it is one condition that holds as often as not. Of each by itself it would expect that little is
+    /// left of what the others leave, and sort what an index has in order.
     pub(crate) fn predicate(&self, tenant: TenantId) -> (String, Vec<Value>) {
-        let narrow = self.workflow.is_some()
+        let mut parameters = params![tenant];
+        let mut number = |value: Value| {
+            parameters.push(value);
+            parameters.len()
+        };
+        let (mut found, mut checked) = (Vec::new(), Vec::new());
+        let is_narrow = self.workflow.is_some()
             || self.contact.is_some()
             || self.submission.is_some()
             || self.event.is_some()
             || self.retry_of.is_some();
-        let mut sql = if narrow {
-            "coalesce(e.tenant_id = ?1, FALSE)".to_owned()
-        } else {
-            "e.tenant_id = ?1".to_owned()
-        };
-        let mut parameters = params![tenant];
-        let mut also = |text: &str, value: Value| {
-            parameters.push(value);
-            sql.push_str(" AND ");
-            sql.push_str(&text.replace("??", &format!("?{}", parameters.len())));
-        };
-        if let Some(workflow) = self.workflow {
-            also("e.workflow_id = ??", workflow.into());
+        let tenant = if is_narrow { &mut checked } else { &mut found };
+        tenant.push("e.tenant_id = ?1".to_owned());
+        let columns: [(&str, Option<Value>); 6] = [
+            ("workflow_id", self.workflow.map(Into::into)),
+            ("status", self.status.map(Into::into)),
+            ("contact_id", self.contact.map(Into::into)),
+            ("submission_id", self.submission.map(Into::into)),
+            ("event_id", self.event.map(Into::into)),
+            ("retry_of", self.retry_of.map(Into::into)),
+        ];
+        for (column, value) in columns {
+            found.extend(value.map(|value| format!("e.{column} = ?{}", number(value))));
         }
-        if let Some(status) = self.status {
-            also("e.status = ??", status.into());
-        }
-        match self.outcome {
+        if let Some(outcome) = self.outcome {
             // Most are matched: the others have an index of their own, which says this of itself.
-            Some(outcome @ (Outcome::Unmatched | Outcome::Stopped)) => {
-                also("e.outcome <> 'matched' AND e.outcome = ??", outcome.into());
+            if outcome != Outcome::Matched {
+                found.push("e.outcome <> 'matched'".to_owned());
             }
-            Some(Outcome::Matched) => also("e.outcome = ??", Outcome::Matched.into()),
-            None => {}
+            found.push(format!("e.outcome = ?{}", number(outcome.into())));
         }
-        match self.has_failures {
-            Some(true) => also("e.actions_failed > 0 AND 1 = ??", 1_i64.into()),
-            Some(false) => also("e.actions_failed = ??", 0_i64.into()),
-            None => {}
+        found.extend(self.has_failures.map(|has_failures| {
+            if has_failures { "e.actions_failed > 0" } else { "e.actions_failed = 0" }.to_owned()
+        }));
+        checked.extend(self.from.map(|from| format!("e.created_at >= ?{}", number(from.into()))));
+        checked.extend(self.until.map(|until| format!("e.created_at < ?{}", number(until.into()))));
+        found.extend(self.text.as_ref().map(|text| {
+            format!("instr(fold(CAST(e.trigger_data AS TEXT)), fold(?{})) > 0", number(text.into()))
+        }));
+        if !checked.is_empty() {
+            found.push(format!("coalesce({}, FALSE)", checked.join(" AND ")));
         }
-        if let Some(contact) = self.contact {
-            also("e.contact_id = ??", contact.into());
-        }
-        if let Some(submission) = self.submission {
-            also("e.submission_id = ??", submission.into());
-        }
-        if let Some(event) = self.event {
-            also("e.event_id = ??", event.into());
-        }
-        if let Some(original) = self.retry_of {
-            also("e.retry_of = ??", original.into());
-        }
-        if let Some(from) = self.from {
-            also("coalesce(e.created_at, e.updated_at) >= ??", from.into());
-        }
-        if let Some(until) = self.until {
-            also("coalesce(e.created_at, e.updated_at) < ??", until.into());
-        }
-        if let Some(text) = &self.text {
-            also("instr(fold(CAST(e.trigger_data AS TEXT)), fold(??)) > 0", text.into());
-        }
-        (sql, parameters)
+        (found.join(" AND "), parameters)
     }
 }

@@ -77,8 +77,8 @@ fn between(
     let mut sql = "tenant_id = ?1 AND created_at >= ?2 AND created_at < ?3".to_owned();
     if let Some(workflow) = filter.workflow {
         parameters.extend(params![workflow, bounds.from.unwrap_or(0), bounds.until.unwrap_or(i64::MAX)]);
-        sql = "workflow_id = ?4 AND id >= ?5 AND id < ?6 AND coalesce(tenant_id = ?1, FALSE)
-               AND coalesce(created_at, updated_at) >= ?2 AND coalesce(created_at, updated_at) < ?3"
+        sql = "workflow_id = ?4 AND id >= ?5 AND id < ?6
+               AND coalesce(tenant_id = ?1 AND created_at >= ?2 AND created_at < ?3, FALSE)"
             .to_owned();
     }
     let also: [(&str, Option<Value>); 2] =

@@ -35,10 +35,10 @@ impl View {
     }
 
     /// How a session for reading begins: as its owner, unless it takes the place of one that was lost. Processes that help it would be started for each statement and take
-    /// the processors from everybody; a statement that looks expensive would be compiled first, for a second.
+    /// the processors from everybody; a statement that looks expensive would be compiled first, for a second; and because the newest partition is still empty, so that
+    /// reading all of it is for nothing, a list would be read out of order and sorted.
     pub(super) fn opening(self) -> String {
-        let read_only =
-            "SET default_transaction_read_only = on; SET max_parallel_workers_per_gather = 0; SET jit = off";
+        let read_only = "SET default_transaction_read_only = on; SET max_parallel_workers_per_gather = 0; SET jit = off; SET enable_seqscan = off";
         match self {
             Self::Everything => read_only.to_owned(),
             view => format!("{read_only}; {}", view.sql()),
