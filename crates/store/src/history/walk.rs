@@ -176,8 +176,7 @@ impl Search<'_> {
         Ok(Walked { ids, at: (until > oldest && !is_enough).then_some(until) })
     }
 
-    /// The statement for the newest ids of a stretch. How many is a part of its text: a number that PostgreSQL does not know is a tenth of everything to it, and it would make
-    /// a plan for each page.
+    /// The statement for the newest ids of a stretch. How many is a part of its text: a number that PostgreSQL does not know is a tenth of everything to it.
     pub(super) fn stretch(&self, from: Option<i64>, until: Option<i64>, most: i64) -> (String, Vec<Value>) {
         let (predicate, parameters) = self.within(from, until);
         let sql = format!(

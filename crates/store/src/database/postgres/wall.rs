@@ -34,11 +34,12 @@ impl View {
         }
     }
 
-    /// How a session for reading begins: as its owner, unless it takes the place of one that was lost. Processes that help it would be started for each statement and take
-    /// the processors from everybody; a statement that looks expensive would be compiled first, for a second; and because the newest partition is still empty, so that
-    /// reading all of it is for nothing, a list would be read out of order and sorted.
+    /// How a session for reading begins: as its owner, unless it takes the place of one that was lost. Each statement is planned with what is asked: a plan that is kept is made
+    /// for any workflow, and where the newest partitions have few, it walks through all of them for the page of one that they do not have. Processes that help a statement
+    /// would be started for each and take the processors from everybody; one that looks expensive would be compiled first, for a second; and because
+    /// the newest partition is still empty, so that reading all of it is for nothing, a list would be read out of order and sorted.
     pub(super) fn opening(self) -> String {
-        let read_only = "SET default_transaction_read_only = on; SET max_parallel_workers_per_gather = 0; SET jit = off; SET enable_seqscan = off";
+        let read_only = "SET default_transaction_read_only = on; SET plan_cache_mode = force_custom_plan; SET max_parallel_workers_per_gather = 0; SET jit = off; SET enable_seqscan = off";
         match self {
             Self::Everything => read_only.to_owned(),
             view => format!("{read_only}; {}", view.sql()),
