@@ -74,7 +74,7 @@ pub async fn executions_about(
 ) -> StoreResult<Vec<Execution>> {
     let (column, id) = subject.column();
     let sql = format!(
-        "SELECT {COLUMNS} FROM workflow_executions WHERE {column} = ?1 AND coalesce(workflow_id = ?2, FALSE) AND coalesce(tenant_id = ?3, FALSE) ORDER BY id DESC LIMIT ?4"
+        "SELECT {COLUMNS} FROM workflow_executions WHERE {column} = ?1 AND +workflow_id = ?2 AND +tenant_id = ?3 ORDER BY id DESC LIMIT ?4"
     );
     let rows = connection.query(sql, params![id, workflow, tenant, limit]).await?;
     rows.into_iter().map(execution_of).collect()
@@ -96,7 +96,7 @@ pub async fn events_about(
     let (column, id) = subject.column();
     let started = format!(
         "SELECT {EVENT} FROM events v WHERE v.tenant_id = ?1 AND v.id IN (
-            SELECT event_id FROM workflow_executions WHERE {column} = ?2 AND coalesce(tenant_id = ?1, FALSE) ORDER BY id DESC LIMIT 100)"
+            SELECT event_id FROM workflow_executions WHERE {column} = ?2 AND +tenant_id = ?1 ORDER BY id DESC LIMIT 100)"
     );
     let mut events = read(connection, started, params![tenant, id]).await?;
     if matches!(subject, Subject::Contact(_) | Subject::Submission(_)) {
@@ -230,13 +230,13 @@ pub async fn refused_list(
     let rows = match subject.map(Subject::column) {
         None => {
             let sql = format!(
-                "SELECT {REFUSED} FROM decisions WHERE workflow_id = ?1 AND coalesce(tenant_id = ?2, FALSE) ORDER BY id DESC LIMIT ?3"
+                "SELECT {REFUSED} FROM decisions WHERE workflow_id = ?1 AND +tenant_id = ?2 ORDER BY id DESC LIMIT ?3"
             );
             connection.query(sql, params![workflow, tenant, limit]).await?
         }
         Some((column, id)) => {
             let sql = format!(
-                "SELECT {REFUSED} FROM decisions WHERE {column} = ?4 AND coalesce(workflow_id = ?1, FALSE) AND coalesce(tenant_id = ?2, FALSE) ORDER BY id DESC LIMIT ?3"
+                "SELECT {REFUSED} FROM decisions WHERE {column} = ?4 AND +workflow_id = ?1 AND +tenant_id = ?2 ORDER BY id DESC LIMIT ?3"
             );
             connection.query(sql, params![workflow, tenant, limit, id]).await?
         }

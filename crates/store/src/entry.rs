@@ -544,7 +544,7 @@ pub(crate) async fn goal_reach(
     let rows = tx
         .query(
             "SELECT id FROM workflow_executions
-              WHERE contact_id = ?1 AND coalesce(workflow_id = ?2, FALSE) AND coalesce(tenant_id = ?3, FALSE) AND status IN ('waiting', 'retrying') ORDER BY id",
+              WHERE contact_id = ?1 AND +workflow_id = ?2 AND +tenant_id = ?3 AND status IN ('waiting', 'retrying') ORDER BY id",
             params![contact, workflow, tenant],
         )
         .await?;

@@ -81,12 +81,12 @@ async fn too_fast(tx: &mut Tx, event: &NewEvent, workflow: WorkflowId) -> StoreR
     }))
 }
 
-// The tenant is only checked (see `history::Filter::predicate`): the entity's index ends with the id.
+// The `+` keeps the planner at the entity's index, which ends with the id.
 const OF_CONTACT: &str = "SELECT count(*) FROM (SELECT workflow_id, depth, called, outcome, created_at FROM workflow_executions
-            WHERE contact_id = ?1 AND coalesce(tenant_id = ?2, FALSE) ORDER BY id DESC LIMIT ?3) AS latest
+            WHERE contact_id = ?1 AND +tenant_id = ?2 ORDER BY id DESC LIMIT ?3) AS latest
           WHERE workflow_id = ?4 AND depth > 0 AND called IS NULL AND created_at > ?5 AND coalesce(outcome, '') <> 'stopped'";
 const OF_SUBMISSION: &str = "SELECT count(*) FROM (SELECT workflow_id, depth, called, outcome, created_at FROM workflow_executions
-            WHERE submission_id = ?1 AND coalesce(tenant_id = ?2, FALSE) ORDER BY id DESC LIMIT ?3) AS latest
+            WHERE submission_id = ?1 AND +tenant_id = ?2 ORDER BY id DESC LIMIT ?3) AS latest
           WHERE workflow_id = ?4 AND depth > 0 AND called IS NULL AND created_at > ?5 AND coalesce(outcome, '') <> 'stopped'";
 
 async fn latest(

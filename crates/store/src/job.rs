@@ -394,7 +394,7 @@ pub async fn job_took(
     if taken.is_some() || source == JobSource::Contacts {
         return Ok(taken.is_some());
     }
-    let ran = "SELECT 1 FROM workflow_executions WHERE submission_id = ?1 AND coalesce(workflow_id = ?2, FALSE) AND coalesce(tenant_id = ?3, FALSE) LIMIT 1";
+    let ran = "SELECT 1 FROM workflow_executions WHERE submission_id = ?1 AND +workflow_id = ?2 AND +tenant_id = ?3 LIMIT 1";
     Ok(connection.query_optional(ran, params![record, workflow, tenant]).await?.is_some())
 }
 

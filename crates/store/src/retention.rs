@@ -280,18 +280,16 @@ pub async fn retention_remove(tx: &mut Tx, kind: Kind, tenant: TenantId, ids: Ve
     // The plus keeps the tenant's index out of it: the ids name the rows.
     let sql = match kind {
         Kind::Execution => {
-            "DELETE FROM workflow_executions WHERE id {among:?2} AND coalesce(tenant_id = ?1, FALSE) AND status IN ('completed', 'failed', 'cancelled')"
+            "DELETE FROM workflow_executions WHERE id {among:?2} AND +tenant_id = ?1 AND status IN ('completed', 'failed', 'cancelled')"
         }
         Kind::Event => {
-            "DELETE FROM events WHERE id {among:?2} AND coalesce(tenant_id = ?1, FALSE)
+            "DELETE FROM events WHERE id {among:?2} AND +tenant_id = ?1
                 AND NOT EXISTS (SELECT 1 FROM workflow_executions e WHERE e.event_id = events.id)
                 AND NOT EXISTS (SELECT 1 FROM debounces d WHERE d.event_id = events.id)"
         }
-        Kind::Mail => "DELETE FROM outbox WHERE id {among:?2} AND coalesce(tenant_id = ?1, FALSE)",
-        Kind::Decision => "DELETE FROM decisions WHERE id {among:?2} AND coalesce(tenant_id = ?1, FALSE)",
-        Kind::Notification => {
-            "DELETE FROM notifications WHERE id {among:?2} AND coalesce(tenant_id = ?1, FALSE)"
-        }
+        Kind::Mail => "DELETE FROM outbox WHERE id {among:?2} AND +tenant_id = ?1",
+        Kind::Decision => "DELETE FROM decisions WHERE id {among:?2} AND +tenant_id = ?1",
+        Kind::Notification => "DELETE FROM notifications WHERE id {among:?2} AND +tenant_id = ?1",
     };
     tx.execute(sql, params![tenant, Value::Ids(ids)]).await
 }

@@ -167,6 +167,9 @@ impl Connection {
         for (sql, _) in &questions {
             self.flush_for(sql).await?;
         }
+        if questions.is_empty() {
+            return Ok(Vec::new());
+        }
         let Inner::Postgres(database) = &mut self.inner else {
             return self.run_sqlite(move |database| database.query_all(&questions)).await;
         };

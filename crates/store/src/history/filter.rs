@@ -36,12 +36,12 @@ pub struct Filter {
 impl Filter {
     /// The rollups know the total of this filter, but for the ends of a time that is no whole hour.
     pub(super) const fn is_counted(&self) -> bool {
-        self.has_failures.is_none()
-            && self.contact.is_none()
-            && self.submission.is_none()
-            && self.event.is_none()
-            && self.retry_of.is_none()
-            && self.text.is_none()
+        self.has_failures.is_none() && self.text.is_none() && !self.is_about_one()
+    }
+
+    /// A person, an answer, an event or an execution has few.
+    pub(super) const fn is_about_one(&self) -> bool {
+        self.contact.is_some() || self.submission.is_some() || self.event.is_some() || self.retry_of.is_some()
     }
 
     /// One index has exactly these rows in the order of the list, or they are few.
@@ -78,11 +78,7 @@ impl Filter {
             parameters.len()
         };
         let (mut found, mut checked) = (Vec::new(), Vec::new());
-        let is_narrow = self.workflow.is_some()
-            || self.contact.is_some()
-            || self.submission.is_some()
-            || self.event.is_some()
-            || self.retry_of.is_some();
+        let is_narrow = self.workflow.is_some() || self.is_about_one();
         let tenant = if is_narrow { &mut checked } else { &mut found };
         tenant.push("e.tenant_id = ?1".to_owned());
         let columns: [(&str, Option<Value>); 6] = [

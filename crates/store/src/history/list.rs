@@ -109,7 +109,7 @@ async fn walked(
         Vec::new()
     } else {
         let parameters = vec![search.tenant.into(), Value::Ids(ids)];
-        listed_of(connection.query(rows_of("{among_many:?2}"), parameters).await?)?
+        listed_of(connection.query(rows_of("{among:?2}"), parameters).await?)?
     };
     Ok(paged(rows, next, total))
 }

@@ -17,6 +17,8 @@ use crate::{
 
 /// Ids of the first stretch: a small history is always looked at as a whole.
 const STRETCH: i64 = 2_000;
+/// Ids of the longest stretch whose rows are read for a text.
+const LONGEST_READ: i64 = 65_536;
 /// Ids are handed out in blocks that are given up after ten seconds (`ids`), and a transaction takes a while: two executions further apart than this have ids in the order of
 /// their times.
 const MARGIN: Period = Period::seconds(30);
@@ -163,24 +165,35 @@ impl Search<'_> {
         let (mut stretch, mut last) = (STRETCH, begun);
         while until > oldest && (ids.len() as i64) < most {
             let from = until.saturating_sub(stretch).max(oldest);
-            let (sql, parameters) = self.stretch(Some(from), Some(until), most);
-            let room = most.unsigned_abs() as usize - ids.len();
-            for row in connection.query(sql, parameters).await?.into_iter().take(room) {
+            let (sql, parameters) = self.stretch(Some(from), Some(until), most - ids.len() as i64);
+            for row in connection.query(sql, parameters).await? {
                 ids.push(row.first()?);
             }
             until = from;
             let Some(next) = patience.next(stretch, last.elapsed(), begun.elapsed()) else { break };
-            (stretch, last) = (next, Instant::now());
+            (stretch, last) = (next.min(self.longest(patience)), Instant::now());
         }
         let is_enough = ids.len() as i64 >= most;
         Ok(Walked { ids, at: (until > oldest && !is_enough).then_some(until) })
     }
 
-    /// The statement for the newest ids of a stretch. How many is a part of its text: a number that PostgreSQL does not know is a tenth of everything to it.
+    /// How far one stretch may go. A text is looked for in each of a workflow's rows: behind many that are another workflow's, where a stretch grows for it finds nothing to read, the
+    /// first with rows would have too many.
+    fn longest(&self, patience: Patience) -> i64 {
+        if self.filter.text.is_some() && !self.filter.is_about_one() && patience != Patience::ENDLESS {
+            LONGEST_READ
+        } else {
+            i64::MAX
+        }
+    }
+
+    /// The statement for the newest ids of a stretch.
     pub(super) fn stretch(&self, from: Option<i64>, until: Option<i64>, most: i64) -> (String, Vec<Value>) {
-        let (predicate, parameters) = self.within(from, until);
+        let (predicate, mut parameters) = self.within(from, until);
+        parameters.push(most.into());
         let sql = format!(
-            "SELECT e.id FROM workflow_executions e WHERE {predicate} ORDER BY e.id DESC LIMIT {most}"
+            "SELECT e.id FROM workflow_executions e WHERE {predicate} ORDER BY e.id DESC LIMIT ?{}",
+            parameters.len()
         );
         (sql, parameters)
     }

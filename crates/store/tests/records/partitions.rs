@@ -85,3 +85,29 @@ async fn a_page_of_a_list_reads_partitions_in_their_order_and_sorts_nothing() {
         }
     }
 }
+
+/// A plan that is kept is made for any workflow, of which the newest partition has just one: it would walk through all of that for another's page.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workflow_that_the_newest_partition_does_not_have_is_found_by_its_index() {
+    let bench = Bench::new(Place::postgres()).await;
+    let address = bench.place.address();
+    psql(&address, "INSERT INTO id_blocks VALUES ('execution', 2005001) ON CONFLICT (kind) DO UPDATE SET next_id = excluded.next_id").unwrap();
+    let mut own = bench.store.lease_connection().await.unwrap().unwrap();
+    store::partition::partitions_make_ahead(&mut own).await.unwrap();
+    let fill = "INSERT INTO workflows SELECT (jsonb_populate_record(w, '{\"id\": 900, \"key\": \"newest\"}')).* FROM workflows w WHERE id = 1;
+        INSERT INTO workflow_executions (id, tenant_id, workflow_id, workflow_version, trigger_event, status, key_execution_id, created_at, updated_at)
+        SELECT id, 1, CASE WHEN id > 2000000 THEN 900 ELSE 1 END, 1, 'x', 'completed', id, now(), now() FROM generate_series(1995001, 2020000) AS id;
+        ANALYZE workflow_executions";
+    psql(&address, fill).unwrap();
+    let mut reader = bench.store.read(ONE).await.unwrap();
+    let list = "PREPARE list (bigint, bigint) AS SELECT id FROM workflow_executions
+        WHERE workflow_id = $1 AND coalesce(tenant_id = $2, FALSE) ORDER BY id DESC LIMIT 51";
+    reader.query(list, Vec::new()).await.unwrap();
+    for _ in 0..6 {
+        reader.query("EXECUTE list (1, 1)", Vec::new()).await.unwrap();
+    }
+    let plan = reader.query("EXPLAIN EXECUTE list (1, 1)", Vec::new()).await.unwrap();
+    let plan: Vec<String> = plan.into_iter().map(|row| row.first().unwrap()).collect();
+    let newest = plan.iter().find(|line| line.contains("on workflow_executions_from_2000001")).unwrap();
+    assert!(newest.contains("workflow_id"), "{}", plan.join("\n"));
+}
