@@ -58,7 +58,7 @@ const SHOWN_LOGS: i64 = 1_000;
 const DEFAULT_LOGS: i64 = 200;
 
 /// How long a list looks for what no index answers. Then it says how far it has come.
-const PATIENCE: Patience = Patience::of(Duration::from_millis(12));
+const PATIENCE: Patience = Patience::of(Duration::from_millis(8));
 
 /// Which executions a list shows.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]

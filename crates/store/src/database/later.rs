@@ -17,6 +17,22 @@ pub(crate) struct Later {
     pub(crate) sql: &'static str,
 }
 
+/// A statement with its rows, of which there is one at least.
+#[derive(Debug)]
+pub(super) struct Work<'s> {
+    /// The table that it changes.
+    pub(super) table: &'s str,
+    pub(super) sql: &'s str,
+    pub(super) rows: Vec<Vec<Value>>,
+}
+
+impl Work<'_> {
+    /// How many values a row has: as many as the statement takes.
+    pub(super) fn columns(&self) -> usize {
+        self.rows.first().map_or(0, Vec::len)
+    }
+}
+
 /// What is still to be written, in the order of the places.
 #[derive(Debug, Default)]
 pub(super) struct Pending(Vec<(Later, Vec<Vec<Value>>)>);
@@ -39,10 +55,10 @@ impl Pending {
         }
     }
 
-    /// All, by the statements' texts; nothing is pending then.
-    pub(super) fn take(&mut self) -> Vec<(&'static str, Vec<Vec<Value>>)> {
+    /// All; nothing is pending then.
+    pub(super) fn take(&mut self) -> Vec<Work<'static>> {
         let pending = std::mem::take(&mut self.0);
-        pending.into_iter().map(|(statement, rows)| (statement.sql, rows)).collect()
+        pending.into_iter().map(|(Later { table, sql, .. }, rows)| Work { table, sql, rows }).collect()
     }
 
     fn concerns(&self, sql: &str) -> bool {

@@ -183,6 +183,13 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/0022_rare.sqlite.sql"),
         postgres: "",
     },
+    Migration {
+        number: 23,
+        works_with: 1,
+        shared: "",
+        sqlite: include_str!("../migrations/0023_workflow.sqlite.sql"),
+        postgres: "",
+    },
 ];
 
 /// What is done on PostgreSQL before a migration, each in a transaction of its own: what takes long beside the nodes, so that the migration itself is short. May be

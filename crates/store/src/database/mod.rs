@@ -19,6 +19,7 @@ pub mod value;
 use std::{borrow::Cow, path::PathBuf, str::FromStr};
 
 pub(crate) use later::Later;
+use later::Work;
 pub use page::{Page, Paged};
 pub(crate) use row::Cell;
 pub use row::{Cells, Row};
@@ -250,20 +251,17 @@ impl Connection {
         }
         let sql = sql.into();
         if let Inner::Postgres(database) = &mut self.inner {
-            return database.execute_all(&[(&sql, rows)]).await;
+            return database.execute_all(&[Work { table: "", sql: &sql, rows }]).await;
         }
         self.run_sqlite(move |database| database.execute_each(&sql, &rows)).await
     }
 
     /// As [`Connection::execute_rows`], for several statements: where they travel, all are on their way before the first is answered.
-    pub(super) async fn execute_all(
-        &mut self,
-        statements: Vec<(&'static str, Vec<Vec<Value>>)>,
-    ) -> StoreResult<()> {
+    async fn execute_all(&mut self, work: Vec<Work<'static>>) -> StoreResult<()> {
         if let Inner::Postgres(database) = &mut self.inner {
-            return if statements.is_empty() { Ok(()) } else { database.execute_all(&statements).await };
+            return if work.is_empty() { Ok(()) } else { database.execute_all(&work).await };
         }
-        for (sql, rows) in statements {
+        for Work { sql, rows, .. } in work {
             self.execute_rows(sql, rows).await?;
         }
         Ok(())

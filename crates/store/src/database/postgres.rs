@@ -5,6 +5,7 @@
 //! mark, its own number: a new session reads it back (`transaction.rs`) and nobody is answered by guessing. The mark is a row, because a
 //! transaction's id means nothing on another server, which may be the one that answers after a failover.
 
+mod fused;
 mod index;
 mod schema;
 mod transaction;
@@ -19,7 +20,7 @@ use futures_util::{
 };
 use tokio_postgres::{Client, NoTls, Statement, error::SqlState, types::ToSql};
 
-use super::{Question, row::Row, sql::Dialect, value::Value};
+use super::{Question, later::Work, row::Row, sql::Dialect, value::Value};
 use crate::{StoreError, StoreResult};
 
 pub(super) use index::Index;
@@ -142,18 +143,22 @@ impl Database {
     }
 
     async fn prepared(&mut self, sql: &str) -> StoreResult<Statement> {
-        if let Some(statement) = self.session().await?.statements.get(sql) {
+        self.prepared_as(sql, || Dialect::Postgres.text(sql).into_owned()).await
+    }
+
+    /// The statement that is known by a name, of a text for this database.
+    async fn prepared_as(&mut self, name: &str, text: impl FnOnce() -> String) -> StoreResult<Statement> {
+        if let Some(statement) = self.session().await?.statements.get(name) {
             return Ok(statement.clone());
         }
-        self.send_queued(sql).await?;
-        let text = Dialect::Postgres.text(sql).into_owned();
+        self.send_queued(name).await?;
         let session = self.session().await?;
         let statement =
-            answered(session.client.prepare(&text)).await?.map_err(|error| refused(error, sql))?;
+            answered(session.client.prepare(&text())).await?.map_err(|error| refused(error, name))?;
         if session.statements.len() >= MOST_STATEMENTS {
             session.statements.clear();
         }
-        session.statements.insert(sql.to_owned(), statement.clone());
+        session.statements.insert(name.to_owned(), statement.clone());
         Ok(statement)
     }
 
@@ -230,8 +235,9 @@ impl Database {
 
     /// Several statements, each for many rows, whose columns are arrays. All are on their way before the first is answered; what comes after one that is refused is
     /// refused with it.
-    pub(crate) async fn execute_all(&mut self, work: &[(&str, Vec<Vec<Value>>)]) -> StoreResult<()> {
-        let prepared = self.prepared_all(work).await?;
+    pub(crate) async fn execute_all(&mut self, work: &[Work<'_>]) -> StoreResult<()> {
+        let pieces = fused::pieces(work);
+        let prepared = self.prepared_all(&pieces).await?;
         let queued = std::mem::take(&mut self.queued);
         let client = &self.session().await?.client;
         // Each is sent when it is first polled, in this order.
@@ -242,24 +248,26 @@ impl Database {
         let first_refusal = match self.kept(answers)? {
             Err(error) => Some((error, "")),
             Ok(answers) => {
-                let mut answers = answers.into_iter().zip(work);
-                answers.find_map(|(answer, (sql, _))| answer.err().map(|error| (error, *sql)))
+                let mut answers = answers.into_iter().zip(&pieces);
+                answers.find_map(|(answer, piece)| answer.err().map(|error| (error, fused::first(piece))))
             }
         };
         first_refusal.map_or(Ok(()), |(error, sql)| Err(self.refused(error, sql)))
     }
 
-    /// Statements for many rows, with their columns. The beginning of the transaction has been answered then.
+    /// A statement for each piece, with its columns. The beginning of the transaction has been answered then.
     async fn prepared_all<'w>(
         &mut self,
-        work: &'w [(&str, Vec<Vec<Value>>)],
+        pieces: &[&'w [Work<'_>]],
     ) -> StoreResult<Vec<(Statement, Vec<Column<'w>>)>> {
         self.send_beginning().await?;
-        let mut prepared = Vec::with_capacity(work.len());
-        for (sql, rows) in work {
-            let statement = self.prepared(sql).await?;
-            let columns = (0..statement.params().len()).map(|index| Column { rows, index }).collect();
-            prepared.push((statement, columns));
+        let mut prepared = Vec::with_capacity(pieces.len());
+        for piece in pieces {
+            let statement = self.prepared_as(&fused::name(piece), || fused::text(piece)).await?;
+            let columns = piece
+                .iter()
+                .flat_map(|work| (0..work.columns()).map(|index| Column { rows: &work.rows, index }));
+            prepared.push((statement, columns.collect()));
         }
         Ok(prepared)
     }

@@ -144,3 +144,71 @@ fn listed_of(rows: Vec<Row>) -> StoreResult<Vec<Listed>> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use model::{ExecutionStatus, Outcome, Timestamp};
+    use testkit::clock::SimulatedClock;
+
+    use super::*;
+    use crate::{Options, Store, database::row::Cell};
+
+    fn text(cell: Cell) -> Option<String> {
+        match cell {
+            Cell::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// SQLite chooses without knowing how many there are of anything, so what it chooses for an empty table is what it chooses for ten million.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn sqlite_finds_a_page_by_the_index_that_is_made_for_it() {
+        let place = testkit::place::Place::sqlite();
+        let clock = Arc::new(SimulatedClock::new(Timestamp::EPOCH));
+        let address = place.address().parse().unwrap();
+        let store = Store::open(Options { address, clock, faults: None }).await.unwrap();
+        let mut connection = store.read_any().await.unwrap();
+        let workflow = Filter { workflow: Some(model::WorkflowId::new(1)), ..Filter::default() };
+        let contact = Filter { contact: Some(model::ContactId::new(1)), ..Filter::default() };
+        let (status, outcome, has_failures) =
+            (Some(ExecutionStatus::Failed), Some(Outcome::Stopped), Some(true));
+        let from = Some(Timestamp::EPOCH);
+        let table = [
+            (Filter::default(), "tenant (tenant_id=?)"),
+            (Filter { from, ..Filter::default() }, "tenant (tenant_id=? AND id>?)"),
+            (Filter { status, ..Filter::default() }, "status (tenant_id=? AND status=?)"),
+            (Filter { outcome, ..Filter::default() }, "outcome (tenant_id=? AND outcome=?)"),
+            (Filter { has_failures, ..Filter::default() }, "failures (tenant_id=?)"),
+            (workflow.clone(), "workflow (workflow_id=?)"),
+            (Filter { status, ..workflow.clone() }, "workflow_status (workflow_id=? AND status=?)"),
+            (Filter { outcome, ..workflow.clone() }, "workflow_outcome (workflow_id=? AND outcome=?)"),
+            (
+                Filter { outcome, from, ..workflow.clone() },
+                "workflow_outcome (workflow_id=? AND outcome=? AND id>?)",
+            ),
+            (Filter { has_failures, ..workflow.clone() }, "workflow_failures (workflow_id=?)"),
+            (Filter { has_failures, from, ..workflow }, "workflow_failures (workflow_id=? AND id>?)"),
+            (contact.clone(), "contact (contact_id=?)"),
+            (Filter { status, ..contact }, "contact (contact_id=?)"),
+        ];
+        for (filter, index) in &table {
+            let bounds = Bounds { from: filter.from.map(|_| 1), until: None };
+            let search = Search { tenant: TenantId::new(1), filter, bounds };
+            for (sql, parameters) in [page_question(&search, Page::first(50)), search.count()] {
+                let plan = connection.query(format!("EXPLAIN QUERY PLAN {sql}"), parameters).await.unwrap();
+                let steps: Vec<String> = plan.into_iter().flat_map(|row| row.0).filter_map(text).collect();
+                let found: Vec<_> = steps
+                    .iter()
+                    .filter_map(|step| step.split_once("INDEX idx_workflow_executions_"))
+                    .collect();
+                assert!(matches!(found[..], [(_, found)] if found == *index), "{filter:?}: {steps:#?}");
+                assert!(
+                    !steps.iter().any(|step| step.contains("B-TREE")),
+                    "{filter:?} is sorted: {steps:#?}"
+                );
+            }
+        }
+    }
+}

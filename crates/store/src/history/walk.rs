@@ -18,7 +18,7 @@ use crate::{
 /// Ids of the first stretch: a small history is always looked at as a whole.
 const STRETCH: i64 = 2_000;
 /// Ids of the longest stretch whose rows are read for a text.
-const LONGEST_READ: i64 = 65_536;
+const LONGEST_READ: i64 = 16_384;
 /// Ids are handed out in blocks that are given up after ten seconds (`ids`), and a transaction takes a while: two executions further apart than this have ids in the order of
 /// their times.
 const MARGIN: Period = Period::seconds(30);

@@ -18,8 +18,8 @@ use futures_util::{
 use model::NodeId;
 use tokio_postgres::{Error, SimpleQueryMessage};
 
-use super::{Database, PATIENCE, answered, describe, ended_session, unavailable, wire::Column};
-use crate::{StoreError, StoreResult, database::value::Value};
+use super::{Database, PATIENCE, Work, answered, describe, ended_session, fused, unavailable, wire::Column};
+use crate::{StoreError, StoreResult};
 
 /// Between two attempts to find out what became of a commit.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -137,7 +137,7 @@ impl Database {
     }
 
     /// Writes the rows and commits, in one journey. When the session breaks while committing, finds out in a new one whether it happened, for as long as it takes.
-    pub(crate) async fn commit(&mut self, work: &[(&str, Vec<Vec<Value>>)]) -> StoreResult<()> {
+    pub(crate) async fn commit(&mut self, work: &[Work<'_>]) -> StoreResult<()> {
         match self.transaction {
             Transaction::None => {
                 return Err(StoreError::Unavailable("the connection to the database was lost".to_owned()));
@@ -147,17 +147,18 @@ impl Database {
             Transaction::Begun { .. } | Transaction::Open => {}
             Transaction::Fenced => return Err(StoreError::Fenced),
         }
-        let prepared = self.prepared_all(work).await?;
+        let pieces = fused::pieces(work);
+        let prepared = self.prepared_all(&pieces).await?;
         let queued = std::mem::take(&mut self.queued);
         // Nothing is sent in a session that is lost already: then nothing was committed.
         let client = &self.session().await?.client;
-        let mut writes: Vec<Write<'_>> = Vec::with_capacity(work.len() + 1);
-        let mut texts = Vec::with_capacity(work.len() + 1);
+        let mut writes: Vec<Write<'_>> = Vec::with_capacity(pieces.len() + 1);
+        let mut texts = Vec::with_capacity(pieces.len() + 1);
         if !queued.is_empty() {
             writes.push(maybe_done(client.batch_execute(&queued).map(|done| done.map(|()| 0)).boxed()));
             texts.push(queued.as_str());
         }
-        texts.extend(work.iter().map(|(sql, _)| *sql));
+        texts.extend(pieces.iter().map(|piece| fused::first(piece)));
         for (statement, columns) in &prepared {
             writes.push(maybe_done(
                 async move { client.execute(statement, &Column::parameters(columns)).await }.boxed(),
@@ -272,11 +273,12 @@ mod tests {
         database.batch("CREATE TABLE kept (id BIGINT)").await.unwrap();
         let insert = "INSERT INTO kept (id) {rows:bigint}";
         database.begin(None).await.unwrap();
-        let work = [(insert, vec![params![1_i64]]), (insert, vec![params!["no number"]])];
+        let one = |value| Work { table: "kept", sql: insert, rows: vec![value] };
+        let work = [one(params![1_i64]), one(params!["no number"])];
         database.commit(&work).await.unwrap_err();
         database.rollback().await.unwrap();
         database.begin(None).await.unwrap();
-        database.commit(&[(insert, vec![params![2_i64]])]).await.unwrap();
+        database.commit(&[one(params![2_i64])]).await.unwrap();
         let rows = database.query("SELECT id FROM kept", &[]).await.unwrap();
         let ids: Vec<i64> = rows.into_iter().map(|row| row.first().unwrap()).collect();
         assert_eq!(ids, [2], "of the first transaction nothing");
