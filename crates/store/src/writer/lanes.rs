@@ -8,9 +8,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// So many operations without an answer are for one lane to do; more are for the next, too. It is twice what waits on two processors at a thousand events a second: with
-/// fewer the second lane takes the processors from the first, with more it does not help when the first stands still for a moment.
-const FEW: usize = 6;
+/// So many operations without an answer are for one lane to do; more are for the next, too.
+const FEW: usize = 16;
 
 /// The lanes, by their numbers.
 #[derive(Debug)]
@@ -82,9 +81,9 @@ mod tests {
     #[test]
     fn a_lane_has_enough_to_do_before_the_next_and_one_subject_keeps_to_its_own() {
         let lanes = Lanes::new(2);
-        let few: Vec<_> = (0..FEW as i64).map(|subject| lanes.take(subject)).collect();
+        let few: Vec<_> = (0..16).map(|subject| lanes.take(subject)).collect();
         assert!(few.iter().all(|seat| seat.lane == 0));
-        let more: Vec<_> = (FEW as i64..40).map(|subject| lanes.take(subject)).collect();
+        let more: Vec<_> = (16..40).map(|subject| lanes.take(subject)).collect();
         let of = |lane: usize| few.iter().chain(&more).filter(|seat| seat.lane == lane).count();
         assert_eq!((of(0), of(1)), (20, 20));
         assert_eq!(lanes.take(17).lane, 1, "after the one that is under way");
