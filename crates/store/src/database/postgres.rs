@@ -233,7 +233,7 @@ impl Database {
         answers.into_iter().zip(questions).map(rows_of).collect()
     }
 
-    /// Several statements, each for many rows, whose columns are arrays. All are on their way before the first is answered; what comes after one that is refused is
+    /// Several statements, each for many rows, whose columns are arrays; what is about different tables goes as one ([`fused`]). All are on their way before the first is answered; what comes after one that is refused is
     /// refused with it.
     pub(crate) async fn execute_all(&mut self, work: &[Work<'_>]) -> StoreResult<()> {
         let pieces = fused::pieces(work);

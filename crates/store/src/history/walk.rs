@@ -217,3 +217,26 @@ pub(super) fn lower(one: Option<i64>, other: Option<i64>) -> Option<i64> {
         (one, other) => one.or(other),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use model::ContactId;
+
+    use super::*;
+
+    #[test]
+    fn a_stretch_whose_rows_are_read_for_a_text_stays_short() {
+        let (text, contact) = (Some("refund".to_owned()), Some(ContactId::new(1)));
+        let soon = Patience::of(Duration::from_millis(8));
+        let longest = |filter: Filter, patience| {
+            Search { tenant: TenantId::new(1), filter: &filter, bounds: Bounds::default() }.longest(patience)
+        };
+        let all = [
+            longest(Filter { text: text.clone(), ..Filter::default() }, soon),
+            longest(Filter { text: text.clone(), ..Filter::default() }, Patience::ENDLESS),
+            longest(Filter { text, contact, ..Filter::default() }, soon),
+            longest(Filter::default(), soon),
+        ];
+        assert_eq!(all, [LONGEST_READ, i64::MAX, i64::MAX, i64::MAX]);
+    }
+}
