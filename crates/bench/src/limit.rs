@@ -18,6 +18,7 @@ use futures_util::{SinkExt, TryStreamExt};
 use rusqlite::types::Value;
 
 use crate::{
+    latency::Latencies,
     place::{Database, Kind, Place},
     server,
     store::session,
@@ -51,31 +52,94 @@ pub fn disk_commits(folder: &Path) -> Result<f64, String> {
 /// # Errors
 /// What it said.
 pub async fn database_commits(database: &Database) -> Result<f64, String> {
-    let table = "CREATE TABLE limit_commits (id BIGINT PRIMARY KEY, text TEXT)";
-    let insert = |id: u32| format!("INSERT INTO limit_commits VALUES ({id}, 'committed')");
-    let (begun, mut count);
-    match database.kind {
-        Kind::Sqlite => {
-            let connection = sqlite(&database.folder.join("limit.db"))?;
-            connection.execute_batch(table).map_err(|error| error.to_string())?;
-            (begun, count) = (Instant::now(), 0_u32);
-            while begun.elapsed() < LONG_ENOUGH {
-                connection.execute_batch(&insert(count)).map_err(|error| error.to_string())?;
-                count += 1;
-            }
-        }
-        Kind::Postgres => {
-            let client = session(&database.address).await?;
-            client.batch_execute(table).await.map_err(|error| error.to_string())?;
-            (begun, count) = (Instant::now(), 0_u32);
-            while begun.elapsed() < LONG_ENOUGH {
-                client.batch_execute(&insert(count)).await.map_err(|error| error.to_string())?;
-                count += 1;
-            }
-            client.batch_execute("DROP TABLE limit_commits").await.map_err(|error| error.to_string())?;
+    let mut bare = Bare::open(database).await?;
+    bare.run("CREATE TABLE limit_commits (id BIGINT PRIMARY KEY, text TEXT)").await?;
+    let (begun, mut count) = (Instant::now(), 0_u32);
+    while begun.elapsed() < LONG_ENOUGH {
+        bare.run(&format!("INSERT INTO limit_commits VALUES ({count}, 'committed')")).await?;
+        count += 1;
+    }
+    let took = begun.elapsed();
+    bare.run("DROP TABLE limit_commits").await?;
+    Ok(f64::from(count) / took.as_secs_f64())
+}
+
+/// A database with nothing around it.
+enum Bare {
+    Sqlite(rusqlite::Connection),
+    Postgres(tokio_postgres::Client),
+}
+
+impl Bare {
+    async fn open(database: &Database) -> Result<Self, String> {
+        match database.kind {
+            Kind::Sqlite => sqlite(&database.folder.join("limit.db")).map(Self::Sqlite),
+            Kind::Postgres => session(&database.address).await.map(Self::Postgres),
         }
     }
-    Ok(f64::from(count) / begun.elapsed().as_secs_f64())
+
+    async fn run(&mut self, sql: &str) -> Result<(), String> {
+        match self {
+            Self::Sqlite(connection) => connection.execute_batch(sql).map_err(|error| error.to_string()),
+            Self::Postgres(client) => client.batch_execute(sql).await.map_err(|error| error.to_string()),
+        }
+    }
+}
+
+/// How long one waits for the commit of one small row, from when it is due, when so many a second are due and nothing else is done.
+///
+/// # Errors
+/// What the database said.
+pub async fn commit_latencies(database: &Database, rate: u32) -> Result<Latencies, String> {
+    let gap = Duration::from_secs(1) / rate.max(1);
+    let mut bare = Bare::open(database).await?;
+    bare.run("CREATE TABLE limit_latencies (id BIGINT PRIMARY KEY, text TEXT)").await?;
+    let (mut latencies, mut due) = (Latencies::default(), Instant::now());
+    for id in 0..rate * 2 {
+        due += gap;
+        // Nothing else waits for this thread.
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        bare.run(&format!("INSERT INTO limit_latencies VALUES ({id}, 'committed')")).await?;
+        latencies.add(due.elapsed());
+    }
+    bare.run("DROP TABLE limit_latencies").await?;
+    Ok(latencies)
+}
+
+/// How much of its time a processor does not give to a program that wants nothing but to run: to others on the same machine, or of the same host, which no counter here tells.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Standstill {
+    /// Milliseconds of each second, on average of all processors, in pieces of more than half a millisecond.
+    pub of_a_second: f64,
+    /// The longest piece, in milliseconds.
+    pub longest: f64,
+}
+
+/// Looks at the time on all processors for two seconds.
+pub fn standstill() -> Standstill {
+    const PIECE: Duration = Duration::from_micros(500);
+    let look = || {
+        let (begun, mut last) = (Instant::now(), Instant::now());
+        let (mut all, mut longest) = (Duration::ZERO, Duration::ZERO);
+        while begun.elapsed() < 2 * LONG_ENOUGH {
+            let gap = last.elapsed();
+            last += gap;
+            if gap > PIECE {
+                all += gap;
+                longest = longest.max(gap);
+            }
+        }
+        (all.as_secs_f64() * 1000.0 / begun.elapsed().as_secs_f64(), longest.as_secs_f64() * 1000.0)
+    };
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..processors).map(|_| scope.spawn(look)).collect();
+        let looked = threads.into_iter().map(|thread| thread.join().unwrap_or_default());
+        looked.fold(Standstill::default(), |sum, (of_a_second, longest)| Standstill {
+            of_a_second: sum.of_a_second + of_a_second / processors as f64,
+            longest: sum.longest.max(longest),
+        })
+    })
 }
 
 /// The rows that a run added.

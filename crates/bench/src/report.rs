@@ -5,7 +5,11 @@ use std::io::IsTerminal;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 
-use crate::{limit, options::Options, place::Place};
+use crate::{
+    limit::{self, Standstill},
+    options::Options,
+    place::Place,
+};
 
 /// What must be reached (the table; docs/PERFORMANCE.md).
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -114,7 +118,23 @@ struct Section {
     disk: f64,
     /// Transactions of one row a second.
     database: f64,
+    standstill: Standstill,
     figures: Vec<Figure>,
+}
+
+impl Section {
+    /// What everything else has to be read beside.
+    fn machine(&self) -> String {
+        format!(
+            "{}: {:.0} durable writes/s of the disk, {:.0} commits/s of the database one by one, {} processors, each of which stands still for {:.1} ms of a second ({:.1} ms at the longest)",
+            self.store,
+            self.disk,
+            self.database,
+            std::thread::available_parallelism().map_or(1, usize::from),
+            self.standstill.of_a_second,
+            self.standstill.longest
+        )
+    }
 }
 
 impl Report {
@@ -123,18 +143,17 @@ impl Report {
         Self { sections: Vec::new() }
     }
 
-    /// Measures the disk and the database, beside whose figures everything else has to be read.
+    /// Measures the disk, the database and the processors, beside whose figures everything else has to be read.
     ///
     /// # Errors
     /// What cannot be written.
     pub async fn begin(&mut self, place: &Place) -> Result<(), String> {
         let disk = limit::disk_commits(place.folder())?;
         let database = limit::database_commits(&place.database("commits")?).await?;
-        println!(
-            "\n{}: the disk makes {disk:.0} writes a second durable, the database commits {database:.0} rows a second one by one",
-            place.kind.name()
-        );
-        self.sections.push(Section { store: place.kind.name(), disk, database, figures: Vec::new() });
+        let standstill = limit::standstill();
+        let section = Section { store: place.kind.name(), disk, database, standstill, figures: Vec::new() };
+        println!("\n{}", section.machine());
+        self.sections.push(section);
         Ok(())
     }
 
@@ -146,7 +165,8 @@ impl Report {
     /// One more figure.
     pub fn add(&mut self, figure: Figure) {
         let mark = if figure.is_missed() { "  MISSED" } else { "" };
-        println!("  {:<44} {:>12} {}{mark}", figure.name, short(figure.value), figure.unit);
+        let half = figure.latency.map(|(half, _)| format!(" (half {})", short(half))).unwrap_or_default();
+        println!("  {:<44} {:>12} {}{half}{mark}", figure.name, short(figure.value), figure.unit);
         if let Some(section) = self.sections.last_mut() {
             section.figures.push(figure);
         }
@@ -158,14 +178,7 @@ impl Report {
     /// When the file cannot be written.
     pub fn end(&self, options: &Options) -> Result<bool, String> {
         for section in &self.sections {
-            println!(
-                "\n{}: {:.0} durable writes/s of the disk, {:.0} commits/s of the database, {} processors",
-                section.store,
-                section.disk,
-                section.database,
-                std::thread::available_parallelism().map_or(1, usize::from)
-            );
-            println!("{}", table(&section.figures));
+            println!("\n{}\n{}", section.machine(), table(&section.figures));
         }
         if let Some(path) = &options.json {
             let text = format!("{:#}\n", self.json());
@@ -191,7 +204,8 @@ impl Report {
             });
             json!({
                 "store": section.store, "diskCommitsPerSecond": section.disk,
-                "databaseCommitsPerSecond": section.database, "figures": figures.collect::<Vec<_>>(),
+                "databaseCommitsPerSecond": section.database, "standstillMsPerSecond": section.standstill.of_a_second,
+                "longestStandstillMs": section.standstill.longest, "figures": figures.collect::<Vec<_>>(),
             })
         });
         json!({"sections": sections.collect::<Vec<_>>()})

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     http::Connection,
     latency::Latencies,
-    load,
+    limit, load,
     options::Options,
     place::Place,
     report::{Figure, Floor, Report},
@@ -28,7 +28,9 @@ pub async fn run(place: &Place, options: &Options, report: &mut Report) -> Resul
     let answers = load::open(house.server.port, RATE, next).await?.sound()?;
     house.quiet().await?;
     let commits = 3.0 * report.commit();
-    report.add(figure("accept at 1,000 events/s (W2), p99", &answers.latencies, 5.0 + commits));
+    let bare = limit::commit_latencies(&place.database("bare")?, RATE).await?.percentile(99.0);
+    let accept = figure("accept at 1,000 events/s (W2), p99", &answers.latencies, 5.0 + commits);
+    report.add(Figure { limit: Some(bare), ..accept }.note("limit: a row and its commit at the same rate"));
     house.server.call("DELETE", &format!("/api/workflows/{inside}"), &serde_json::Value::Null).await?;
     house.workflow(&house::outside(&house.sink)).await?;
     let mut connection = Connection::open(house.server.port).await?;
