@@ -27,6 +27,7 @@ pub use value::Value;
 
 use model::{NodeId, Timestamp};
 use sql::Dialect;
+pub(crate) use sqlite::Prefetch;
 
 use crate::{StoreError, StoreResult};
 
@@ -87,7 +88,8 @@ pub(crate) async fn open(address: &Address, now: Timestamp) -> StoreResult<Opene
             let open = move || {
                 let mut writer = Connection::new(Inner::SqliteHere(sqlite::open(&path)?));
                 let wall = futures_executor::block_on(migrations::apply(&mut writer, now))?;
-                let readers = readers::Readers::new(readers::Source::Sqlite(path), wall);
+                let prefetch = Prefetch::new(&path);
+                let readers = readers::Readers::new(readers::Source::Sqlite(path, prefetch), wall);
                 Ok(Opened { writers: vec![writer], ids: None, readers })
             };
             tokio::task::spawn_blocking(open)
@@ -192,6 +194,14 @@ impl Connection {
         let is_asked = questions.each_ref().map(Option::is_some);
         let mut answers = self.query_all(questions.into_iter().flatten().collect()).await?.into_iter();
         Ok(is_asked.map(|is_asked| if is_asked { answers.next().unwrap_or_default() } else { Vec::new() }))
+    }
+
+    /// What brings rows into memory that lie in as many places, before they are read. Only for a file.
+    pub(crate) fn prefetch(&self) -> Option<Prefetch> {
+        match &self.inner {
+            Inner::SqliteThere(Some(database)) => database.prefetch().cloned(),
+            Inner::SqliteThere(None) | Inner::SqliteHere(_) | Inner::Postgres(_) => None,
+        }
     }
 
     /// Runs a query that gives one row or none.

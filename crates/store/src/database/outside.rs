@@ -37,7 +37,7 @@ pub(crate) async fn look(address: &Address) -> StoreResult<Connection> {
         Address::Sqlite(path) => {
             must_exist(path)?;
             let path = path.clone();
-            sqlite_there(move || sqlite::open_reader(&path)).await
+            sqlite_there(move || sqlite::open_reader(&path, sqlite::Prefetch::new(&path))).await
         }
         Address::Postgres(_) => {
             // As the owner, who sees every tenant.

@@ -16,7 +16,7 @@ use std::{borrow::Cow, collections::HashMap, future::Future, time::Duration};
 
 use futures_util::{
     FutureExt,
-    future::{join, join_all},
+    future::{join, join_all, join3},
 };
 use tokio_postgres::{Client, NoTls, Statement, error::SqlState, types::ToSql};
 
@@ -183,9 +183,11 @@ impl Database {
         let statement = self.prepared(sql).await?;
         self.send_beginning().await?;
         let queued = std::mem::take(&mut self.queued);
+        let plans = self.plans_of(sql);
         let client = &self.session().await?.client;
         let values = borrowed(parameters);
-        let rows = together(client, &queued, client.query(&statement, &values)).await;
+        let rows =
+            together(client, &queued, with_plans(client, plans, client.query(&statement, &values))).await;
         let rows = match self.kept(rows)? {
             Err(error) if is_outdated(&error) => {
                 self.forget();
@@ -219,11 +221,14 @@ impl Database {
             prepared.push((self.prepared(&of_one(sql, parameters)).await?, borrowed(parameters)));
         }
         let queued = std::mem::take(&mut self.queued);
+        let plans = questions.iter().map(|(sql, _)| self.plans_of(sql)).collect::<Vec<_>>();
         let client = &self.session().await?.client;
         let before =
             async { if queued.is_empty() { Ok(Vec::new()) } else { client.simple_query(&queued).await } };
         // Each is sent when it is first polled, in this order.
-        let asked = prepared.iter().map(|(statement, values)| client.query(statement, values).boxed());
+        let asked = prepared.iter().zip(plans).map(|((statement, values), plans)| {
+            with_plans(client, plans, client.query(statement, values)).boxed()
+        });
         let answers = answered(join(before, join_all(asked))).await;
         let (before, answers) = self.kept(answers)?;
         self.opened(before.map_err(unavailable)).await?;
@@ -272,6 +277,11 @@ impl Database {
         Ok(prepared)
     }
 
+    /// A session for reading plans each statement with what is asked, except for those that say so.
+    fn plans_of(&self, sql: &str) -> Plans {
+        if self.role == Role::Reader && sql.starts_with("{kept}") { Plans::Kept } else { Plans::AsTheSession }
+    }
+
     /// The error of a statement; one that was prepared before the tables changed is prepared anew the next time.
     fn refused(&mut self, error: tokio_postgres::Error, sql: &str) -> StoreError {
         if is_outdated(&error) {
@@ -308,6 +318,30 @@ async fn together<T>(
     // Both are sent when they are first polled, in this order.
     let (first, second) = answered(join(client.batch_execute(queued), statement)).await?;
     Ok(first.and(second))
+}
+
+/// Whose plan a statement is done by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Plans {
+    /// One that the session has made before, whatever was asked then.
+    Kept,
+    AsTheSession,
+}
+
+/// Sends a statement between two that say whether its plan is kept, without waiting in between.
+async fn with_plans<T>(
+    client: &Client,
+    plans: Plans,
+    statement: impl Future<Output = Result<T, tokio_postgres::Error>>,
+) -> Result<T, tokio_postgres::Error> {
+    if plans == Plans::AsTheSession {
+        return statement.await;
+    }
+    // Each is sent when it is first polled, in this order.
+    let (before, answer, after) =
+        join3(client.batch_execute(wall::KEEP), statement, client.batch_execute(wall::PLAN)).await;
+    before.and(after)?;
+    answer
 }
 
 /// Waits for an answer, not for ever.

@@ -27,7 +27,7 @@ pub(crate) const READERS: usize = 4;
 /// Where new connections come from.
 #[derive(Clone)]
 pub(crate) enum Source {
-    Sqlite(PathBuf),
+    Sqlite(PathBuf, sqlite::Prefetch),
     Postgres(Box<tokio_postgres::Config>),
 }
 
@@ -60,7 +60,7 @@ impl Readers {
     }
 
     pub(crate) const fn is_alone(&self) -> bool {
-        matches!(self.source, Source::Sqlite(_))
+        matches!(self.source, Source::Sqlite(..))
     }
 
     pub(crate) const fn wall(&self) -> Wall {
@@ -75,7 +75,7 @@ impl Readers {
     /// A session of its own that may write.
     pub(crate) async fn lease(&self) -> StoreResult<Option<Connection>> {
         match &self.source {
-            Source::Sqlite(_) => Ok(None),
+            Source::Sqlite(..) => Ok(None),
             Source::Postgres(config) => {
                 let database = postgres::Database::open(config, postgres::Role::Writer).await?;
                 Ok(Some(Connection::new(Inner::Postgres(Box::new(database)))))
@@ -95,9 +95,9 @@ impl Readers {
         let connection = match self.nearest(view) {
             Some(connection) => connection,
             None => match &self.source {
-                Source::Sqlite(path) => {
-                    let path = path.clone();
-                    let database = tokio::task::spawn_blocking(move || sqlite::open_reader(&path))
+                Source::Sqlite(path, prefetch) => {
+                    let (path, prefetch) = (path.clone(), prefetch.clone());
+                    let database = tokio::task::spawn_blocking(move || sqlite::open_reader(&path, prefetch))
                         .await
                         .map_err(|error| StoreError::Unavailable(error.to_string()))??;
                     Connection::new(Inner::SqliteThere(Some(database)))

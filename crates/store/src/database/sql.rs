@@ -16,6 +16,7 @@
 //! | `{among_found:SELECT …}` | `IN (SELECT …)` | `= ANY(ARRAY(SELECT …))` | an id that is one of those found: PostgreSQL finds them first, however many it expects |
 //! | `{for_update}` | | `FOR UPDATE` | rows that the transaction is going to change |
 //! | `{for_no_key_update}` | | `FOR NO KEY UPDATE` | rows that the transaction decides by, while others may refer to them |
+//! | `{kept}` | | | at the beginning: a reader keeps the plan, which is the same whatever is asked ([`super::postgres`]) |
 //! | `{skip_locked}` | | `FOR UPDATE SKIP LOCKED` | rows that nobody else is taking |
 //!
 //! Parameters are written `?1`, `?2` …; text is searched with `instr`, which PostgreSQL calls `strpos`, and compared without
@@ -64,7 +65,8 @@ impl Dialect {
                 (Self::Postgres, "json") => out.push_str("JSONB"),
                 (Self::Postgres, "bytes") => out.push_str("BYTEA"),
                 (Self::Postgres, "clustered")
-                | (Self::Sqlite, "for_update" | "for_no_key_update" | "skip_locked") => {}
+                | (Self::Sqlite, "for_update" | "for_no_key_update" | "skip_locked")
+                | (_, "kept") => {}
                 (Self::Postgres, "for_update") => out.push_str("FOR UPDATE"),
                 (Self::Postgres, "for_no_key_update") => out.push_str("FOR NO KEY UPDATE"),
                 (Self::Postgres, "skip_locked") => out.push_str("FOR UPDATE SKIP LOCKED"),

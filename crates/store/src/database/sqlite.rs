@@ -1,6 +1,7 @@
 //! SQLite in this process: opening the file, and running statements on a thread that may block.
 
 mod checkpoint;
+mod prefetch;
 
 use std::{
     fs::{File, TryLockError},
@@ -12,6 +13,7 @@ use std::{
 use rusqlite::{OpenFlags, functions::FunctionFlags, types::ValueRef};
 
 use self::checkpoint::Checkpoints;
+pub(crate) use self::prefetch::Prefetch;
 use super::{
     Question,
     row::{Cell, Row},
@@ -33,6 +35,8 @@ const LOCK_PAUSE: Duration = Duration::from_millis(10);
 pub(crate) struct Database {
     /// Beside the one that writes.
     checkpoints: Option<Checkpoints>,
+    /// Beside one that reads.
+    prefetch: Option<Prefetch>,
     connection: rusqlite::Connection,
     /// Held as long as the writer lives: one process at a time.
     _lock: Option<File>,
@@ -65,7 +69,7 @@ pub(crate) fn open(path: &Path) -> StoreResult<Database> {
     connection.busy_timeout(Duration::from_secs(5))?;
     add_fold(&connection)?;
     let checkpoints = Some(Checkpoints::start(path)?);
-    Ok(Database { checkpoints, connection, _lock: Some(lock) })
+    Ok(Database { checkpoints, prefetch: None, connection, _lock: Some(lock) })
 }
 
 /// The folder, and those above it that are missing, for nobody but their owner. What is there already keeps its mode: somebody chose it.
@@ -134,17 +138,21 @@ fn add_fold(connection: &rusqlite::Connection) -> rusqlite::Result<()> {
     })
 }
 
-pub(crate) fn open_reader(path: &Path) -> StoreResult<Database> {
+pub(crate) fn open_reader(path: &Path, prefetch: Prefetch) -> StoreResult<Database> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = rusqlite::Connection::open_with_flags(path, flags)?;
     connection.pragma_update(None, "cache_size", -1_024)?;
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(64);
     add_fold(&connection)?;
-    Ok(Database { checkpoints: None, connection, _lock: None })
+    Ok(Database { checkpoints: None, prefetch: Some(prefetch), connection, _lock: None })
 }
 
 impl Database {
+    pub(super) const fn prefetch(&self) -> Option<&Prefetch> {
+        self.prefetch.as_ref()
+    }
+
     pub(crate) fn commit(&mut self) -> StoreResult<()> {
         self.connection.prepare_cached("COMMIT")?.execute(())?;
         if let Some(checkpoints) = &self.checkpoints {

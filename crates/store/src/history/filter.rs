@@ -2,6 +2,7 @@
 
 use model::{
     ContactId, EventId, ExecutionId, ExecutionStatus, Outcome, SubmissionId, TenantId, Timestamp, WorkflowId,
+    execution::Progress,
 };
 
 use crate::{database::Value, params};
@@ -39,6 +40,24 @@ impl Filter {
         self.has_failures.is_none() && self.text.is_none() && !self.is_about_one()
     }
 
+    /// More than times narrows it: its rows do not lie together.
+    pub(super) fn is_narrowed(&self) -> bool {
+        *self != Self { from: self.from, until: self.until, ..Self::default() }
+    }
+
+    /// Of what an execution was found by, all that can change: it is still so.
+    pub(super) fn still_admits(&self, progress: &Progress) -> bool {
+        let Progress { status, outcome, actions_failed, .. } = progress;
+        self.status.is_none_or(|wanted| wanted == *status)
+            && self.outcome.is_none_or(|wanted| Some(wanted) == *outcome)
+            && self.has_failures.is_none_or(|wanted| wanted == (*actions_failed > 0))
+    }
+
+    /// It is about a workflow, or about what has few.
+    const fn is_narrow(&self) -> bool {
+        self.workflow.is_some() || self.is_about_one()
+    }
+
     /// A person, an answer, an event or an execution has few.
     pub(super) const fn is_about_one(&self) -> bool {
         self.contact.is_some() || self.submission.is_some() || self.event.is_some() || self.retry_of.is_some()
@@ -67,6 +86,51 @@ impl Filter {
         }
     }
 
+    /// What an index alone can tell of it, as a predicate like [`Filter::predicate`]: no row is looked at, and nearly all that are found are let through. None: of whoever has few, and
+    /// where SQLite looks at rows although the index is of nothing else.
+    pub(super) fn indexed(&self, tenant: TenantId) -> Option<(String, Vec<Value>)> {
+        let is_of_few = self.submission.is_some() || self.event.is_some() || self.retry_of.is_some();
+        if !(Self { text: None, ..self.clone() }).is_indexed() || is_of_few || self.has_failures.is_some() {
+            return None;
+        }
+        let mut parameters = params![tenant];
+        let mut number = |value: Value| {
+            parameters.push(value);
+            parameters.len()
+        };
+        // Whose they are is known by whom they are about.
+        let mut found = vec![match (self.workflow, self.contact) {
+            (None, None) => "e.tenant_id = ?1".to_owned(),
+            (Some(workflow), _) => format!(
+                "e.workflow_id = (SELECT id FROM workflows WHERE id = ?{} AND tenant_id = ?1)",
+                number(workflow.into())
+            ),
+            (None, Some(contact)) => format!(
+                "e.contact_id = (SELECT id FROM contacts WHERE id = ?{} AND tenant_id = ?1)",
+                number(contact.into())
+            ),
+        }];
+        found.extend(self.state(&mut number));
+        Some((found.join(" AND "), parameters))
+    }
+
+    /// The conditions for what can change.
+    fn state(&self, number: &mut impl FnMut(Value) -> usize) -> Vec<String> {
+        let mut found = Vec::new();
+        found.extend(self.status.map(|status| format!("e.status = ?{}", number(status.into()))));
+        if let Some(outcome) = self.outcome {
+            // Most are matched: the others have an index of their own, which says this of itself.
+            if outcome != Outcome::Matched {
+                found.push("e.outcome <> 'matched'".to_owned());
+            }
+            found.push(format!("e.outcome = ?{}", number(outcome.into())));
+        }
+        found.extend(self.has_failures.map(|has_failures| {
+            if has_failures { "e.actions_failed > 0" } else { "e.actions_failed = 0" }.to_owned()
+        }));
+        found
+    }
+
     /// The predicate with its parameters, `?1` being the tenant. What only is to be checked of what an index finds stands in one `coalesce`: the tenant where a narrower column
     /// is given, whose own index would walk the whole history, and times, by which all rows of the time would be sorted (the ids that they lie within, of
     /// [`super::walk::Bounds`], are there to find by). To PostgreSQL it is one condition that holds as often as not. Of each by itself it would expect that little is
@@ -78,12 +142,10 @@ impl Filter {
             parameters.len()
         };
         let (mut found, mut checked) = (Vec::new(), Vec::new());
-        let is_narrow = self.workflow.is_some() || self.is_about_one();
-        let tenant = if is_narrow { &mut checked } else { &mut found };
+        let tenant = if self.is_narrow() { &mut checked } else { &mut found };
         tenant.push("e.tenant_id = ?1".to_owned());
-        let columns: [(&str, Option<Value>); 6] = [
+        let columns: [(&str, Option<Value>); 5] = [
             ("workflow_id", self.workflow.map(Into::into)),
-            ("status", self.status.map(Into::into)),
             ("contact_id", self.contact.map(Into::into)),
             ("submission_id", self.submission.map(Into::into)),
             ("event_id", self.event.map(Into::into)),
@@ -92,16 +154,7 @@ impl Filter {
         for (column, value) in columns {
             found.extend(value.map(|value| format!("e.{column} = ?{}", number(value))));
         }
-        if let Some(outcome) = self.outcome {
-            // Most are matched: the others have an index of their own, which says this of itself.
-            if outcome != Outcome::Matched {
-                found.push("e.outcome <> 'matched'".to_owned());
-            }
-            found.push(format!("e.outcome = ?{}", number(outcome.into())));
-        }
-        found.extend(self.has_failures.map(|has_failures| {
-            if has_failures { "e.actions_failed > 0" } else { "e.actions_failed = 0" }.to_owned()
-        }));
+        found.extend(self.state(&mut number));
         checked.extend(self.from.map(|from| format!("e.created_at >= ?{}", number(from.into()))));
         checked.extend(self.until.map(|until| format!("e.created_at < ?{}", number(until.into()))));
         found.extend(self.text.as_ref().map(|text| {
@@ -111,5 +164,33 @@ impl Filter {
             found.push(format!("coalesce({}, FALSE)", checked.join(" AND ")));
         }
         (found.join(" AND "), parameters)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_changed_since_it_was_found_is_let_through_only_if_it_still_fits() {
+        let found = |status, outcome| Progress::accepted(status, outcome);
+        let failed = Progress { actions_failed: 1, ..found(ExecutionStatus::Completed, None) };
+        let progresses = [
+            found(ExecutionStatus::Running, Some(Outcome::Matched)),
+            found(ExecutionStatus::Running, None),
+            found(ExecutionStatus::Completed, Some(Outcome::Stopped)),
+            failed,
+        ];
+        let (status, outcome) = (Some(ExecutionStatus::Running), Some(Outcome::Matched));
+        let filters = [
+            (Filter::default(), [true, true, true, true]),
+            (Filter { status, ..Filter::default() }, [true, true, false, false]),
+            (Filter { outcome, ..Filter::default() }, [true, false, false, false]),
+            (Filter { has_failures: Some(true), ..Filter::default() }, [false, false, false, true]),
+            (Filter { has_failures: Some(false), ..Filter::default() }, [true, true, true, false]),
+        ];
+        for (filter, expected) in filters {
+            assert_eq!(progresses.each_ref().map(|progress| filter.still_admits(progress)), expected);
+        }
     }
 }

@@ -4,10 +4,10 @@ use model::{Period, TenantId, Timestamp};
 
 use super::{
     Filter,
-    walk::{self, Bounds},
+    walk::{self, Bounds, Search},
 };
 use crate::{
-    database::{Question, Value, page::COUNT_CAP},
+    database::{Question, page::COUNT_CAP},
     params,
     rollup::{self, Span},
 };
@@ -34,9 +34,9 @@ impl Counted {
         Some(Self { whole, ends })
     }
 
-    /// Of a workflow's, the ids that the ends lie within: where the first is over, and where the last begins.
+    /// Of what more than times narrows, the ids that the ends lie within: where the first is over, and where the last begins.
     pub(super) fn inner(&self, tenant: TenantId, filter: &Filter) -> [Option<Question>; 2] {
-        let [head, tail] = self.ends.map(|end| end.filter(|_| filter.workflow.is_some()));
+        let [head, tail] = self.ends.map(|end| end.filter(|_| filter.is_narrowed()));
         [head.map(|(_, until)| walk::after(tenant, until)), tail.map(|(from, _)| walk::before(tenant, from))]
     }
 
@@ -66,35 +66,20 @@ pub(super) fn capped(count: i64) -> (i64, bool) {
     (count.min(COUNT_CAP), count > COUNT_CAP)
 }
 
-/// How many there are of a time, up to one more than the cap: by the index of the times, or a workflow's by its own between the ids that the time lies within.
+/// How many there are of a time, up to one more than the cap: by the index of the times, or as the list's page is found, between the ids that the time lies within.
 fn between(
     tenant: TenantId,
     filter: &Filter,
     (from, until): (Timestamp, Timestamp),
     bounds: Bounds,
 ) -> Question {
-    let mut parameters = params![tenant, from, until];
-    let mut sql = "tenant_id = ?1 AND created_at >= ?2 AND created_at < ?3".to_owned();
-    if let Some(workflow) = filter.workflow {
-        parameters.extend(params![workflow, bounds.from.unwrap_or(0), bounds.until.unwrap_or(i64::MAX)]);
-        sql = "workflow_id = ?4 AND id >= ?5 AND id < ?6
-               AND coalesce(tenant_id = ?1 AND created_at >= ?2 AND created_at < ?3, FALSE)"
-            .to_owned();
+    if filter.is_narrowed() {
+        let filter = Filter { from: Some(from), until: Some(until), ..filter.clone() };
+        return Search { tenant, filter: &filter, bounds }.count();
     }
-    let also: [(&str, Option<Value>); 2] =
-        [("status", filter.status.map(Into::into)), ("outcome", filter.outcome.map(Into::into))];
-    for (column, value) in also {
-        if let Some(value) = value {
-            parameters.push(value);
-            let number = parameters.len();
-            sql.push_str(&format!(" AND coalesce({column}, '') = ?{number}"));
-        }
-    }
-    let sql = format!(
-        "SELECT count(*) FROM (SELECT 1 FROM workflow_executions WHERE {sql} LIMIT {}) AS counted",
-        COUNT_CAP + 1
-    );
-    (sql.into(), parameters)
+    let sql = "SELECT count(*) FROM (SELECT 1 FROM workflow_executions
+                WHERE tenant_id = ?1 AND created_at >= ?2 AND created_at < ?3 LIMIT ?4) AS counted";
+    (sql.into(), params![tenant, from, until, COUNT_CAP + 1])
 }
 
 type Whole = (Option<Timestamp>, Option<Timestamp>);

@@ -19,9 +19,21 @@ use crate::{
 const STRETCH: i64 = 2_000;
 /// Ids of the longest stretch whose rows are read for a text.
 const LONGEST_READ: i64 = 16_384;
+/// Rows that are read ahead for a text.
+const READ_AT_ONCE: i64 = 256;
 /// Ids are handed out in blocks that are given up after ten seconds (`ids`), and a transaction takes a while: two executions further apart than this have ids in the order of
 /// their times.
 const MARGIN: Period = Period::seconds(30);
+
+/// Rows whose ids go over more than this are worth reading several at a time: few of them lie together.
+const SPREAD: i64 = 2_048;
+/// Looks at rows of history and tells nothing of them: `?1` are their ids, `?2` is the tenant.
+const ROWS: &str =
+    "SELECT count(*) FROM workflow_executions e WHERE e.id {among:?1} AND coalesce(e.tenant_id = ?2, FALSE)";
+/// The same, and at their events as a list does.
+pub(super) const ROWS_WITH_EVENTS: &str =
+    "SELECT count((SELECT v.external_id FROM events v WHERE v.id = e.event_id AND v.external_id IS NOT NULL))
+       FROM workflow_executions e WHERE e.id {among:?1} AND coalesce(e.tenant_id = ?2, FALSE)";
 
 /// How long one looks. Reads that no index answers stop there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,19 +89,24 @@ impl Bounds {
 
 /// What is from this time on has a larger id than the one found, or none is found.
 pub(super) fn before(tenant: TenantId, at: Timestamp) -> Question {
-    let sql = "SELECT id FROM workflow_executions WHERE tenant_id = ?1 AND created_at < ?2 ORDER BY created_at DESC LIMIT 1";
+    let sql = "{kept}SELECT id FROM workflow_executions WHERE tenant_id = ?1 AND created_at < ?2 ORDER BY created_at DESC LIMIT 1";
     (sql.into(), params![tenant, at.minus(MARGIN)])
 }
 
 /// What is before this time has a smaller id than the one found, or none is found.
 pub(super) fn after(tenant: TenantId, at: Timestamp) -> Question {
-    let sql = "SELECT id FROM workflow_executions WHERE tenant_id = ?1 AND created_at >= ?2 ORDER BY created_at LIMIT 1";
+    let sql = "{kept}SELECT id FROM workflow_executions WHERE tenant_id = ?1 AND created_at >= ?2 ORDER BY created_at LIMIT 1";
     (sql.into(), params![tenant, at.plus(MARGIN)])
 }
 
 /// The id of one row, or none.
 pub(super) fn id(rows: Vec<Row>) -> StoreResult<Option<i64>> {
     rows.into_iter().next().map(Row::first).transpose()
+}
+
+/// The ids of rows, each the first column.
+pub(super) fn ids(rows: Vec<Row>) -> StoreResult<Vec<i64>> {
+    rows.into_iter().map(Row::first).collect()
 }
 
 /// What is looked for.
@@ -119,7 +136,7 @@ impl Walked {
 
 /// The oldest and the newest id of a tenant. Two subqueries, each the first entry of an index.
 pub(super) fn ends_question(tenant: TenantId) -> Question {
-    let sql = "SELECT (SELECT min(id) FROM workflow_executions WHERE tenant_id = ?1), (SELECT max(id) FROM workflow_executions WHERE tenant_id = ?1)";
+    let sql = "{kept}SELECT (SELECT min(id) FROM workflow_executions WHERE tenant_id = ?1), (SELECT max(id) FROM workflow_executions WHERE tenant_id = ?1)";
     (sql.into(), params![tenant])
 }
 
@@ -153,28 +170,50 @@ impl Search<'_> {
         patience: Patience,
     ) -> StoreResult<Walked> {
         let begun = Instant::now();
-        let mut ids = Vec::new();
+        let mut found = Vec::new();
         if most < 1 {
-            return Ok(Walked { ids, at: None });
+            return Ok(Walked { ids: found, at: None });
         }
         let Some((oldest, newest)) = ends else {
-            return Ok(Walked { ids, at: None });
+            return Ok(Walked { ids: found, at: None });
         };
         let oldest = self.bounds.from.map_or(oldest, |from| from.max(oldest));
         let mut until = lower(before, self.bounds.until).map_or(newest + 1, |until| until.min(newest + 1));
         let (mut stretch, mut last) = (STRETCH, begun);
-        while until > oldest && (ids.len() as i64) < most {
+        while until > oldest && (found.len() as i64) < most {
             let from = until.saturating_sub(stretch).max(oldest);
-            let (sql, parameters) = self.stretch(Some(from), Some(until), most - ids.len() as i64);
-            for row in connection.query(sql, parameters).await? {
-                ids.push(row.first()?);
+            if self.filter.text.is_some() && self.filter.is_about_one() {
+                self.prefetch(connection, ROWS, (Some(from), Some(until)), READ_AT_ONCE).await?;
             }
+            let (sql, parameters) = self.stretch(Some(from), Some(until), most - found.len() as i64);
+            found.extend(ids(connection.query(sql, parameters).await?)?);
             until = from;
             let Some(next) = patience.next(stretch, last.elapsed(), begun.elapsed()) else { break };
             (stretch, last) = (next.min(self.longest(patience)), Instant::now());
         }
-        let is_enough = ids.len() as i64 >= most;
-        Ok(Walked { ids, at: (until > oldest && !is_enough).then_some(until) })
+        let is_enough = found.len() as i64 >= most;
+        Ok(Walked { ids: found, at: (until > oldest && !is_enough).then_some(until) })
+    }
+
+    /// Brings the newest rows of a stretch into memory that have to be looked at, as far as an index knows which: if they lie far apart, so that they are worth reading several at a
+    /// time before one after the other is.
+    pub(super) async fn prefetch(
+        &self,
+        connection: &mut Connection,
+        rows: &'static str,
+        (from, until): (Option<i64>, Option<i64>),
+        most: i64,
+    ) -> StoreResult<()> {
+        let Some(prefetch) = connection.prefetch() else { return Ok(()) };
+        let Some((sql, parameters)) = self.ahead((from, until), most) else { return Ok(()) };
+        let ids = ids(connection.query(sql, parameters).await?)?;
+        let is_spread = ids.first().zip(ids.last()).is_some_and(|(newest, oldest)| newest - oldest > SPREAD);
+        if is_spread { prefetch.read(rows, self.tenant, &ids).await } else { Ok(()) }
+    }
+
+    /// The newest ids of a stretch, as far as an index knows.
+    pub(super) fn ahead(&self, (from, until): (Option<i64>, Option<i64>), most: i64) -> Option<Question> {
+        self.filter.indexed(self.tenant).map(|indexed| newest(limited(indexed, from, until), most))
     }
 
     /// How far one stretch may go. A text is looked for in each of a workflow's rows: behind many that are another workflow's, where a stretch grows for it finds nothing to read, the
@@ -188,26 +227,35 @@ impl Search<'_> {
     }
 
     /// The statement for the newest ids of a stretch.
-    pub(super) fn stretch(&self, from: Option<i64>, until: Option<i64>, most: i64) -> (String, Vec<Value>) {
-        let (predicate, mut parameters) = self.within(from, until);
-        parameters.push(most.into());
-        let sql = format!(
-            "SELECT e.id FROM workflow_executions e WHERE {predicate} ORDER BY e.id DESC LIMIT ?{}",
-            parameters.len()
-        );
-        (sql, parameters)
+    pub(super) fn stretch(&self, from: Option<i64>, until: Option<i64>, most: i64) -> Question {
+        newest(self.within(from, until), most)
     }
 
-    fn within(&self, from: Option<i64>, until: Option<i64>) -> (String, Vec<Value>) {
-        let (mut predicate, mut parameters) = self.filter.predicate(self.tenant);
-        for (is, bound) in [(">=", from), ("<", until)] {
-            if let Some(bound) = bound {
-                parameters.push(bound.into());
-                predicate.push_str(&format!(" AND e.id {is} ?{}", parameters.len()));
-            }
-        }
-        (predicate, parameters)
+    fn within(&self, from: Option<i64>, until: Option<i64>) -> Predicate {
+        limited(self.filter.predicate(self.tenant), from, until)
     }
+}
+
+type Predicate = (String, Vec<Value>);
+
+/// Within a stretch.
+fn limited((mut predicate, mut parameters): Predicate, from: Option<i64>, until: Option<i64>) -> Predicate {
+    for (is, bound) in [(">=", from), ("<", until)] {
+        if let Some(bound) = bound {
+            parameters.push(bound.into());
+            predicate.push_str(&format!(" AND e.id {is} ?{}", parameters.len()));
+        }
+    }
+    (predicate, parameters)
+}
+
+fn newest((predicate, mut parameters): Predicate, most: i64) -> Question {
+    parameters.push(most.into());
+    let sql = format!(
+        "SELECT e.id FROM workflow_executions e WHERE {predicate} ORDER BY e.id DESC LIMIT ?{}",
+        parameters.len()
+    );
+    (sql.into(), parameters)
 }
 
 /// The lower one of two ends.

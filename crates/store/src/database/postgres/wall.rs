@@ -12,6 +12,11 @@ use tokio_postgres::error::SqlState;
 use super::{Database, schema::ATTEMPTS, unavailable};
 use crate::{StoreResult, database::readers::Wall};
 
+/// Each statement is planned with what is asked.
+pub(super) const PLAN: &str = "SET plan_cache_mode = force_custom_plan";
+/// The plan that was made before is good for whatever is asked.
+pub(super) const KEEP: &str = "SET plan_cache_mode = force_generic_plan";
+
 /// What a session for reading sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::database) enum View {
@@ -39,10 +44,10 @@ impl View {
     /// would be started for each and take the processors from everybody; one that looks expensive would be compiled first, for a second; and because
     /// the newest partition is still empty, so that reading all of it is for nothing, a list would be read out of order and sorted.
     pub(super) fn opening(self) -> String {
-        let read_only = "SET default_transaction_read_only = on; SET plan_cache_mode = force_custom_plan; SET max_parallel_workers_per_gather = 0; SET jit = off; SET enable_seqscan = off";
+        let read_only = "SET default_transaction_read_only = on; SET max_parallel_workers_per_gather = 0; SET jit = off; SET enable_seqscan = off";
         match self {
-            Self::Everything => read_only.to_owned(),
-            view => format!("{read_only}; {}", view.sql()),
+            Self::Everything => format!("{PLAN}; {read_only}"),
+            view => format!("{PLAN}; {read_only}; {}", view.sql()),
         }
     }
 
