@@ -3,6 +3,10 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
+use store::{
+    Page,
+    history::{Filter, Patience, execution_list},
+};
 use testkit::postgres::psql;
 
 use super::*;
@@ -100,6 +104,18 @@ async fn a_workflow_that_the_newest_partition_does_not_have_is_found_by_its_inde
         ANALYZE workflow_executions";
     psql(&address, fill).unwrap();
     let mut reader = bench.store.read(ONE).await.unwrap();
+    // What is found by its id is found by the same plan each time, and only that.
+    for page in [Page::first(50), Page { before: Some(1_999_000), ..Page::first(50) }] {
+        let filter =
+            Filter { workflow: Some(WorkflowId::new(1)), from: Some(Timestamp::EPOCH), ..Filter::default() };
+        let list = execution_list(&mut reader, ONE, &filter, page, Patience::ENDLESS).await.unwrap();
+        assert_eq!(list.rows.len(), 50);
+    }
+    let plans = "SELECT CAST(sum(generic_plans) AS BIGINT), CAST(sum(custom_plans) AS BIGINT) FROM pg_prepared_statements WHERE strpos(statement, ?1) > 0";
+    for (part, expected) in [("WHERE e.id = ANY", (2, 0)), ("WHERE e.workflow_id =", (0, 2))] {
+        let mut row = reader.query_one(plans, vec![part.into()]).await.unwrap().cells();
+        assert_eq!((row.take::<i64>().unwrap(), row.take::<i64>().unwrap()), expected, "{part}");
+    }
     let list = "PREPARE list (bigint, bigint) AS SELECT id FROM workflow_executions
         WHERE workflow_id = $1 AND coalesce(tenant_id = $2, FALSE) ORDER BY id DESC LIMIT 51";
     reader.query(list, Vec::new()).await.unwrap();
