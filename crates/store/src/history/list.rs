@@ -5,7 +5,7 @@ use model::TenantId;
 use super::{
     Filter, Listed, Patience, listed,
     total::{self, Counted},
-    walk::{self, Bounds, Search, lower},
+    walk::{self, Bounds, Search},
 };
 use crate::{
     Connection, Page, Paged, StoreResult,
@@ -48,9 +48,8 @@ pub async fn execution_list(
         counted.as_ref().map_or([None, None], |counted| counted.ends(tenant, filter, hours, ends));
     let is_indexed = filter.is_indexed();
     if is_indexed && filter.is_narrowed() && page.offset == 0 {
-        let until = lower(page.before, search.bounds.until);
-        let stretch = (search.bounds.from, until);
-        search.prefetch(connection, walk::ROWS_WITH_EVENTS, stretch, page.limit + 1).await?;
+        let below = search.bounds.below(page.before);
+        search.prefetch(connection, walk::ROWS_WITH_EVENTS, below, page.limit + 1).await?;
     }
     let count = (is_indexed && counted.is_none()).then(|| search.count());
     let found = if is_indexed { ids_question(&search, page) } else { walk::ends_question(tenant) };
@@ -70,8 +69,7 @@ pub async fn execution_list(
 
 /// The ids of a page and one more.
 fn ids_question(search: &Search<'_>, page: Page) -> Question {
-    let until = lower(page.before, search.bounds.until);
-    let (mut ids, mut parameters) = search.stretch(search.bounds.from, until, page.limit + 1);
+    let (mut ids, mut parameters) = search.stretch(search.bounds.below(page.before), page.limit + 1);
     if page.offset > 0 {
         parameters.push(page.offset.into());
         ids.to_mut().push_str(&format!(" OFFSET ?{}", parameters.len()));
@@ -203,7 +201,7 @@ mod tests {
         for (filter, index) in &table {
             let bounds = Bounds { from: filter.from.map(|_| 1), until: None };
             let search = Search { tenant: TenantId::new(1), filter, bounds };
-            let ahead = search.ahead((bounds.from, None), 51).map(|ahead| (true, ahead));
+            let ahead = search.ahead(bounds, 51).map(|ahead| (true, ahead));
             let page =
                 [ids_question(&search, Page::first(50)), search.count()].map(|question| (false, question));
             for (is_ahead, (sql, parameters)) in page.into_iter().chain(ahead) {

@@ -82,6 +82,15 @@ impl Bounds {
         [filter.from.map(|from| before(tenant, from)), filter.until.map(|until| after(tenant, until))]
     }
 
+    /// What of it is below an id.
+    pub(super) fn below(self, id: Option<i64>) -> Self {
+        let until = match (id, self.until) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+        Self { until, ..self }
+    }
+
     pub(super) fn of(before: Vec<Row>, after: Vec<Row>) -> StoreResult<Self> {
         Ok(Self { from: id(before)?, until: id(after)? })
     }
@@ -151,7 +160,7 @@ pub(super) fn ends_of(rows: Vec<Row>) -> StoreResult<Option<(i64, i64)>> {
 impl Search<'_> {
     /// How many there are, up to one more than the cap: one number.
     pub(super) fn count(&self) -> Question {
-        let (predicate, mut parameters) = self.within(self.bounds.from, self.bounds.until);
+        let (predicate, mut parameters) = self.within(self.bounds);
         parameters.push((COUNT_CAP + 1).into());
         let sql = format!(
             "SELECT count(*) FROM (SELECT 1 FROM workflow_executions e WHERE {predicate} ORDER BY e.id DESC LIMIT ?{}) AS counted",
@@ -178,14 +187,15 @@ impl Search<'_> {
             return Ok(Walked { ids: found, at: None });
         };
         let oldest = self.bounds.from.map_or(oldest, |from| from.max(oldest));
-        let mut until = lower(before, self.bounds.until).map_or(newest + 1, |until| until.min(newest + 1));
+        let mut until = self.bounds.below(before).until.map_or(newest + 1, |until| until.min(newest + 1));
         let (mut stretch, mut last) = (STRETCH, begun);
         while until > oldest && (found.len() as i64) < most {
             let from = until.saturating_sub(stretch).max(oldest);
+            let ids_between = Bounds { from: Some(from), until: Some(until) };
             if self.filter.text.is_some() && self.filter.is_about_one() {
-                self.prefetch(connection, ROWS, (Some(from), Some(until)), READ_AT_ONCE).await?;
+                self.prefetch(connection, ROWS, ids_between, READ_AT_ONCE).await?;
             }
-            let (sql, parameters) = self.stretch(Some(from), Some(until), most - found.len() as i64);
+            let (sql, parameters) = self.stretch(ids_between, most - found.len() as i64);
             found.extend(ids(connection.query(sql, parameters).await?)?);
             until = from;
             let Some(next) = patience.next(stretch, last.elapsed(), begun.elapsed()) else { break };
@@ -201,19 +211,19 @@ impl Search<'_> {
         &self,
         connection: &mut Connection,
         rows: &'static str,
-        (from, until): (Option<i64>, Option<i64>),
+        stretch: Bounds,
         most: i64,
     ) -> StoreResult<()> {
         let Some(prefetch) = connection.prefetch() else { return Ok(()) };
-        let Some((sql, parameters)) = self.ahead((from, until), most) else { return Ok(()) };
+        let Some((sql, parameters)) = self.ahead(stretch, most) else { return Ok(()) };
         let ids = ids(connection.query(sql, parameters).await?)?;
         let is_spread = ids.first().zip(ids.last()).is_some_and(|(newest, oldest)| newest - oldest > SPREAD);
         if is_spread { prefetch.read(rows, self.tenant, &ids).await } else { Ok(()) }
     }
 
     /// The newest ids of a stretch, as far as an index knows.
-    pub(super) fn ahead(&self, (from, until): (Option<i64>, Option<i64>), most: i64) -> Option<Question> {
-        self.filter.indexed(self.tenant).map(|indexed| newest(limited(indexed, from, until), most))
+    pub(super) fn ahead(&self, stretch: Bounds, most: i64) -> Option<Question> {
+        self.filter.indexed(self.tenant).map(|indexed| newest(limited(indexed, stretch), most))
     }
 
     /// How far one stretch may go. A text is looked for in each of a workflow's rows: behind many that are another workflow's, where a stretch grows for it finds nothing to read, the
@@ -227,20 +237,20 @@ impl Search<'_> {
     }
 
     /// The statement for the newest ids of a stretch.
-    pub(super) fn stretch(&self, from: Option<i64>, until: Option<i64>, most: i64) -> Question {
-        newest(self.within(from, until), most)
+    pub(super) fn stretch(&self, stretch: Bounds, most: i64) -> Question {
+        newest(self.within(stretch), most)
     }
 
-    fn within(&self, from: Option<i64>, until: Option<i64>) -> Predicate {
-        limited(self.filter.predicate(self.tenant), from, until)
+    fn within(&self, stretch: Bounds) -> Predicate {
+        limited(self.filter.predicate(self.tenant), stretch)
     }
 }
 
 type Predicate = (String, Vec<Value>);
 
 /// Within a stretch.
-fn limited((mut predicate, mut parameters): Predicate, from: Option<i64>, until: Option<i64>) -> Predicate {
-    for (is, bound) in [(">=", from), ("<", until)] {
+fn limited((mut predicate, mut parameters): Predicate, stretch: Bounds) -> Predicate {
+    for (is, bound) in [(">=", stretch.from), ("<", stretch.until)] {
         if let Some(bound) = bound {
             parameters.push(bound.into());
             predicate.push_str(&format!(" AND e.id {is} ?{}", parameters.len()));
@@ -256,14 +266,6 @@ fn newest((predicate, mut parameters): Predicate, most: i64) -> Question {
         parameters.len()
     );
     (sql.into(), parameters)
-}
-
-/// The lower one of two ends.
-pub(super) fn lower(one: Option<i64>, other: Option<i64>) -> Option<i64> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
-    }
 }
 
 #[cfg(test)]
