@@ -187,7 +187,7 @@ impl Things {
             assert!(expected != "completed" || shown["result"]["actionsFailed"] == 0, "{shown:#}");
         }
         warn(house, who, mark).await;
-        // The workflow has run for these answers: they are passed over.
+        // The workflow has run for the first of these answers, which is passed over.
         let backfill = json!({"source": "submissions", "filter": {"tag": mark}, "rate": 1});
         let job = id(&make(&format!("{}/backfill", &path), backfill).await);
         while house.done(who, &format!("GET /api/jobs/{job}"), Value::Null).await["progress"]["seen"] == 0 {

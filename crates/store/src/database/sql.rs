@@ -13,7 +13,6 @@
 //! | `{rows_to_join:bigint,text}` | as `{rows:…}` | the same, of unknown number | rows that others are looked for by: PostgreSQL would plan anew each time, for few seem cheaper than the ten that it expects of a plan to keep |
 //! | `{now_plus:?2}` | `unixepoch(…) + …` | `clock_timestamp() + …` | the database's own time plus milliseconds: leases |
 //! | `{among:?1}` | `IN (SELECT value FROM json_each(?1))` | `= ANY(?1)` | an id that is one of a list |
-//! | `{among_found:SELECT …}` | `IN (SELECT …)` | `= ANY(ARRAY(SELECT …))` | an id that is one of those found: PostgreSQL finds them first, however many it expects |
 //! | `{for_update}` | | `FOR UPDATE` | rows that the transaction is going to change |
 //! | `{for_no_key_update}` | | `FOR NO KEY UPDATE` | rows that the transaction decides by, while others may refer to them |
 //! | `{kept}` | | | at the beginning: a reader keeps the plan, which is the same whatever is asked ([`super::postgres`]) |
@@ -76,10 +75,6 @@ impl Dialect {
                         out.push_str(&self.rows(types, |first| format!("(SELECT {first})")));
                     }
                     Some(("among", list)) => out.push_str(&self.among(list)),
-                    Some(("among_found", query)) => match self {
-                        Self::Sqlite => out.push_str(&format!("IN ({query})")),
-                        Self::Postgres => out.push_str(&format!("= ANY(ARRAY({query}))")),
-                    },
                     Some(("texts", column)) => match self {
                         Self::Sqlite => out.push_str(column),
                         Self::Postgres => out.push_str(&format!("CAST(to_jsonb({column}) AS TEXT)")),

@@ -138,11 +138,17 @@ fn add_fold(connection: &rusqlite::Connection) -> rusqlite::Result<()> {
     })
 }
 
-pub(crate) fn open_reader(path: &Path, prefetch: Prefetch) -> StoreResult<Database> {
+/// A connection that only reads, with so many KiB for pages of its own.
+fn read_only(path: &Path, cache: i64) -> rusqlite::Result<rusqlite::Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = rusqlite::Connection::open_with_flags(path, flags)?;
-    connection.pragma_update(None, "cache_size", -1_024)?;
+    connection.pragma_update(None, "cache_size", -cache)?;
     connection.busy_timeout(Duration::from_secs(5))?;
+    Ok(connection)
+}
+
+pub(crate) fn open_reader(path: &Path, prefetch: Prefetch) -> StoreResult<Database> {
+    let connection = read_only(path, 1_024)?;
     connection.set_prepared_statement_cache_capacity(64);
     add_fold(&connection)?;
     Ok(Database { checkpoints: None, prefetch: Some(prefetch), connection, _lock: None })

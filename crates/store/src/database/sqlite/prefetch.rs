@@ -10,8 +10,8 @@ use std::{
 
 use futures_util::future::join_all;
 use model::TenantId;
-use rusqlite::OpenFlags;
 
+use super::read_only;
 use crate::{
     StoreError, StoreResult,
     database::{sql::Dialect, value::Value},
@@ -22,6 +22,8 @@ use crate::{
 const AT_ONCE: usize = 4;
 /// Rows that are not worth a thread of their own.
 const FEW: usize = 4;
+/// KiB of a connection: what is read is kept by the system.
+const CACHE: i64 = 128;
 
 /// The connections that do it, shared by all that read the same file.
 #[derive(Debug, Clone)]
@@ -49,7 +51,7 @@ impl Prefetch {
 
     fn read_part(&self, rows: &str, parameters: &[Value]) -> StoreResult<()> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let connection = idle.map_or_else(|| open(&self.path), Ok)?;
+        let connection = idle.map_or_else(|| read_only(&self.path, CACHE), Ok)?;
         let mut statement = connection.prepare_cached(&Dialect::Sqlite.text(rows))?;
         statement.query_row(rusqlite::params_from_iter(parameters), |_| Ok(()))?;
         drop(statement);
@@ -59,14 +61,6 @@ impl Prefetch {
         }
         Ok(())
     }
-}
-
-/// What it reads is kept by the system, not by the connection.
-fn open(path: &Path) -> StoreResult<rusqlite::Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = rusqlite::Connection::open_with_flags(path, flags)?;
-    connection.pragma_update(None, "cache_size", -128)?;
-    Ok(connection)
 }
 
 #[cfg(test)]
