@@ -270,9 +270,36 @@ fn newest((predicate, mut parameters): Predicate, most: i64) -> Question {
 
 #[cfg(test)]
 mod tests {
-    use model::ContactId;
+    use std::sync::Arc;
+
+    use model::{ContactId, ExecutionStatus};
+    use testkit::clock::SimulatedClock;
 
     use super::*;
+    use crate::{Options, Store};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn rows_that_lie_far_apart_are_read_ahead_and_no_others() {
+        let place = testkit::place::Place::sqlite();
+        let clock = Arc::new(SimulatedClock::new(Timestamp::EPOCH));
+        let address = place.address().parse().unwrap();
+        let store = Store::open(Options { address, clock, faults: None }).await.unwrap();
+        let file = rusqlite::Connection::open(place.address().trim_start_matches("sqlite:")).unwrap();
+        let fill = "PRAGMA foreign_keys = OFF;
+            WITH RECURSIVE n(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n WHERE id < 5000)
+            INSERT INTO workflow_executions (id, tenant_id, workflow_id, workflow_version, trigger_event, status, key_execution_id, created_at, updated_at)
+            SELECT id, 1, 1, 1, 'x', iif(id % 100 = 0, 'failed', 'completed'), id, 0, 0 FROM n";
+        file.execute_batch(fill).unwrap();
+        let mut connection = store.read_any().await.unwrap();
+        let mut connections = Vec::new();
+        for status in [ExecutionStatus::Completed, ExecutionStatus::Failed] {
+            let filter = Filter { status: Some(status), ..Filter::default() };
+            let search = Search { tenant: TenantId::new(1), filter: &filter, bounds: Bounds::default() };
+            search.prefetch(&mut connection, ROWS_WITH_EVENTS, Bounds::default(), 50).await.unwrap();
+            connections.push(connection.prefetch().unwrap().connections());
+        }
+        assert!(connections[0] == 0 && connections[1] > 0, "{connections:?}");
+    }
 
     #[test]
     fn a_stretch_whose_rows_are_read_for_a_text_stays_short() {

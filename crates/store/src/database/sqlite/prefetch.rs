@@ -37,6 +37,12 @@ impl Prefetch {
         Self { path: path.to_owned(), idle: Arc::default() }
     }
 
+    /// How many connections it has made and kept.
+    #[cfg(test)]
+    pub(crate) fn connections(&self) -> usize {
+        self.idle.lock().unwrap().len()
+    }
+
     /// Reads the rows with these ids and forgets them. `rows` is a statement that looks at them, `?1` being the ids and `?2` the tenant.
     pub(crate) async fn read(&self, rows: &'static str, tenant: TenantId, ids: &[i64]) -> StoreResult<()> {
         let parts = ids.chunks(ids.len().div_ceil(AT_ONCE).max(FEW)).map(|part| {
@@ -78,7 +84,7 @@ mod tests {
         let prefetch = Prefetch::new(&path);
         let kept = async |rows| {
             let ids = (1..=rows).collect::<Vec<_>>();
-            prefetch.read(ROWS, TenantId::new(1), &ids).await.map(|()| prefetch.idle.lock().unwrap().len())
+            prefetch.read(ROWS, TenantId::new(1), &ids).await.map(|()| prefetch.connections())
         };
         assert_eq!((kept(0).await, kept(3).await), (Ok(0), Ok(1)));
         for _ in 0..3 {
